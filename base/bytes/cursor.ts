@@ -1,0 +1,83 @@
+/** Reads bytes and never lies: short data throws, nothing is clamped, padded or guessed. */
+
+/** Bytes that end, or a value that cannot be, before the reader is done. */
+export class WireFault extends Error {
+  override readonly name = 'WireFault'
+  readonly wanted: number
+  readonly left: number
+  constructor(what: string, sizes: { readonly wanted: number; readonly left: number }) {
+    super(`${what}: wanted ${sizes.wanted} octets, ${sizes.left} left`)
+    this.wanted = sizes.wanted
+    this.left = sizes.left
+  }
+}
+
+export type ByteOrder = 'network' | 'host'
+const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+export class Cursor {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #little: boolean
+  readonly #end: number
+  #at = 0
+
+  constructor(bytes: Uint8Array, order: ByteOrder = 'network') {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#little = order === 'host' && HOST_IS_LITTLE
+    this.#end = bytes.byteLength
+  }
+
+  /** Octets read so far. */
+  get at(): number {
+    return this.#at
+  }
+
+  /** Octets not yet read. */
+  get left(): number {
+    return this.#end - this.#at
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#advance(1))
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#advance(2), this.#little)
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#advance(4), this.#little)
+  }
+
+  i32(): number {
+    return this.#view.getInt32(this.#advance(4), this.#little)
+  }
+
+  /** A view of the next `length` octets; copy it to keep it past the life of the buffer. */
+  take(length: number): Uint8Array {
+    const from = this.#advance(length)
+    return this.#bytes.subarray(from, from + length)
+  }
+
+  rest(): Uint8Array {
+    return this.take(this.left)
+  }
+
+  /** A cursor that cannot read past the next `length` octets; this one moves behind them. */
+  sub(length: number): Cursor {
+    return new Cursor(this.take(length), this.#little ? 'host' : 'network')
+  }
+
+  skip(length: number): void {
+    this.#advance(length)
+  }
+
+  #advance(length: number): number {
+    if (length < 0 || length > this.left) throw new WireFault('truncated', { wanted: length, left: this.left })
+    const from = this.#at
+    this.#at += length
+    return from
+  }
+}

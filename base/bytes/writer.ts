@@ -1,0 +1,95 @@
+/** Writes bytes into a buffer that grows; the counterpart of Cursor. */
+import type { ByteOrder } from './cursor.ts'
+
+const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+export class Writer {
+  #bytes: Uint8Array<ArrayBuffer>
+  #view: DataView
+  readonly #little: boolean
+  #at = 0
+
+  constructor(order: ByteOrder = 'network', capacity = 256) {
+    this.#bytes = new Uint8Array(capacity)
+    this.#view = new DataView(this.#bytes.buffer)
+    this.#little = order === 'host' && HOST_IS_LITTLE
+  }
+
+  get length(): number {
+    return this.#at
+  }
+
+  u8(value: number): this {
+    this.#view.setUint8(this.#room(1), value)
+    return this
+  }
+
+  u16(value: number): this {
+    this.#view.setUint16(this.#room(2), value, this.#little)
+    return this
+  }
+
+  u32(value: number): this {
+    this.#view.setUint32(this.#room(4), value, this.#little)
+    return this
+  }
+
+  /** Network order whatever the writer's own: addresses inside host-order messages. */
+  u32be(value: number): this {
+    this.#view.setUint32(this.#room(4), value)
+    return this
+  }
+
+  i32(value: number): this {
+    this.#view.setInt32(this.#room(4), value, this.#little)
+    return this
+  }
+
+  bytes(bytes: Uint8Array): this {
+    this.#bytes.set(bytes, this.#room(bytes.length))
+    return this
+  }
+
+  /** Zero octets up to a multiple of `multiple`. */
+  align(multiple: number): this {
+    while (this.#at % multiple !== 0) this.u8(0)
+    return this
+  }
+
+  /** Overwrites 16 bits written earlier: lengths known only afterwards. */
+  patchU16(at: number, value: number): void {
+    this.#view.setUint16(at, value, this.#little)
+  }
+
+  patchU32(at: number, value: number): void {
+    this.#view.setUint32(at, value, this.#little)
+  }
+
+  /** Forgets what was written and keeps the buffer. */
+  reset(): void {
+    this.#at = 0
+  }
+
+  /** A copy of what was written. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#at)
+  }
+
+  /** What was written, shared with the writer: valid until its next write. */
+  peek(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#at)
+  }
+
+  #room(length: number): number {
+    const from = this.#at
+    if (from + length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, from + length))
+      grown.set(this.#bytes)
+      this.#bytes = grown
+      this.#view = new DataView(grown.buffer)
+    }
+    this.#at += length
+    this.#bytes.fill(0, from, this.#at)
+    return from
+  }
+}

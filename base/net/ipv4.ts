@@ -1,0 +1,35 @@
+/** IPv4 addresses as unsigned 32-bit numbers; text only at the edges. */
+import { Address4 } from 'ip-address'
+
+declare const ipv4: unique symbol
+/** An IPv4 address in host order, 0 to 2^32 − 1. */
+export type Ipv4 = number & { readonly [ipv4]: true }
+
+/** Mints an address from any 32-bit number, signed or not. */
+export function toIpv4(value: number): Ipv4 {
+  return (value >>> 0) as Ipv4
+}
+
+/** Reads dotted-quad text; refuses leading zeros, short forms and anything else that tools disagree about. */
+export function parseIpv4(text: string): Ipv4 | undefined {
+  if (text.includes('/') || !Address4.isValid(text)) return undefined
+  return toIpv4(Number(new Address4(text).bigInt()))
+}
+
+/** Prints dotted-quad text. */
+export function formatIpv4(address: Ipv4): string {
+  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`
+}
+
+/** For literals in code and tests: throws on text that is not an address. */
+export function ipv4(text: string): Ipv4 {
+  const parsed = parseIpv4(text)
+  if (parsed === undefined) throw new TypeError(`not an IPv4 address: ${text}`)
+  return parsed
+}
+
+/** True where a packet may carry the address as a host's own: not 0/8, loopback, multicast, reserved or broadcast. */
+export function isUsableHost(address: Ipv4): boolean {
+  const top = address >>> 24
+  return top !== 0 && top !== 127 && top < 224
+}
