@@ -1,9 +1,9 @@
 /** IPv4 addresses as unsigned 32-bit numbers; text only at the edges. */
 import { Address4 } from 'ip-address'
 
-declare const ipv4: unique symbol
+declare const ipv4Unit: unique symbol
 /** An IPv4 address in host order, 0 to 2^32 − 1. */
-export type Ipv4 = number & { readonly [ipv4]: true }
+export type Ipv4 = number & { readonly [ipv4Unit]: true }
 
 /** Mints an address from any 32-bit number, signed or not. */
 export function toIpv4(value: number): Ipv4 {
