@@ -1,0 +1,76 @@
+/** What should be true in the kernel, by name and value, never by index. */
+
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
+
+/** How packets to a remote block leave this node. */
+export type Carriage = 'plain' | 'ipip' | 'gateway'
+
+export type RouteIntent = {
+  readonly destination: Prefix
+  /** Why it is wanted, in one sentence, for whoever asks. */
+  readonly why: string
+} & (
+  | { readonly is: 'blackhole' }
+  /** A pod of this node: scope link, straight to its veth. */
+  | { readonly is: 'workload'; readonly device: string }
+  | {
+      readonly is: 'remote'
+      readonly carriage: Carriage
+      readonly gateway: Ipv4
+      readonly device: string
+      readonly onlink: boolean
+      /** The node that the block lives on, where it is known. */
+      readonly node: string | undefined
+    }
+)
+
+export interface LinkIntent {
+  readonly name: string
+  /** Made when absent; undefined for links that others make. */
+  readonly create: 'ipip' | undefined
+  readonly up: boolean
+  /** Octets; undefined leaves it as it is. */
+  readonly mtu: number | undefined
+}
+
+export interface AddressIntent {
+  readonly device: string
+  readonly address: Ipv4
+  readonly length: number
+}
+
+export interface SysctlIntent {
+  /** Below /proc/sys: `net/ipv4/conf/tunl0/rp_filter`. */
+  readonly path: string
+  /** The values that are right; the first is written when the present one is not among them. */
+  readonly accept: readonly [string, ...string[]]
+  readonly why: string
+}
+
+/** Everything that one node wants of its kernel, each table by its key. */
+export interface Intents {
+  readonly links: ReadonlyMap<string, LinkIntent>
+  readonly addresses: ReadonlyMap<string, AddressIntent>
+  readonly routes: ReadonlyMap<string, RouteIntent>
+  readonly sysctls: ReadonlyMap<string, SysctlIntent>
+}
+
+export function addressKey(intent: AddressIntent): string {
+  return `${intent.device} ${formatIpv4(intent.address)}/${intent.length}`
+}
+
+/** The route as `ip route` would print it. */
+export function formatRoute(route: RouteIntent): string {
+  const destination = formatPrefix(route.destination).replace(/\/32$/, '')
+  switch (route.is) {
+    case 'blackhole':
+      return `blackhole ${destination} proto 80 metric 1024`
+    case 'workload':
+      return `${destination} dev ${route.device} proto 80 scope link metric 1024`
+    case 'remote':
+      return `${destination} via ${formatIpv4(route.gateway)} dev ${route.device} proto 80 metric 1024${route.onlink ? ' onlink' : ''}`
+    default:
+      return route satisfies never
+  }
+}

@@ -1,0 +1,82 @@
+/** The cluster as this node knows it at one moment: what plans are made from. */
+
+import { formatPrefix } from '@network/base/net/prefix.ts'
+import { BLOCK_AFFINITY, type BlockAffinity } from './resources/block-affinity.ts'
+import { IP_POOL, type IpPool } from './resources/ip-pool.ts'
+import { type Kind, keyPrefixOf, type Problem } from './resources/kind.ts'
+import { NODE, type Node } from './resources/node.ts'
+import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from './resources/workload-endpoint.ts'
+
+export interface Snapshot {
+  /** By name. */
+  readonly nodes: ReadonlyMap<string, Node>
+  /** By name. */
+  readonly pools: ReadonlyMap<string, IpPool>
+  /** By block, as text. */
+  readonly affinities: ReadonlyMap<string, BlockAffinity>
+  /** By datastore key. */
+  readonly workloads: ReadonlyMap<string, WorkloadEndpoint>
+  /** Documents that could not be read count as absent; why, by datastore key. */
+  readonly junk: ReadonlyMap<string, readonly Problem[]>
+}
+
+/** A key and its document; undefined means that it is gone. */
+export interface Change {
+  readonly key: string
+  readonly document: unknown
+}
+
+/** Collects changes into a snapshot; the only mutable form of it. */
+export class SnapshotBuilder {
+  readonly #nodes = new Map<string, Node>()
+  readonly #pools = new Map<string, IpPool>()
+  readonly #affinities = new Map<string, BlockAffinity>()
+  readonly #workloads = new Map<string, WorkloadEndpoint>()
+  readonly #junk = new Map<string, readonly Problem[]>()
+  readonly #sections = [
+    section(NODE, this.#nodes, node => node.name),
+    section(IP_POOL, this.#pools, pool => pool.name),
+    section(BLOCK_AFFINITY, this.#affinities, affinity => formatPrefix(affinity.block)),
+    section(WORKLOAD_ENDPOINT, this.#workloads, WORKLOAD_ENDPOINT.keyOf),
+  ]
+
+  /** Takes one change in; keys of kinds that no plan needs are passed over. Returns the problems of a document that cannot be read. */
+  apply(change: Change): readonly Problem[] {
+    const home = this.#sections.find(({ prefix }) => change.key.startsWith(prefix))
+    if (home === undefined) return []
+    this.#junk.delete(change.key)
+    const problems = home.apply(change)
+    if (problems.length > 0) this.#junk.set(change.key, problems)
+    return problems
+  }
+
+  /** A view of the present state; it moves with later changes, so plan from it at once. */
+  get snapshot(): Snapshot {
+    return { nodes: this.#nodes, pools: this.#pools, affinities: this.#affinities, workloads: this.#workloads, junk: this.#junk }
+  }
+}
+
+interface Section {
+  readonly prefix: string
+  apply(change: Change): readonly Problem[]
+}
+
+function section<T>(kind: Kind<T>, into: Map<string, T>, nameOf: (value: T) => string): Section {
+  const nameByKey = new Map<string, string>()
+  return {
+    prefix: keyPrefixOf(kind.plural),
+    apply({ key, document }) {
+      const former = nameByKey.get(key)
+      if (former !== undefined) into.delete(former)
+      nameByKey.delete(key)
+      if (document === undefined) return []
+      const parsed = kind.parse(document)
+      if (!parsed.ok) return parsed.problems
+      const belongs = kind.keyOf(parsed.value)
+      if (belongs !== key) return [{ at: 'metadata.name', says: `lies under ${key} but names itself ${belongs}` }]
+      into.set(nameOf(parsed.value), parsed.value)
+      nameByKey.set(key, nameOf(parsed.value))
+      return []
+    },
+  }
+}

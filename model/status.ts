@@ -1,0 +1,98 @@
+/** What an agent tells about itself on its status socket; JSON all through, the contract between agent and calictl. */
+
+import type { Carriage } from './intent.ts'
+
+export interface AgentStatus {
+  readonly node: string
+  readonly id: string
+  readonly version: string
+  readonly pid: number
+  /** RFC 3339. */
+  readonly startedAt: string
+  /** `172.16.20.11/24`, and how it was chosen. */
+  readonly address: string
+  readonly addressFrom: string
+  readonly asn: number
+  readonly datastore: DatastoreStatus
+  readonly ipip: IpipStatus
+  readonly bgp: BgpStatus
+  readonly routes: readonly RouteStatus[]
+  readonly workloads: readonly WorkloadStatus[]
+  readonly repairs: RepairStatus
+  /** What somebody should look at, one sentence each. Empty when all is well. */
+  readonly problems: readonly string[]
+  /** All that was wanted is in the kernel, and nothing waits. */
+  readonly converged: boolean
+}
+
+export interface DatastoreStatus {
+  readonly url: string
+  /** `stale` means: the last answer is older than `since`, and traffic goes on as it was. */
+  readonly state: 'connecting' | 'in-sync' | 'stale'
+  readonly since: string
+  readonly error: string | null
+}
+
+export interface IpipStatus {
+  /** What this kernel can do. */
+  readonly supported: boolean
+  /** Why not, where it is not. */
+  readonly reason: string | null
+  readonly device: { readonly name: string; readonly address: string | null; readonly mtu: number; readonly up: boolean } | null
+}
+
+export interface BgpStatus {
+  readonly routerId: string
+  readonly asn: number
+  readonly listen: string
+  readonly peers: readonly PeerStatus[]
+  /** Prefixes that this node announces. */
+  readonly originated: readonly string[]
+  /** False while a restarted agent still waits for its peers' End-of-RIB; nothing is removed from the kernel before. */
+  readonly settled: boolean
+}
+
+export interface PeerStatus {
+  readonly address: string
+  /** The node behind it, or the name from the configuration. */
+  readonly name: string
+  readonly asn: number
+  readonly type: 'mesh' | 'configured'
+  readonly state: string
+  /** RFC 3339: since when the state holds. */
+  readonly since: string
+  readonly received: number
+  readonly accepted: number
+  readonly advertised: number
+  readonly stale: number
+  readonly flaps: number
+  readonly lastError: string | null
+}
+
+export interface RouteStatus {
+  readonly destination: string
+  readonly kind: 'workload' | 'block' | 'remote'
+  readonly carriage: Carriage | null
+  readonly gateway: string | null
+  readonly device: string | null
+  readonly node: string | null
+  /** As `ip route` prints it. */
+  readonly text: string
+  readonly why: string
+  readonly state: 'installed' | 'pending' | 'failed' | 'conflict'
+  readonly problem: string | null
+}
+
+export interface WorkloadStatus {
+  readonly namespace: string
+  readonly pod: string
+  readonly address: string
+  readonly interfaceName: string
+  readonly interfacePresent: boolean
+}
+
+export interface RepairStatus {
+  readonly count: number
+  /** The newest first; bounded. */
+  readonly last: readonly { readonly at: string; readonly object: string; readonly found: string }[]
+}
