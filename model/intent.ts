@@ -12,6 +12,8 @@ export type RouteIntent = {
   readonly why: string
 } & (
   | { readonly is: 'blackhole' }
+  /** A remote block that this kernel cannot tunnel to: refused aloud instead of leaking plain packets to the default gateway. */
+  | { readonly is: 'unreachable'; readonly node: string | undefined }
   /** A pod of this node: scope link, straight to its veth. */
   | { readonly is: 'workload'; readonly device: string }
   | {
@@ -66,6 +68,8 @@ export function formatRoute(route: RouteIntent): string {
   switch (route.is) {
     case 'blackhole':
       return `blackhole ${destination} proto 80 metric 1024`
+    case 'unreachable':
+      return `unreachable ${destination} proto 80 metric 1024`
     case 'workload':
       return `${destination} dev ${route.device} proto 80 scope link metric 1024`
     case 'remote':

@@ -27,7 +27,7 @@ export class ManualClock implements Clock {
     for (let due = this.#earliest(until); due !== undefined; due = this.#earliest(until)) {
       const [id, { at, wake }] = due
       this.#wakes.delete(id)
-      this.#now = at > this.#now ? at : this.#now
+      if (at > this.#now) this.#now = at
       wake()
     }
     this.#now = until
