@@ -1,6 +1,7 @@
 /** What an agent tells about itself on its status socket; JSON all through, the contract between agent and calictl. */
 
 import type { Carriage } from './intent.ts'
+import type { IpipMode } from './resources/ip-pool.ts'
 
 export interface AgentStatus {
   readonly node: string
@@ -15,6 +16,8 @@ export interface AgentStatus {
   readonly asn: number
   readonly datastore: DatastoreStatus
   readonly ipip: IpipStatus
+  /** The pools as this agent acts upon them: how a change of mode is seen to have arrived. */
+  readonly pools: readonly PoolStatus[]
   readonly bgp: BgpStatus
   readonly routes: readonly RouteStatus[]
   readonly workloads: readonly WorkloadStatus[]
@@ -39,6 +42,11 @@ export interface IpipStatus {
   /** Why not, where it is not. */
   readonly reason: string | null
   readonly device: { readonly name: string; readonly address: string | null; readonly mtu: number; readonly up: boolean } | null
+}
+
+export interface PoolStatus {
+  readonly name: string
+  readonly ipipMode: IpipMode
 }
 
 export interface BgpStatus {

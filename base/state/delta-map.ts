@@ -1,15 +1,15 @@
-/** Desired and actual side by side; the difference is kept, never recomputed. */
-export class DeltaMap<K, V> {
-  readonly #same: (a: V, b: V) => boolean
-  readonly #desired = new Map<K, V>()
-  readonly #actual = new Map<K, V>()
+/** Desired and actual side by side, of the same type or not; the difference is kept, never recomputed. */
+export class DeltaMap<K, W, H = W> {
+  readonly #same: (want: W, have: H) => boolean
+  readonly #desired = new Map<K, W>()
+  readonly #actual = new Map<K, H>()
   readonly #dirty = new Set<K>()
 
-  constructor(same: (a: V, b: V) => boolean) {
+  constructor(same: (want: W, have: H) => boolean) {
     this.#same = same
   }
 
-  desire(key: K, value: V): void {
+  desire(key: K, value: W): void {
     this.#desired.set(key, value)
     this.#review(key)
   }
@@ -20,29 +20,29 @@ export class DeltaMap<K, V> {
   }
 
   /** Makes the desired side exactly `wanted`. */
-  desireAll(wanted: ReadonlyMap<K, V>): void {
+  desireAll(wanted: ReadonlyMap<K, W>): void {
     for (const key of this.#desired.keys()) if (!wanted.has(key)) this.forget(key)
     for (const [key, value] of wanted) this.desire(key, value)
   }
 
   /** Records what was seen; undefined means that it is not there. */
-  observe(key: K, value: V | undefined): void {
+  observe(key: K, value: H | undefined): void {
     if (value === undefined) this.#actual.delete(key)
     else this.#actual.set(key, value)
     this.#review(key)
   }
 
   /** Makes the actual side exactly `seen`. */
-  observeAll(seen: ReadonlyMap<K, V>): void {
+  observeAll(seen: ReadonlyMap<K, H>): void {
     for (const key of this.#actual.keys()) if (!seen.has(key)) this.observe(key, undefined)
     for (const [key, value] of seen) this.observe(key, value)
   }
 
-  wanted(key: K): V | undefined {
+  wanted(key: K): W | undefined {
     return this.#desired.get(key)
   }
 
-  seen(key: K): V | undefined {
+  seen(key: K): H | undefined {
     return this.#actual.get(key)
   }
 
@@ -51,11 +51,11 @@ export class DeltaMap<K, V> {
     return this.#dirty
   }
 
-  get desired(): ReadonlyMap<K, V> {
+  get desired(): ReadonlyMap<K, W> {
     return this.#desired
   }
 
-  get actual(): ReadonlyMap<K, V> {
+  get actual(): ReadonlyMap<K, H> {
     return this.#actual
   }
 

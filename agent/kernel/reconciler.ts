@@ -1,0 +1,142 @@
+/** Makes one table of the kernel equal to what is wanted: difference, apply, read back, retry per key. */
+
+import { DeltaMap } from '@network/base/state/delta-map.ts'
+import { backoff } from '@network/base/time/backoff.ts'
+import type { Clock, Random } from '@network/base/time/clock.ts'
+import { after, type Instant, millis } from '@network/base/time/units.ts'
+import type { Outcome, Step, Table } from './table.ts'
+
+export type KeyState =
+  | { readonly is: 'installed' }
+  | { readonly is: 'pending'; readonly says: string | undefined }
+  | { readonly is: 'failed'; readonly says: string }
+  | { readonly is: 'conflict'; readonly says: string }
+
+/** Something that was right, was changed by somebody else, and is put right. */
+export interface Repair {
+  readonly object: string
+  readonly found: string
+}
+
+interface Trouble {
+  readonly outcome: Exclude<Outcome, { is: 'done' }>
+  readonly attempts: number
+  readonly retryAt: Instant | undefined
+}
+
+const RETRY = { base: millis(100), cap: millis(30_000) }
+
+export class Reconciler<W, H> {
+  readonly #table: Table<W, H>
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #delta: DeltaMap<string, W, H>
+  readonly #settled = new Set<string>()
+  readonly #trouble = new Map<string, Trouble>()
+
+  constructor(table: Table<W, H>, { clock, random }: { readonly clock: Clock; readonly random: Random }) {
+    this.#table = table
+    this.#clock = clock
+    this.#random = random
+    this.#delta = new DeltaMap((want, have) => table.same(want, have))
+  }
+
+  desireAll(wanted: ReadonlyMap<string, W>): void {
+    const former = new Map([...this.#settled].map(key => [key, this.#delta.wanted(key)]))
+    this.#delta.desireAll(wanted)
+    for (const [key, value] of former) if (wanted.get(key) !== value && this.#delta.dirty.has(key)) this.#settled.delete(key)
+    for (const key of this.#trouble.keys()) if (!this.#delta.dirty.has(key)) this.#trouble.delete(key)
+  }
+
+  /** Reads the table afresh; what was right and no longer is comes back as repairs to make. */
+  observe(): Repair[] {
+    this.#delta.observeAll(this.#table.list(this.#delta.desired))
+    const repairs: Repair[] = []
+    for (const key of this.#settled) {
+      if (!this.#delta.dirty.has(key)) continue
+      this.#settled.delete(key)
+      const have = this.#delta.seen(key)
+      if (this.#delta.wanted(key) !== undefined)
+        repairs.push({ object: `${this.#table.name} ${key}`, found: have === undefined ? 'missing' : this.#table.describe(have) })
+    }
+    return repairs
+  }
+
+  /** Writes what is missing or different. True when anything was written. */
+  upsert(): boolean {
+    return this.#apply(this.#due(key => this.#delta.wanted(key) !== undefined))
+  }
+
+  /** Removes rows of ours that nobody wants. Only to be called when the desired side is complete. */
+  remove(): boolean {
+    return this.#apply(this.#due(key => this.#delta.wanted(key) === undefined))
+  }
+
+  stateOf(key: string): KeyState {
+    const have = this.#delta.seen(key)
+    const says = have === undefined ? undefined : this.#table.foreign(have)
+    if (!this.#delta.dirty.has(key)) return { is: 'installed' }
+    if (says !== undefined) return { is: 'conflict', says }
+    const trouble = this.#trouble.get(key)
+    if (trouble === undefined) return { is: 'pending', says: undefined }
+    return trouble.outcome.is === 'waiting'
+      ? { is: 'pending', says: trouble.outcome.says }
+      : { is: 'failed', says: trouble.outcome.says }
+  }
+
+  /** Wanted keys that are not as they should be. */
+  get unsettled(): string[] {
+    return [...this.#delta.dirty].filter(key => this.#delta.wanted(key) !== undefined)
+  }
+
+  /** Rows of ours that nobody wants. */
+  get stale(): string[] {
+    return [...this.#delta.dirty].filter(key => this.#delta.wanted(key) === undefined)
+  }
+
+  isPresent(key: string): boolean {
+    return this.#delta.seen(key) !== undefined
+  }
+
+  get nextRetry(): Instant | undefined {
+    const times = [...this.#trouble.values()].flatMap(({ retryAt }) => (retryAt === undefined ? [] : [retryAt]))
+    return times.length === 0 ? undefined : times.reduce((a, b) => (a < b ? a : b))
+  }
+
+  #due(choose: (key: string) => boolean): Step<W, H>[] {
+    const now = this.#clock.now()
+    const steps: Step<W, H>[] = []
+    for (const key of this.#delta.dirty) {
+      if (!choose(key)) continue
+      const have = this.#delta.seen(key)
+      if (have !== undefined && this.#table.foreign(have) !== undefined) continue
+      const retryAt = this.#trouble.get(key)?.retryAt
+      if (retryAt !== undefined && retryAt > now) continue
+      steps.push({ key, want: this.#delta.wanted(key), have })
+    }
+    return steps
+  }
+
+  #apply(steps: readonly Step<W, H>[]): boolean {
+    if (steps.length === 0) return false
+    const outcomes = this.#table.apply(steps)
+    steps.forEach((step, at) => {
+      const outcome = outcomes[at] ?? { is: 'failed', says: 'no answer from the kernel' }
+      if (outcome.is === 'done') this.#trouble.delete(step.key)
+      else this.#note(step.key, outcome)
+    })
+    return outcomes.some(({ is }) => is === 'done')
+  }
+
+  #note(key: string, outcome: Trouble['outcome']): void {
+    const attempts = (this.#trouble.get(key)?.attempts ?? 0) + 1
+    const retryAt = outcome.is === 'waiting' ? undefined : after(this.#clock.now(), backoff(attempts, RETRY, this.#random))
+    this.#trouble.set(key, { outcome, attempts, retryAt })
+  }
+
+  /** Remembers what is right now, so that a later change by others is seen as such. Call after reading back. */
+  settle(): void {
+    for (const key of this.#delta.desired.keys()) if (!this.#delta.dirty.has(key)) this.#settled.add(key)
+    for (const key of this.#settled) if (this.#delta.wanted(key) === undefined) this.#settled.delete(key)
+  }
+}

@@ -1,0 +1,120 @@
+/** The routes that this node wants: its pods, its blocks, everybody else's blocks. */
+
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import { covers, formatPrefix, type Prefix, toPrefix } from '@network/base/net/prefix.ts'
+import { carriageOf } from '@network/ipip/mode.ts'
+import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
+import type { RouteIntent } from '@network/model/intent.ts'
+import type { IpPool } from '@network/model/resources/ip-pool.ts'
+import type { Node } from '@network/model/resources/node.ts'
+import type { Snapshot } from '@network/model/snapshot.ts'
+import type { Facts, Learned } from './facts.ts'
+
+/** By destination; what lives here wins over what a peer says of the same destination. */
+export function planRoutes(facts: Facts): Map<string, RouteIntent> {
+  const routes = new Map<string, RouteIntent>()
+  for (const learned of facts.learned) put(routes, remoteRoute(facts, learned))
+  for (const block of ownBlocks(facts.self, facts.snapshot))
+    put(routes, { is: 'blackhole', destination: block, why: 'own block: addresses that no pod has end here instead of looping' })
+  for (const workload of facts.snapshot.workloads.values())
+    if (workload.node === facts.self)
+      for (const address of workload.addresses)
+        put(routes, {
+          is: 'workload',
+          destination: toPrefix(address, 32),
+          device: workload.interfaceName,
+          why: `pod ${workload.namespace}/${workload.pod} lives here`,
+        })
+  return routes
+}
+
+/** Confirmed blocks of a node; a pending claim owns nothing. */
+export function ownBlocks(self: string, snapshot: Snapshot): Prefix[] {
+  return [...snapshot.affinities.values()]
+    .filter(({ node, state }) => node === self && state === 'confirmed')
+    .map(({ block }) => block)
+}
+
+export function poolOf(snapshot: Snapshot, destination: Prefix): IpPool | undefined {
+  return [...snapshot.pools.values()].find(pool => covers(pool.cidr, destination))
+}
+
+export function nodeAt(snapshot: Snapshot, address: Ipv4): Node | undefined {
+  return [...snapshot.nodes.values()].find(node => node.address === address)
+}
+
+function put(routes: Map<string, RouteIntent>, route: RouteIntent | undefined): void {
+  if (route !== undefined) routes.set(formatPrefix(route.destination), route)
+}
+
+function remoteRoute(facts: Facts, { destination, nextHop, from }: Learned): RouteIntent | undefined {
+  const { snapshot, underlay } = facts
+  const pool = poolOf(snapshot, destination)
+  if (pool === undefined || nextHop === underlay.address) return undefined
+  const node = nodeAt(snapshot, nextHop)
+  const common = { destination, node: node?.name }
+  const owner = node === undefined ? `${formatIpv4(nextHop)} (learned from ${from})` : `node ${node.name}`
+  const carriage = carriageOf(pool.ipipMode, [underlay.subnet], { nextHop, isNode: node !== undefined })
+  switch (carriage) {
+    case 'plain':
+      return {
+        ...common,
+        is: 'remote',
+        carriage,
+        gateway: nextHop,
+        device: underlay.device,
+        onlink: false,
+        why: `${owner} is on this node's subnet ${formatPrefix(underlay.subnet)}: no tunnel needed`,
+      }
+    case 'ipip':
+      if (facts.ipipUnsupported !== undefined)
+        return {
+          ...common,
+          is: 'unreachable',
+          why: `pool ${pool.name} wants IPIP to ${owner}, and this kernel has none: ${facts.ipipUnsupported}`,
+        }
+      return {
+        ...common,
+        is: 'remote',
+        carriage,
+        gateway: nextHop,
+        device: TUNNEL_DEVICE,
+        onlink: true,
+        why: `pool ${pool.name} has ipipMode ${pool.ipipMode}${pool.ipipMode === 'Always' ? '' : `, and ${owner} is on another subnet`}`,
+      }
+    case 'gateway':
+      return throughGateway(facts, { ...common, nextHop, owner, pool: pool.name, mode: pool.ipipMode })
+    default:
+      return carriage satisfies never
+  }
+}
+
+interface Far {
+  readonly destination: Prefix
+  readonly node: string | undefined
+  readonly nextHop: Ipv4
+  readonly owner: string
+  readonly pool: string
+  readonly mode: string
+}
+
+function throughGateway(facts: Facts, { destination, node, nextHop, owner, pool, mode }: Far): RouteIntent {
+  const hop = facts.gatewayOf(nextHop)
+  if (hop.is === 'none')
+    return {
+      is: 'unreachable',
+      destination,
+      node,
+      why: `the kernel has no route to ${formatIpv4(nextHop)}, where ${owner} is reached`,
+    }
+  return {
+    is: 'remote',
+    carriage: 'gateway',
+    destination,
+    node,
+    gateway: hop.gateway,
+    device: hop.device,
+    onlink: false,
+    why: `${owner} is on another subnet and pool ${pool} has ipipMode ${mode}: sent plain to ${formatIpv4(hop.gateway)}, which must know this block`,
+  }
+}
