@@ -1,0 +1,43 @@
+/** The order in which a datastore is found. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DEFAULT_DATASTORE, datastoreAt, type Sayings } from './where.ts'
+
+const SILENT: Sayings = { flag: undefined, env: undefined, config: undefined }
+
+const KNOWN: readonly (readonly [string, Partial<Sayings>, string, string])[] = [
+  ['nothing said', {}, DEFAULT_DATASTORE, 'default'],
+  ['an empty file', { config: null }, DEFAULT_DATASTORE, 'default'],
+  ['a file that speaks of other things', { config: { log: 'debug' } }, DEFAULT_DATASTORE, 'default'],
+  ['the file', { config: { datastore: 'sqlite:/f.db' } }, 'sqlite:/f.db', '/etc/cali/cali.yaml, datastore'],
+  [
+    'the environment over the file',
+    { env: 'sqlite:/e.db', config: { datastore: 'sqlite:/f.db' } },
+    'sqlite:/e.db',
+    'CALI_DATASTORE',
+  ],
+  [
+    'an empty variable is unset',
+    { env: '', config: { datastore: 'sqlite:/f.db' } },
+    'sqlite:/f.db',
+    '/etc/cali/cali.yaml, datastore',
+  ],
+  ['the flag over all', { flag: 'sqlite:/g.db', env: 'sqlite:/e.db', config: 7 }, 'sqlite:/g.db', '--datastore'],
+]
+
+for (const [name, sayings, url, from] of KNOWN)
+  test(`${name}: ${url}`, () => assert.deepEqual(datastoreAt({ ...SILENT, ...sayings }), { is: 'known', url, from }))
+
+const NONSENSE: readonly (readonly [string, Partial<Sayings>, string])[] = [
+  ['a path without scheme', { flag: '/var/lib/cali/cali.db' }, '--datastore'],
+  ['an empty flag', { flag: '' }, '--datastore'],
+  ['a number in the file', { config: { datastore: 7 } }, '/etc/cali/cali.yaml, datastore'],
+  ['a file that is a list', { config: ['sqlite:/f.db'] }, '/etc/cali/cali.yaml'],
+]
+
+for (const [name, sayings, from] of NONSENSE)
+  test(`${name} is refused, not passed over`, () => {
+    const found = datastoreAt({ ...SILENT, ...sayings })
+    assert.equal(found.is, 'nonsense')
+    assert.equal(found.from, from)
+  })
