@@ -1,0 +1,115 @@
+/** What the speaker tells about itself; everything named *Status and Explanation is plain JSON. */
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import type { Prefix } from '@network/base/net/prefix.ts'
+import type { Attributes } from './attributes/attributes.ts'
+
+/** A best path that came from a peer. */
+export interface LearnedRoute {
+  readonly prefix: Prefix
+  readonly nextHop: Ipv4
+  /** Address of the peer that told us. */
+  readonly peer: Ipv4
+  readonly peerName: string
+  /** The peer is away and may come back (RFC 4724): keep forwarding. */
+  readonly stale: boolean
+  readonly attributes: Attributes
+}
+
+export type PeerState = 'idle' | 'connect' | 'active' | 'open-sent' | 'open-confirm' | 'established'
+
+export type SpeakerChange =
+  /** Best learned paths appeared, changed or went; ask `learned()` for each key. A mere change of `stale` is not told. */
+  | { readonly is: 'routes'; readonly prefixes: readonly string[] }
+  | { readonly is: 'peer'; readonly address: Ipv4; readonly state: PeerState }
+
+export interface SpeakerStatus {
+  readonly routerId: string
+  readonly asn: number
+  readonly listen: string | null
+  /** True once every peer has told all it knows, or the deferral ran out. */
+  readonly settled: boolean
+  readonly originated: readonly string[]
+  readonly learned: number
+  readonly peers: readonly PeerStatus[]
+  readonly strangers: { readonly refused: number; readonly last: string | null }
+}
+
+export interface PeerStatus {
+  readonly address: string
+  readonly name: string
+  readonly remoteAsn: number
+  readonly kind: 'internal' | 'external'
+  readonly routerId: string | null
+  readonly state: PeerState
+  /** RFC 3339: since when the state holds. */
+  readonly since: string
+  /** Milliseconds in this state, by the monotonic clock. */
+  readonly sinceMillis: number
+  readonly prefixes: { readonly received: number; readonly accepted: number; readonly advertised: number; readonly stale: number }
+  readonly messages: { readonly in: MessageCounts; readonly out: MessageCounts }
+  /** UPDATEs that RFC 7606 turned into withdrawals, and attributes it discarded. */
+  readonly repaired: { readonly treatedAsWithdraw: number; readonly attributesDiscarded: number }
+  /** How often an established session was lost. */
+  readonly flaps: number
+  readonly lastError: PeerError | null
+  readonly session: SessionStatus | null
+  readonly gracefulRestart: {
+    /** We keep the peer's routes while it is away, or until it has told all again. */
+    readonly helping: boolean
+    /** RFC 3339: when the stale routes go at the latest. */
+    readonly staleUntil: string | null
+    readonly endOfRibReceived: boolean
+    readonly endOfRibSent: boolean
+  }
+}
+
+export interface MessageCounts {
+  readonly open: number
+  readonly update: number
+  readonly notification: number
+  readonly keepalive: number
+  readonly routeRefresh: number
+}
+
+export interface PeerError {
+  /** `sent` and `received` are NOTIFICATIONs; `local` is what happened to TCP or while dialling. */
+  readonly direction: 'sent' | 'received' | 'local'
+  readonly code: number | null
+  readonly subcode: number | null
+  readonly text: string
+  /** RFC 3339. */
+  readonly at: string
+}
+
+export interface SessionStatus {
+  readonly localAddress: string
+  readonly dialledBy: 'us' | 'peer'
+  readonly holdTimeSeconds: number
+  readonly keepaliveSeconds: number
+  readonly fourOctetAs: boolean
+  readonly routeRefresh: boolean
+  readonly gracefulRestart: {
+    readonly restarting: boolean
+    readonly restartTimeSeconds: number
+    readonly ipv4: 'absent' | 'forwarding-kept' | 'forwarding-lost'
+  } | null
+}
+
+/** Why a prefix is used as it is. */
+export interface Explanation {
+  readonly prefix: string
+  readonly paths: readonly ExplainedPath[]
+}
+
+export interface ExplainedPath {
+  /** Address of the peer, or `local` for a route of our own. */
+  readonly from: string
+  readonly name: string
+  readonly nextHop: string | null
+  readonly stale: boolean
+  readonly verdict:
+    | { readonly is: 'best' }
+    | { readonly is: 'lost'; readonly by: string }
+    | { readonly is: 'refused'; readonly why: string }
+    | { readonly is: 'ineligible'; readonly why: string }
+}
