@@ -51,6 +51,11 @@ export class Cursor {
     return this.#view.getUint32(this.#advance(4), this.#little)
   }
 
+  /** Network order whatever the cursor's own: addresses inside host-order messages. */
+  u32be(): number {
+    return this.#view.getUint32(this.#advance(4))
+  }
+
   i32(): number {
     return this.#view.getInt32(this.#advance(4), this.#little)
   }
