@@ -53,6 +53,11 @@ export interface LinkChoice {
   readonly up?: boolean
 }
 
+/** The other end of a veth. It is born down: the kernel refuses to set it up before it is joined to the first. */
+export interface PeerChoice extends Omit<LinkChoice, 'up'> {
+  readonly born: Birthplace
+}
+
 /** Where the other end of a veth is born: an open namespace, a process in it, or right here. */
 export type Birthplace = { readonly fd: number } | { readonly pid: number } | 'here'
 
@@ -84,11 +89,11 @@ const AF_UNSPEC = 0
 const SKIP_STATISTICS = 8
 
 /** Makes a veth pair in one message; the peer is born in its namespace, with its name, so no other name is ever seen there. */
-export function addVeth(host: LinkChoice, peer: LinkChoice & { readonly born: Birthplace }): Instruction {
+export function addVeth(host: LinkChoice, peer: PeerChoice): Instruction {
   return creation(host, 'veth', writer =>
     writeAttribute(writer, INFO.data, data =>
       writeAttribute(data, INFO.vethPeer, end => {
-        writeHeader(end, 0, upFlags(peer.up))
+        writeHeader(end, 0, { flags: 0, change: 0 })
         writeChoice(end, peer)
         writeBirthplace(end, peer.born)
       }),
@@ -243,7 +248,7 @@ function upFlags(up: boolean | undefined): { flags: number; change: number } {
 }
 
 /** In the order in which `ip link` writes them. */
-function writeChoice(writer: Writer, choice: LinkChoice): void {
+function writeChoice(writer: Writer, choice: Omit<LinkChoice, 'up'>): void {
   if (choice.mac !== undefined) writeMac(writer, choice.mac)
   if (choice.mtu !== undefined) writeMtu(writer, choice.mtu)
   writeName(writer, choice.name)
