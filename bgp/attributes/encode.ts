@@ -1,0 +1,38 @@
+/** Attribute values → the attribute block of an UPDATE. RFC 4271 §4.3. */
+import { Writer } from '@network/base/bytes/writer.ts'
+import type { Dialect } from '../wire/dialect.ts'
+import type { Attributes } from './attributes.ts'
+import { EXTENDED_LENGTH, OPTIONAL, PARTIAL, ROWS, TRANSITIVE } from './rows.ts'
+
+interface Encoded {
+  readonly code: number
+  readonly flags: number
+  readonly body: Uint8Array
+}
+
+/** All attributes in ascending order of code. */
+export function encodeAttributes(attributes: Attributes, dialect: Dialect): Uint8Array {
+  const writer = new Writer()
+  for (const { code, flags, body } of inOrder(attributes, dialect)) {
+    const wide = body.length > 255
+    writer.u8(wide ? flags | EXTENDED_LENGTH : flags).u8(code)
+    if (wide) writer.u16(body.length)
+    else writer.u8(body.length)
+    writer.bytes(body)
+  }
+  return writer.finish()
+}
+
+/** Equal texts mean equal attribute sets. */
+export function fingerprint(attributes: Attributes): string {
+  return Buffer.from(encodeAttributes(attributes, { kind: 'internal', asnOctets: 4 })).toString('latin1')
+}
+
+function inOrder(attributes: Attributes, dialect: Dialect): readonly Encoded[] {
+  const known = ROWS.flatMap(({ code, flags, encode }) => {
+    const body = encode(attributes, dialect)
+    return body === undefined ? [] : [{ code, flags, body }]
+  })
+  const opaque = attributes.opaque.map(({ code, body }) => ({ code, flags: OPTIONAL | TRANSITIVE | PARTIAL, body }))
+  return opaque.length === 0 ? known : [...known, ...opaque].toSorted((a, b) => a.code - b.code)
+}

@@ -1,0 +1,108 @@
+/** Capabilities inside OPEN: four-octet AS, IPv4 unicast, route refresh, graceful restart. RFC 5492, 6793, 4760, 2918, 4724. */
+import { Cursor } from '@network/base/bytes/cursor.ts'
+import { Writer } from '@network/base/bytes/writer.ts'
+import { type Seconds, seconds } from '@network/base/time/units.ts'
+
+export interface Family {
+  readonly afi: number
+  readonly safi: number
+}
+
+export const IPV4_UNICAST: Family = { afi: 1, safi: 1 }
+
+export function sameFamily(a: Family, b: Family): boolean {
+  return a.afi === b.afi && a.safi === b.safi
+}
+
+export interface RestartFamily extends Family {
+  /** F bit: forwarding state was kept over the restart. */
+  readonly forwarding: boolean
+}
+
+export interface GracefulRestart {
+  /** R bit: the speaker has just restarted. */
+  readonly restarting: boolean
+  readonly restartTime: Seconds
+  readonly families: readonly RestartFamily[]
+}
+
+export interface Capabilities {
+  /** Families of the multiprotocol capability; none said means IPv4 unicast only. */
+  readonly families: readonly Family[]
+  readonly routeRefresh: boolean
+  readonly fourOctetAs: number | undefined
+  readonly gracefulRestart: GracefulRestart | undefined
+}
+
+export const NO_CAPABILITIES: Capabilities = {
+  families: [],
+  routeRefresh: false,
+  fourOctetAs: undefined,
+  gracefulRestart: undefined,
+}
+
+const MULTIPROTOCOL = 1
+const ROUTE_REFRESH = 2
+const GRACEFUL_RESTART = 64
+const FOUR_OCTET_AS = 65
+
+/** Reads capability TLVs on top of what is known already; throws WireFault when a length runs over the end. */
+export function readCapabilities(cursor: Cursor, known: Capabilities): Capabilities {
+  let capabilities = known
+  while (cursor.left > 0) {
+    const code = cursor.u8()
+    const body = cursor.take(cursor.u8())
+    capabilities = withCapability(capabilities, code, body)
+  }
+  return capabilities
+}
+
+/** A body of the wrong size says nothing: the capability counts as absent. Unknown codes are ignored (RFC 5492 §3). */
+function withCapability(known: Capabilities, code: number, body: Uint8Array): Capabilities {
+  const cursor = new Cursor(body)
+  switch (code) {
+    case MULTIPROTOCOL:
+      return body.length === 4 ? { ...known, families: [...known.families, readFamily(cursor)] } : known
+    case ROUTE_REFRESH:
+      return { ...known, routeRefresh: true }
+    case FOUR_OCTET_AS:
+      return body.length === 4 ? { ...known, fourOctetAs: cursor.u32() } : known
+    case GRACEFUL_RESTART:
+      return body.length % 4 === 2 ? { ...known, gracefulRestart: readGracefulRestart(cursor) } : known
+    default:
+      return known
+  }
+}
+
+function readFamily(cursor: Cursor): Family {
+  const afi = cursor.u16()
+  cursor.skip(1)
+  return { afi, safi: cursor.u8() }
+}
+
+function readGracefulRestart(cursor: Cursor): GracefulRestart {
+  const head = cursor.u16()
+  const families: RestartFamily[] = []
+  while (cursor.left > 0) families.push({ afi: cursor.u16(), safi: cursor.u8(), forwarding: (cursor.u8() & 0x80) !== 0 })
+  return { restarting: (head & 0x8000) !== 0, restartTime: seconds(head & 0x0fff), families }
+}
+
+/** All capabilities as TLVs, in order of their codes. */
+export function encodeCapabilities(capabilities: Capabilities): Uint8Array {
+  const writer = new Writer()
+  for (const family of capabilities.families) writer.u8(MULTIPROTOCOL).u8(4).u16(family.afi).u8(0).u8(family.safi)
+  if (capabilities.routeRefresh) writer.u8(ROUTE_REFRESH).u8(0)
+  if (capabilities.gracefulRestart !== undefined) writeGracefulRestart(writer, capabilities.gracefulRestart)
+  if (capabilities.fourOctetAs !== undefined) writer.u8(FOUR_OCTET_AS).u8(4).u32(capabilities.fourOctetAs)
+  return writer.finish()
+}
+
+function writeGracefulRestart(writer: Writer, restart: GracefulRestart): void {
+  writer.u8(GRACEFUL_RESTART).u8(2 + 4 * restart.families.length)
+  writer.u16((restart.restarting ? 0x8000 : 0) | restart.restartTime)
+  for (const family of restart.families)
+    writer
+      .u16(family.afi)
+      .u8(family.safi)
+      .u8(family.forwarding ? 0x80 : 0)
+}
