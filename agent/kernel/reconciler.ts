@@ -18,6 +18,20 @@ export interface Repair {
   readonly found: string
 }
 
+/** A reconciler, whatever its rows are. */
+export interface Reconciliation {
+  observe(): Repair[]
+  upsert(): boolean
+  remove(): boolean
+  settle(): void
+  stateOf(key: string): KeyState
+  isPresent(key: string): boolean
+  isInstalled(key: string): boolean
+  readonly unsettled: readonly string[]
+  readonly stale: readonly string[]
+  readonly nextRetry: Instant | undefined
+}
+
 interface Trouble {
   readonly outcome: Exclude<Outcome, { is: 'done' }>
   readonly attempts: number
@@ -26,7 +40,7 @@ interface Trouble {
 
 const RETRY = { base: millis(100), cap: millis(30_000) }
 
-export class Reconciler<W, H> {
+export class Reconciler<W, H> implements Reconciliation {
   readonly #table: Table<W, H>
   readonly #clock: Clock
   readonly #random: Random
@@ -91,7 +105,15 @@ export class Reconciler<W, H> {
 
   /** Rows of ours that nobody wants. */
   get stale(): string[] {
-    return [...this.#delta.dirty].filter(key => this.#delta.wanted(key) === undefined)
+    return [...this.#delta.dirty].filter(key => {
+      const have = this.#delta.seen(key)
+      return this.#delta.wanted(key) === undefined && have !== undefined && this.#table.foreign(have) === undefined
+    })
+  }
+
+  /** Wanted, and there as wanted. */
+  isInstalled(key: string): boolean {
+    return this.#delta.wanted(key) !== undefined && !this.#delta.dirty.has(key)
   }
 
   isPresent(key: string): boolean {

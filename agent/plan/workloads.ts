@@ -1,5 +1,7 @@
 /** What the host side of a pod's veth pair needs. */
+import { tunnelMtu } from '@network/ipip/mtu.ts'
 import type { SysctlIntent } from '@network/model/intent.ts'
+import type { Snapshot } from '@network/model/snapshot.ts'
 
 /** The same values serve the moment of wiring and the years of repair after it. */
 export function workloadSysctls(device: string): SysctlIntent[] {
@@ -15,4 +17,9 @@ export function workloadSysctls(device: string): SysctlIntent[] {
     { path: `${conf}/route_localnet`, accept: ['1'], why: 'node-local services on loopback can be offered to pods' },
     { path: `${conf}/rp_filter`, accept: ['1'], why: 'a pod may use no source address but its own' },
   ]
+}
+
+/** MTU of a new pod, in octets: room for the outer header wherever a pool may tunnel. */
+export function podMtu(snapshot: Snapshot, underlayMtu: number): number {
+  return [...snapshot.pools.values()].some(pool => pool.ipipMode !== 'Never') ? tunnelMtu(underlayMtu) : underlayMtu
 }

@@ -1,7 +1,7 @@
 /** One visible owner for tasks and resources: everything begun under a scope ends with it, in reverse order. */
 import { Fault, reasonOf } from './fault.ts'
 
-export type Disposable = { [Symbol.asyncDispose](): Promise<void> } | { [Symbol.dispose](): void }
+export type Owned = AsyncDisposable | Disposable
 
 export class Scope {
   readonly name: string
@@ -21,7 +21,7 @@ export class Scope {
     return this.#controller.signal
   }
 
-  own<T extends Disposable>(resource: T, name = this.name): T {
+  own<T extends Owned>(resource: T, name = this.name): T {
     this.defer(name, async () => {
       if (Symbol.asyncDispose in resource) await resource[Symbol.asyncDispose]()
       else resource[Symbol.dispose]()

@@ -1,0 +1,82 @@
+/** The datastore's side of the agent: the snapshot as it is known here, and how fresh it is. */
+
+import { reasonOf } from '@network/base/run/fault.ts'
+import type { Log } from '@network/base/run/log.ts'
+import type { Clock, Random } from '@network/base/time/clock.ts'
+import type { Datastore } from '@network/datastore/port.ts'
+import { synchronise } from '@network/datastore/sync.ts'
+import { KEY_ROOT } from '@network/model/resources/kind.ts'
+import { type Snapshot, SnapshotBuilder } from '@network/model/snapshot.ts'
+import type { DatastoreStatus } from '@network/model/status.ts'
+
+export interface ClusterOptions {
+  readonly store: Datastore
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Called after every change once the first list is whole. */
+  readonly changed: () => void
+}
+
+export class Cluster {
+  readonly #options: ClusterOptions
+  readonly #builder = new SnapshotBuilder()
+  #state: DatastoreStatus['state'] = 'connecting'
+  #since: string
+  #error: string | null = null
+  #complete = false
+
+  constructor(options: ClusterOptions) {
+    this.#options = options
+    this.#since = options.clock.wall().toISOString()
+  }
+
+  get snapshot(): Snapshot {
+    return this.#builder.snapshot
+  }
+
+  /** True from the first whole list on: before it, the absence of a document means nothing. */
+  get complete(): boolean {
+    return this.#complete
+  }
+
+  get status(): DatastoreStatus {
+    return { url: this.#options.store.url, state: this.#state, since: this.#since, error: this.#error }
+  }
+
+  /** Follows the store until the signal aborts. */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { store, clock, random, log, changed } = this.#options
+    for await (const event of synchronise(store, KEY_ROOT, { clock, random, signal })) {
+      switch (event.is) {
+        case 'changes':
+          for (const change of event.changes) {
+            const problems = this.#builder.apply(change)
+            if (problems.length > 0) log.warn('document cannot be read and counts as absent', { key: change.key, problems })
+          }
+          break
+        case 'in-sync':
+          this.#complete = true
+          this.#become('in-sync', null)
+          log.info('datastore in sync', { datastore: store.url })
+          break
+        case 'stale':
+          this.#become('stale', reasonOf(event.error))
+          log.warn('datastore does not answer; everything goes on as it was', {
+            datastore: store.url,
+            why: reasonOf(event.error),
+          })
+          break
+        default:
+          event satisfies never
+      }
+      if (this.#complete) changed()
+    }
+  }
+
+  #become(state: DatastoreStatus['state'], error: string | null): void {
+    if (state !== this.#state) this.#since = this.#options.clock.wall().toISOString()
+    this.#state = state
+    this.#error = error
+  }
+}

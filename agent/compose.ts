@@ -1,0 +1,175 @@
+/** The wiring diagram: which part hears of what, and who owns whom. */
+
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { contains } from '@network/base/net/prefix.ts'
+import type { Log } from '@network/base/run/log.ts'
+import type { Scope } from '@network/base/run/scope.ts'
+import type { Clock, Random } from '@network/base/time/clock.ts'
+import { millis, seconds } from '@network/base/time/units.ts'
+import { ACCEPTED, Speaker } from '@network/bgp/speaker.ts'
+import { Ipam } from '@network/datastore/ipam/ipam.ts'
+import { registerNode } from '@network/datastore/nodes.ts'
+import { openDatastore } from '@network/datastore/open.ts'
+import { NetlinkClient } from '@network/netlink/client.ts'
+import { KernelMonitor } from '@network/netlink/monitor.ts'
+import { BGP_PORT, Feed } from './bgp/feed.ts'
+import { Cluster } from './cluster.ts'
+import type { Config } from './config.ts'
+import { Controller } from './controller.ts'
+import { ipipUnsupported } from './ipip-support.ts'
+import { Devices } from './kernel/devices.ts'
+import { Kernel } from './kernel/kernel.ts'
+import { isOurRoute } from './kernel/ownership.ts'
+import { addressTable } from './kernel/tables/addresses.ts'
+import { linkTable } from './kernel/tables/links.ts'
+import { routeTable } from './kernel/tables/routes.ts'
+import { sysctlTable } from './kernel/tables/sysctls.ts'
+import type { Underlay } from './plan/facts.ts'
+import { podMtu } from './plan/workloads.ts'
+import { openAgentSocket } from './serve/socket.ts'
+import { agentStatus } from './serve/status.ts'
+import { claimTunnelAddress } from './tunnel-address.ts'
+import { chooseUnderlay } from './underlay.ts'
+import { VERSION } from './version.ts'
+import { Workloads } from './workload/attach.ts'
+
+/** Offered to peers: so long they keep our routes while we are away (RFC 4724). */
+const RESTART_TIME = seconds(120)
+const CONNECT_RETRY = millis(2000)
+/** How long a restarted agent waits for its peers before it believes that a route is gone. */
+const DEFERRAL = millis(120_000)
+
+export interface Surroundings {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Starts the agent under `scope`; it ends with the scope and leaves the kernel as it is. */
+export async function composeAgent(config: Config, scope: Scope, { clock, random, log }: Surroundings): Promise<void> {
+  const startedAt = clock.wall().toISOString()
+  const monitor = scope.own(KernelMonitor.open({ groups: ['link', 'address', 'route', 'netconf'] }), 'kernel monitor')
+  const netlink = scope.own(NetlinkClient.open(), 'netlink')
+  const choice = chooseUnderlay(netlink, config.nodeIp)
+  const unsupported = ipipUnsupported(netlink)
+  const restarting = netlink.routes().some(isOurRoute)
+
+  const store = scope.own(await openDatastore(config.datastore, { clock, random }), 'datastore')
+  const register = (underlay: Underlay) =>
+    registerNode(
+      store,
+      {
+        name: config.nodeName,
+        id: config.nodeId,
+        address: underlay.address,
+        subnetLength: underlay.subnet.length,
+        asn: undefined,
+        tunnelAddress: undefined,
+      },
+      { signal: scope.signal },
+    )
+  await register(choice.underlay)
+  const ipam = new Ipam(store, config.nodeName, { clock, random })
+
+  const cluster = new Cluster({ store, clock, random, log, changed: () => controller.wake() })
+  const devices = new Devices(() => netlink.links())
+  const kernel = new Kernel({
+    clock,
+    random,
+    log,
+    tables: {
+      links: linkTable(netlink, devices),
+      sysctls: sysctlTable,
+      addresses: addressTable(netlink, devices, address =>
+        [...cluster.snapshot.pools.values()].some(pool => contains(pool.cidr, address)),
+      ),
+      routes: routeTable(netlink, devices),
+    },
+  })
+  scope.defer('kernel', async () => kernel.stop())
+
+  const speaker = new Speaker({
+    routerId: choice.underlay.address,
+    asn: config.asn,
+    listen: { address: choice.underlay.address, port: BGP_PORT },
+    holdTime: config.holdTime,
+    connectRetry: CONNECT_RETRY,
+    gracefulRestart: { restartTime: RESTART_TIME, restarting, deferral: DEFERRAL },
+    importFilter: () => ACCEPTED,
+    clock,
+    random,
+    log,
+  })
+  await speaker.start()
+  scope.defer('speaker', () => speaker.stop({ graceful: true }))
+
+  const controller = new Controller({
+    config,
+    cluster,
+    feed: new Feed(speaker),
+    netlink,
+    underlay: choice,
+    ipipUnsupported: unsupported,
+    clock,
+    log,
+    apply: plan => kernel.desire(plan.intents),
+    claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, scope.signal),
+    register: async underlay => {
+      await register(underlay)
+    },
+  })
+  speaker.onChange(() => controller.wake())
+
+  scope.spawn('datastore sync', signal => cluster.follow(signal))
+  scope.spawn('kernel monitor', async signal => {
+    for await (const events of monitor.batches(signal)) {
+      kernel.wake()
+      for (const event of events)
+        if (event.is === 'link' || event.is === 'address' || event.is === 'overrun') controller.underlayMayHaveChanged()
+    }
+  })
+  scope.spawn('restart', async () => {
+    const how = await speaker.settled
+    log.info('peers have told all they know', { how, restarting })
+    kernel.desiredIsComplete()
+  })
+
+  const workloads = new Workloads({
+    node: config.nodeName,
+    store,
+    ipam,
+    netlink,
+    log,
+    podMtu: () => podMtu(cluster.snapshot, controller.choice.underlay.mtu),
+    routed: (address, until, signal) => kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal),
+  })
+  const sources = {
+    config,
+    version: VERSION,
+    startedAt,
+    cluster,
+    controller,
+    kernel,
+    speaker: () => speaker.status(),
+    netlink,
+    ipipUnsupported: unsupported,
+  }
+  const socket = await openAgentSocket(
+    `${config.runDir}/${config.nodeName}.sock`,
+    {
+      'GET /status': async () => agentStatus(sources),
+      'POST /cni': (body, signal) => workloads.serve(JSON.parse(body), signal),
+    },
+    log,
+  )
+  scope.own(socket, 'agent socket')
+  log.info('agent started', {
+    version: VERSION,
+    address: formatIpv4(choice.underlay.address),
+    device: choice.underlay.device,
+    chosenBy: choice.from,
+    ipip: unsupported ?? 'supported',
+    restarting,
+    socket: socket.path,
+  })
+}

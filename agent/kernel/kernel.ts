@@ -1,0 +1,244 @@
+/** Keeps the kernel as wanted: tables in order of dependence, passes on every doubt, answers who waits for a key. */
+
+import type { Log } from '@network/base/run/log.ts'
+import type { Cancel, Clock, Random } from '@network/base/time/clock.ts'
+import { after, type Instant, millis } from '@network/base/time/units.ts'
+import type { AddressIntent, Intents, LinkIntent, RouteIntent, SysctlIntent } from '@network/model/intent.ts'
+import { type KeyState, Reconciler, type Reconciliation, type Repair } from './reconciler.ts'
+import type { Table } from './table.ts'
+
+/** In order of dependence: an address needs its link, a route both. */
+export interface Tables<L, S, A, R> {
+  readonly links: Table<LinkIntent, L>
+  readonly sysctls: Table<SysctlIntent, S>
+  readonly addresses: Table<AddressIntent, A>
+  readonly routes: Table<RouteIntent, R>
+}
+
+export type TableName = 'links' | 'sysctls' | 'addresses' | 'routes'
+
+export interface KernelOptions<L, S, A, R> {
+  readonly tables: Tables<L, S, A, R>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface RecordedRepair extends Repair {
+  /** RFC 3339. */
+  readonly at: string
+}
+
+const REPAIRS_KEPT = 20
+/** The kernel does not tell of changes to route_localnet and proxy_delay: look. */
+const AUDIT = millis(30_000)
+/** Writing changes what is seen: so many rounds of apply and read back in one pass, then the retry timers take over. */
+const ROUNDS = 3
+
+interface Waiter {
+  readonly table: TableName
+  readonly key: string
+  readonly until: 'installed' | 'absent'
+  readonly done: () => void
+}
+
+export class Kernel<L, S, A, R> {
+  readonly #links: Reconciler<LinkIntent, L>
+  readonly #sysctls: Reconciler<SysctlIntent, S>
+  readonly #addresses: Reconciler<AddressIntent, A>
+  readonly #routes: Reconciler<RouteIntent, R>
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #waiters = new Set<Waiter>()
+  readonly #repairs: RecordedRepair[] = []
+  #repairCount = 0
+  #desired = false
+  #mayRemove = false
+  #scheduled: Cancel | undefined
+  #timer: Cancel | undefined
+  #nextAudit: Instant
+  #stopped = false
+  #lastTrouble: ReadonlySet<string> = new Set()
+
+  constructor({ tables, clock, random, log }: KernelOptions<L, S, A, R>) {
+    const chance = { clock, random }
+    this.#links = new Reconciler(tables.links, chance)
+    this.#sysctls = new Reconciler(tables.sysctls, chance)
+    this.#addresses = new Reconciler(tables.addresses, chance)
+    this.#routes = new Reconciler(tables.routes, chance)
+    this.#clock = clock
+    this.#log = log
+    this.#nextAudit = after(clock.now(), AUDIT)
+  }
+
+  /** Says what should be true from here on, whole. */
+  desire(intents: Intents): void {
+    this.#desired = true
+    this.#links.desireAll(intents.links)
+    this.#sysctls.desireAll(intents.sysctls)
+    this.#addresses.desireAll(intents.addresses)
+    this.#routes.desireAll(intents.routes)
+    this.wake()
+  }
+
+  /** The desired side is complete: what carries our mark and is wanted by nobody may go. */
+  desiredIsComplete(): void {
+    if (this.#mayRemove) return
+    this.#mayRemove = true
+    this.wake()
+  }
+
+  /** Something may have changed: a pass soon, one for many calls. */
+  wake(): void {
+    if (this.#scheduled !== undefined || this.#stopped) return
+    const cancel = setImmediate(() => {
+      this.#scheduled = undefined
+      this.#pass()
+    })
+    this.#scheduled = () => clearImmediate(cancel)
+  }
+
+  /** Resolves once the key is in the kernel as wanted (`installed`), or is there no more (`absent`). */
+  reached(table: TableName, key: string, until: 'installed' | 'absent', signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason)
+        return
+      }
+      const abandon = () => {
+        this.#waiters.delete(waiter)
+        reject(signal.reason)
+      }
+      const waiter: Waiter = {
+        table,
+        key,
+        until,
+        done: () => {
+          signal.removeEventListener('abort', abandon)
+          resolve()
+        },
+      }
+      signal.addEventListener('abort', abandon, { once: true })
+      this.#waiters.add(waiter)
+      this.wake()
+    })
+  }
+
+  stateOf(table: TableName, key: string): KeyState {
+    return this.#table(table).stateOf(key)
+  }
+
+  /** Nothing that is wanted is missing, and nothing of ours is left over. */
+  get converged(): boolean {
+    return this.#all.every(([, table]) => table.unsettled.length === 0 && (!this.#mayRemove || table.stale.length === 0))
+  }
+
+  get repairs(): { readonly count: number; readonly last: readonly RecordedRepair[] } {
+    return { count: this.#repairCount, last: this.#repairs }
+  }
+
+  /** What is wanted and cannot be had, one sentence each. */
+  get problems(): string[] {
+    return this.#all.flatMap(([name, table]) =>
+      table.unsettled.flatMap(key => {
+        const state = table.stateOf(key)
+        if (state.is === 'installed' || (state.is === 'pending' && state.says === undefined)) return []
+        return [`${name} ${key}: ${state.is === 'conflict' ? `not ours to change, held by ${state.says}` : state.says}`]
+      }),
+    )
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#scheduled?.()
+    this.#timer?.()
+  }
+
+  get #all(): readonly (readonly [TableName, Reconciliation])[] {
+    return [
+      ['links', this.#links],
+      ['sysctls', this.#sysctls],
+      ['addresses', this.#addresses],
+      ['routes', this.#routes],
+    ]
+  }
+
+  #table(name: TableName): Reconciliation {
+    switch (name) {
+      case 'links':
+        return this.#links
+      case 'sysctls':
+        return this.#sysctls
+      case 'addresses':
+        return this.#addresses
+      case 'routes':
+        return this.#routes
+      default:
+        return name satisfies never
+    }
+  }
+
+  #pass(): void {
+    if (!this.#desired) return
+    let changed = true
+    for (let round = 0; changed && round < ROUNDS; round++) {
+      for (const [, table] of this.#all) this.#record(table.observe())
+      changed = this.#round()
+    }
+    for (const [, table] of this.#all) table.settle()
+    this.#answer()
+    this.#tell()
+    if (changed) this.wake()
+    this.#setTimer()
+  }
+
+  /** Upserts go forward through the tables, removals back. */
+  #round(): boolean {
+    let changed = false
+    for (const [, table] of this.#all) {
+      if (!table.upsert()) continue
+      changed = true
+      table.observe()
+    }
+    if (this.#mayRemove) for (const [, table] of this.#all.toReversed()) changed = table.remove() || changed
+    return changed
+  }
+
+  #record(repairs: readonly Repair[]): void {
+    for (const repair of repairs) {
+      this.#repairCount++
+      this.#repairs.unshift({ ...repair, at: this.#clock.wall().toISOString() })
+      this.#repairs.length = Math.min(this.#repairs.length, REPAIRS_KEPT)
+      this.#log.warn('repairing', { object: repair.object, found: repair.found })
+    }
+  }
+
+  #answer(): void {
+    for (const waiter of this.#waiters) {
+      const table = this.#table(waiter.table)
+      const reached = waiter.until === 'absent' ? !table.isPresent(waiter.key) : table.isInstalled(waiter.key)
+      if (!reached) continue
+      this.#waiters.delete(waiter)
+      waiter.done()
+    }
+  }
+
+  /** One line when a key begins or ceases to be in trouble. */
+  #tell(): void {
+    const trouble = new Set(this.problems)
+    for (const problem of trouble) if (!this.#lastTrouble.has(problem)) this.#log.warn('not as wanted', { problem })
+    for (const problem of this.#lastTrouble) if (!trouble.has(problem)) this.#log.info('no longer in trouble', { problem })
+    this.#lastTrouble = trouble
+  }
+
+  #setTimer(): void {
+    this.#timer?.()
+    const now = this.#clock.now()
+    if (this.#nextAudit <= now) this.#nextAudit = after(now, AUDIT)
+    const next = this.#all.reduce(
+      (soonest, [, { nextRetry }]) => (nextRetry !== undefined && nextRetry < soonest ? nextRetry : soonest),
+      this.#nextAudit,
+    )
+    this.#timer = this.#clock.wakeAt(next, () => this.wake())
+  }
+}

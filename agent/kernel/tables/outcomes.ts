@@ -1,0 +1,28 @@
+/** The kernel's answers as outcomes of steps. */
+
+import type { Outcome as Answer, NetlinkClient } from '@network/netlink/client.ts'
+import type { Instruction } from '@network/netlink/wire.ts'
+import type { Outcome } from '../table.ts'
+
+/** The object is as it should be already, or is gone already: success for who declares. */
+const HARMLESS: Readonly<Record<string, readonly string[]>> = {
+  'add ipip link': ['EEXIST'],
+  'add address': ['EEXIST'],
+  'delete route': ['ESRCH'],
+  'delete address': ['EADDRNOTAVAIL'],
+}
+/** The event of the link coming up is what wakes us. */
+const WAITING = new Set(['ENETDOWN'])
+
+export function outcomesOf(client: NetlinkClient, instructions: readonly Instruction[]): Outcome[] {
+  if (instructions.length === 0) return []
+  return client.performAll(instructions).map((answer, at) => outcomeOf(answer, instructions[at]))
+}
+
+function outcomeOf(answer: Answer, instruction: Instruction | undefined): Outcome {
+  if (answer.is === 'done') return answer
+  const { fault } = answer
+  const errno = fault.detail.errno ?? ''
+  if (instruction !== undefined && HARMLESS[instruction.doing]?.includes(errno)) return { is: 'done' }
+  return { is: WAITING.has(errno) ? 'waiting' : 'failed', says: fault.message }
+}

@@ -1,0 +1,104 @@
+/** The agent's unix socket: the CNI plugin and calictl speak HTTP with it. */
+
+import { rmSync } from 'node:fs'
+import { chmod, mkdir } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import type { Log } from '@network/base/run/log.ts'
+
+/** Answers one request; what it returns is sent as JSON. */
+export type Route = (body: string, signal: AbortSignal) => Promise<unknown>
+
+/** By method and path: `GET /status`. */
+export type Routes = Readonly<Record<string, Route>>
+
+const MAX_BODY = 1 << 20
+
+export interface AgentSocket extends AsyncDisposable {
+  readonly path: string
+}
+
+/** Listens on `path`, mode 0600: whoever may wire pods or see the cluster is root. A live agent on the same path is a Fault. */
+export async function openAgentSocket(path: string, routes: Routes, log: Log): Promise<AgentSocket> {
+  await mkdir(dirname(path), { recursive: true })
+  if (await answers(path))
+    throw new Fault('agent.running', {
+      doing: 'listen on',
+      on: path,
+      says: 'another agent answers there',
+      mend: 'stop it, or give this one another --run-dir or --node-name',
+    })
+  rmSync(path, { force: true })
+  const server = createServer((request, response) => void serve(request, response, routes, log))
+  await listen(server, path)
+  await chmod(path, 0o600)
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', cause =>
+      reject(
+        new Fault('agent.socket', {
+          doing: 'listen on',
+          on: path,
+          says: reasonOf(cause),
+          mend: 'run as root, or name a --run-dir of yours',
+        }),
+      ),
+    )
+    server.listen(path, resolve)
+  })
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = connect(path, () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.on('error', () => resolve(false))
+  })
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse, routes: Routes, log: Log): Promise<void> {
+  const gone = new AbortController()
+  response.on('close', () => gone.abort(new Error('the caller went away')))
+  const name = `${request.method} ${request.url}`
+  try {
+    const route = routes[name]
+    if (route === undefined) {
+      send(response, 404, { error: `no such thing as ${name}; there are ${Object.keys(routes).join(', ')}` })
+      return
+    }
+    send(response, 200, await route(await bodyOf(request), gone.signal))
+  } catch (reason) {
+    log.error('request failed', { request: name, why: reasonOf(reason) })
+    send(response, 500, { error: reasonOf(reason) })
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request) {
+    size += chunk.length
+    if (size > MAX_BODY)
+      throw new Fault('agent.request', { doing: 'read', on: 'a request', says: `it is larger than ${MAX_BODY} octets` })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  if (response.destroyed || response.headersSent) return
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}

@@ -1,0 +1,142 @@
+/** What the agent tells of itself: assembled when asked, from what is, kept nowhere. */
+
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { formatPrefix } from '@network/base/net/prefix.ts'
+import type { SpeakerStatus, PeerStatus as SpokenPeer } from '@network/bgp/speaker.ts'
+import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
+import { formatRoute, type RouteIntent } from '@network/model/intent.ts'
+import type { AgentStatus, BgpStatus, IpipStatus, PeerStatus, RouteStatus, WorkloadStatus } from '@network/model/status.ts'
+import type { NetlinkClient } from '@network/netlink/client.ts'
+import type { Cluster } from '../cluster.ts'
+import type { Config } from '../config.ts'
+import type { Controller } from '../controller.ts'
+import type { RecordedRepair } from '../kernel/kernel.ts'
+import type { KeyState } from '../kernel/reconciler.ts'
+
+/** The kernel's side of the status. */
+export interface KernelView {
+  stateOf(table: 'routes', key: string): KeyState
+  readonly converged: boolean
+  readonly problems: readonly string[]
+  readonly repairs: { readonly count: number; readonly last: readonly RecordedRepair[] }
+}
+
+export interface StatusSources {
+  readonly config: Config
+  readonly version: string
+  readonly startedAt: string
+  readonly cluster: Cluster
+  readonly controller: Controller
+  readonly kernel: KernelView
+  readonly speaker: () => SpeakerStatus
+  readonly netlink: NetlinkClient
+  readonly ipipUnsupported: string | undefined
+}
+
+export function agentStatus(sources: StatusSources): AgentStatus {
+  const { config, cluster, controller, kernel } = sources
+  const { underlay, from } = controller.choice
+  const { plan } = controller
+  const registered = controller.self !== undefined
+  return {
+    node: config.nodeName,
+    id: config.nodeId,
+    version: sources.version,
+    pid: process.pid,
+    startedAt: sources.startedAt,
+    address: `${formatIpv4(underlay.address)}/${underlay.subnet.length}`,
+    addressFrom: from,
+    asn: controller.self?.asn ?? config.asn,
+    datastore: cluster.status,
+    ipip: ipipStatus(sources),
+    pools: [...cluster.snapshot.pools.values()].map(({ name, ipipMode }) => ({ name, ipipMode })),
+    bgp: bgpStatus(sources.speaker(), controller),
+    routes: plan === undefined ? [] : [...plan.intents.routes.values()].map(route => routeStatus(route, kernel)),
+    workloads: workloadStatus(sources),
+    repairs: kernel.repairs,
+    problems: [
+      ...(cluster.complete && !registered
+        ? [`node ${config.nodeName} was deleted from the datastore: nobody routes to it; restart the agent to register it again`]
+        : []),
+      ...(plan?.problems ?? []),
+      ...kernel.problems,
+    ],
+    converged: plan !== undefined && kernel.converged,
+  }
+}
+
+function ipipStatus({ ipipUnsupported, netlink, controller }: StatusSources): IpipStatus {
+  const link = netlink.link(TUNNEL_DEVICE)
+  const address = controller.self?.tunnelAddress
+  return {
+    supported: ipipUnsupported === undefined,
+    reason: ipipUnsupported ?? null,
+    device:
+      link === undefined
+        ? null
+        : { name: link.name, address: address === undefined ? null : `${formatIpv4(address)}/32`, mtu: link.mtu, up: link.up },
+  }
+}
+
+function bgpStatus(speaker: SpeakerStatus, { neighbours }: Controller): BgpStatus {
+  const types = new Map(neighbours.map(({ address, type }) => [formatIpv4(address), type]))
+  return {
+    routerId: speaker.routerId,
+    asn: speaker.asn,
+    listen: speaker.listen ?? '',
+    settled: speaker.settled,
+    originated: speaker.originated,
+    peers: speaker.peers.map(peer => peerStatus(peer, types.get(peer.address) ?? 'configured')),
+  }
+}
+
+function peerStatus(peer: SpokenPeer, type: PeerStatus['type']): PeerStatus {
+  const error = peer.lastError
+  return {
+    address: peer.address,
+    name: peer.name,
+    asn: peer.remoteAsn,
+    type,
+    state: peer.state,
+    since: peer.since,
+    received: peer.prefixes.received,
+    accepted: peer.prefixes.accepted,
+    advertised: peer.prefixes.advertised,
+    stale: peer.prefixes.stale,
+    flaps: peer.flaps,
+    lastError: error === null ? null : `${error.text} (${error.direction}, ${error.at})`,
+  }
+}
+
+function routeStatus(route: RouteIntent, kernel: KernelView): RouteStatus {
+  const destination = formatPrefix(route.destination)
+  const state = kernel.stateOf('routes', destination)
+  const remote = route.is === 'remote' ? route : undefined
+  return {
+    destination,
+    kind: route.is === 'workload' ? 'workload' : route.is === 'blackhole' ? 'block' : 'remote',
+    carriage: remote?.carriage ?? null,
+    gateway: remote === undefined ? null : formatIpv4(remote.gateway),
+    device: route.is === 'workload' || route.is === 'remote' ? route.device : null,
+    node: route.is === 'remote' || route.is === 'unreachable' ? (route.node ?? null) : null,
+    text: formatRoute(route),
+    why: route.why,
+    state: state.is,
+    problem: state.is === 'installed' ? null : (state.says ?? null),
+  }
+}
+
+function workloadStatus({ cluster, config, netlink }: StatusSources): WorkloadStatus[] {
+  const present = new Set(netlink.links().map(link => link.name))
+  return [...cluster.snapshot.workloads.values()]
+    .filter(({ node }) => node === config.nodeName)
+    .flatMap(workload =>
+      workload.addresses.map(address => ({
+        namespace: workload.namespace,
+        pod: workload.pod,
+        address: formatIpv4(address),
+        interfaceName: workload.interfaceName,
+        interfacePresent: present.has(workload.interfaceName),
+      })),
+    )
+}

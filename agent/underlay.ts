@@ -1,0 +1,62 @@
+/** Which NIC and address the node is reached by, and why. */
+
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import { formatPrefix, toPrefix } from '@network/base/net/prefix.ts'
+import { Fault } from '@network/base/run/fault.ts'
+import type { LinkAddress } from '@network/netlink/address.ts'
+import type { NetlinkClient } from '@network/netlink/client.ts'
+import type { Gateway, Underlay } from './plan/facts.ts'
+
+export interface Choice {
+  readonly underlay: Underlay
+  /** How the address was chosen, for people. */
+  readonly from: string
+}
+
+/** The address given, or the source address of the default route; its subnet is the one that its NIC has it in. */
+export function chooseUnderlay(client: NetlinkClient, nodeIp: Ipv4 | undefined): Choice {
+  if (nodeIp !== undefined) return { underlay: underlayOf(client, nodeIp), from: '--node-ip' }
+  const source = client.defaultRoute()?.source
+  if (source === undefined)
+    throw new Fault('underlay.none', {
+      doing: 'choose an address for',
+      on: 'this node',
+      says: `there is no default route to take its source address from; the addresses here are ${addressesOf(client)}`,
+      mend: 'name one with --node-ip',
+    })
+  return { underlay: underlayOf(client, source), from: 'source address of the default route' }
+}
+
+function underlayOf(client: NetlinkClient, address: Ipv4): Underlay {
+  const row = client.addresses().find(one => one.address === address)
+  const link = row === undefined ? undefined : client.link(row.link)
+  if (row === undefined || link === undefined)
+    throw new Fault('underlay.absent', {
+      doing: 'use the address',
+      on: formatIpv4(address),
+      says: `no interface of this node has it; the addresses here are ${addressesOf(client)}`,
+      mend: 'name one of them with --node-ip',
+    })
+  return { device: link.name, address, subnet: toPrefix(row.address, row.length), mtu: link.mtu }
+}
+
+function addressesOf(client: NetlinkClient): string {
+  const usable = (row: LinkAddress) => row.address >>> 24 !== 127
+  const texts = client
+    .addresses()
+    .filter(usable)
+    .map(row => `${formatIpv4(row.address)}/${row.length}`)
+  return texts.length === 0 ? 'none' : texts.join(', ')
+}
+
+/** The kernel's own way to a next hop; our routes do not matter here, for next hops are not pods. */
+export function gatewayOf(client: NetlinkClient, nextHop: Ipv4): Gateway {
+  const found = client.lookupRoute(nextHop)
+  if (found.is === 'unreachable' || found.route.device === undefined || found.route.type !== 'unicast') return { is: 'none' }
+  const device = client.link(found.route.device)
+  return device === undefined ? { is: 'none' } : { is: 'reachable', gateway: found.route.gateway ?? nextHop, device: device.name }
+}
+
+export function sameUnderlay(a: Underlay, b: Underlay): boolean {
+  return a.device === b.device && a.address === b.address && a.mtu === b.mtu && formatPrefix(a.subnet) === formatPrefix(b.subnet)
+}

@@ -1,0 +1,4 @@
+/** The version that agent and calictl tell. */
+import manifest from './package.json' with { type: 'json' }
+
+export const VERSION: string = manifest.version
