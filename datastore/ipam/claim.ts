@@ -1,0 +1,97 @@
+/** Who owns a block: the two-step claim over two keys, with nothing but compare-and-swap on one key. */
+
+import type { Prefix } from '@network/base/net/prefix.ts'
+import { affinityKey, BLOCK_AFFINITY, type BlockAffinity } from '@network/model/resources/block-affinity.ts'
+import { IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
+import type { Datastore, Options, Revision } from '../port.ts'
+import { createOf, getOf, type Stored, updateOf } from '../records.ts'
+import { emptyBlock } from './blocks.ts'
+
+/*
+ * Two keys tell about a block: A, its BlockAffinity (what routing reads), and B, its IPAMBlock (what addresses are taken from).
+ *
+ * No address is given twice: it lies in exactly one B, is taken by compare-and-swap on that B, and only the node that B names takes from it.
+ * B's node never changes while B exists. So races over A can cost time, never an address.
+ *
+ * A confirmed A always has a B of the same node. Two rules keep that:
+ *   confirm: read A as r · write B (create it, or write it again as it is) · A: r → confirmed
+ *   vacate:  read B as b · write A pending, whatever it was · delete B if still b · delete A if still mine
+ * Suppose A was confirmed although B went. If B was written before the vacating party read it, A was read as r before A was written
+ * pending, so r → confirmed either failed, or came first and was undone by that write. If B was written after it was read, it was no longer
+ * b and the deletion failed. Revisions are never used twice, so a B or A made anew is not mistaken for the former one.
+ *
+ * A pending A owns nothing. Whoever finds another node's pending A reads B after it: with a B, B's node is the owner and A is left to it;
+ * without, the claim may be taken over by A: r → mine, pending. A slow claimant that comes back then either makes B first (the other finds
+ * it and hands A over), or finds B made (and hands A over itself, or has nothing to do). Addresses are taken only after a confirmation,
+ * so whatever is left behind by a crash is an empty block, and the next claimant that meets it gives it back to its node.
+ */
+
+/** What came of a step that others may race for. */
+export type Outcome = 'done' | 'lost'
+
+/** Claims a block for a node; `lost` when somebody else has it or was faster. */
+export async function claim(store: Datastore, cidr: Prefix, node: string, options: Options): Promise<Outcome> {
+  const revision = await stake(store, cidr, node, options)
+  return revision === undefined ? 'lost' : settle(store, { value: { block: cidr, node, state: 'pending' }, revision }, options)
+}
+
+/** Finishes what a crash or a race left of an own claim: confirms it when its block is there, gives it up when not. */
+export async function mend(store: Datastore, affinity: Pending, options: Options): Promise<Outcome> {
+  const block = await getOf(store, IPAM_BLOCK, ipamBlockKey(affinity.value.block), options)
+  if (block !== undefined) return settle(store, affinity, options)
+  await store.delete(affinityKey(affinity.value.block), affinity.revision, options)
+  return 'lost'
+}
+
+/** Gives a block up as it was read; `lost` when it is in use again, and then it is confirmed again. */
+export async function vacate(store: Datastore, block: Stored<IpamBlock>, options: Options): Promise<Outcome> {
+  const { cidr, node } = block.value
+  const revision = await stake(store, cidr, node, options)
+  if (revision === undefined) return 'lost'
+  const deleted = await store.delete(ipamBlockKey(cidr), block.revision, options)
+  if (deleted.is === 'conflict') {
+    await settle(store, { value: { block: cidr, node, state: 'pending' }, revision }, options)
+    return 'lost'
+  }
+  await store.delete(affinityKey(cidr), revision, options)
+  return 'done'
+}
+
+type Pending = Pick<Stored<BlockAffinity>, 'value' | 'revision'>
+
+/** Writes a pending affinity for the node, taking over what nobody owns; undefined when the block is somebody else's. */
+async function stake(store: Datastore, cidr: Prefix, node: string, options: Options): Promise<Revision | undefined> {
+  const value: BlockAffinity = { block: cidr, node, state: 'pending' }
+  const present = await getOf(store, BLOCK_AFFINITY, affinityKey(cidr), options)
+  if (present === undefined) return revisionOf(await createOf(store, BLOCK_AFFINITY, value, options))
+  if (present.value.node !== node && !(await isVacant(store, present.value, node, options))) return undefined
+  return revisionOf(await updateOf(store, BLOCK_AFFINITY, { value, revision: present.revision }, options))
+}
+
+async function isVacant(store: Datastore, affinity: BlockAffinity, node: string, options: Options): Promise<boolean> {
+  if (affinity.state === 'confirmed') return false
+  const block = await getOf(store, IPAM_BLOCK, ipamBlockKey(affinity.block), options)
+  return block === undefined || block.value.node === node
+}
+
+/** From pending to confirmed, by way of the block. */
+async function settle(store: Datastore, { value, revision }: Pending, options: Options): Promise<Outcome> {
+  const owner = await writeBlock(store, value, options)
+  if (owner === undefined) return 'lost'
+  const state = owner === value.node ? 'confirmed' : 'pending'
+  const written = await updateOf(store, BLOCK_AFFINITY, { value: { ...value, node: owner, state }, revision }, options)
+  return written.is === 'written' && state === 'confirmed' ? 'done' : 'lost'
+}
+
+/** Makes the block, or writes it again as it is; says whose it is, or undefined when it moved meanwhile. */
+async function writeBlock(store: Datastore, { block, node }: BlockAffinity, options: Options): Promise<string | undefined> {
+  const created = await createOf(store, IPAM_BLOCK, emptyBlock(block, node), options)
+  if (created.is === 'written') return node
+  const present = await getOf(store, IPAM_BLOCK, ipamBlockKey(block), options)
+  if (present === undefined || present.value.node !== node) return present?.value.node
+  return (await updateOf(store, IPAM_BLOCK, present, options)).is === 'written' ? node : undefined
+}
+
+function revisionOf(result: { readonly is: string; readonly revision?: Revision }): Revision | undefined {
+  return result.revision
+}

@@ -1,0 +1,170 @@
+/** Nodes come and go: one machine a name, one name an address. */
+
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
+import { Fault } from '@network/base/run/fault.ts'
+import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
+import { IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
+import { NODE, type Node, nodeKey } from '@network/model/resources/node.ts'
+import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
+import { vacate } from './ipam/claim.ts'
+import type { Datastore, Options, Revision } from './port.ts'
+import { createOf, getOf, listOf, type Stored, updateOf } from './records.ts'
+
+/**
+ * Puts the node into the store, or brings what is there up to date; a tunnel address or AS number that `node` leaves undefined stays as it
+ * is. Returns what is stored. Rejects with `node.name-taken` or `node.address-taken` when another machine is in the way.
+ */
+export async function registerNode(store: Datastore, node: Node, options: Options): Promise<Node> {
+  for (;;) {
+    const former = await getOf(store, NODE, nodeKey(node.name), options)
+    if (former !== undefined && former.value.id !== node.id) throw nameTaken(node, former.value)
+    await refuseTakenAddress(store, node, options)
+    const value = former === undefined ? node : withFormer(node, former.value)
+    const revision = await write(store, value, former, options)
+    if (revision === undefined) continue
+    try {
+      await refuseTakenAddress(store, node, options)
+      return value
+    } catch (reason) {
+      await undo(store, node.name, { revision, former }, options)
+      throw reason
+    }
+  }
+}
+
+export type NodeDeleted =
+  | { readonly is: 'absent' }
+  | {
+      readonly is: 'deleted'
+      /** Keys of its workload endpoints. */
+      readonly endpoints: readonly string[]
+      readonly blocks: readonly Prefix[]
+      /** How many addresses were in use in those blocks, tunnels included. */
+      readonly addresses: number
+    }
+
+/**
+ * Deletes a node with all that it had. The Node goes first: with it the other nodes forget its routes, before its addresses can be used
+ * again. Calling it again finishes what a crash left. `absent` means that nothing of the node was there.
+ */
+export async function deleteNode(store: Datastore, name: string, options: Options): Promise<NodeDeleted> {
+  const had = await remove(store, nodeKey(name), options)
+  const endpoints = await deleteEndpoints(store, name, options)
+  const { blocks, addresses } = await deleteBlocks(store, name, options)
+  const claims = await deleteClaims(store, name, options)
+  if (!had && endpoints.length === 0 && blocks.length === 0 && claims === 0) return { is: 'absent' }
+  return { is: 'deleted', endpoints, blocks, addresses }
+}
+
+const ATTEMPTS = 100
+
+/** What the node does not say itself is kept. */
+function withFormer(node: Node, former: Node): Node {
+  return { ...node, tunnelAddress: node.tunnelAddress ?? former.tunnelAddress, asn: node.asn ?? former.asn }
+}
+
+async function write(
+  store: Datastore,
+  value: Node,
+  former: Stored<Node> | undefined,
+  options: Options,
+): Promise<Revision | undefined> {
+  if (former !== undefined && JSON.stringify(NODE.print(former.value)) === JSON.stringify(NODE.print(value)))
+    return former.revision
+  const written =
+    former === undefined
+      ? await createOf(store, NODE, value, options)
+      : await updateOf(store, NODE, { value, revision: former.revision }, options)
+  return written.is === 'written' ? written.revision : undefined
+}
+
+/** Looked for before writing and again after it: of two that come at the same moment at least one sees the other. */
+async function refuseTakenAddress(store: Datastore, node: Node, options: Options): Promise<void> {
+  const { read: nodes } = await listOf(store, NODE, options)
+  const other = nodes.find(({ value }) => value.name !== node.name && value.address === node.address)
+  if (other === undefined) return
+  throw new Fault('node.address-taken', {
+    doing: 'register node',
+    on: node.name,
+    says: `its address ${formatIpv4(node.address)} already belongs to node ${other.value.name}`,
+    mend: `give one of them another address with --node-ip, or run "calictl node delete ${other.value.name}" if that machine is gone`,
+  })
+}
+
+function nameTaken(node: Node, other: Node): Fault {
+  return new Fault('node.name-taken', {
+    doing: 'register node',
+    on: node.name,
+    says: `that name belongs to machine ${other.id} at ${formatIpv4(other.address)}, and this is machine ${node.id} at ${formatIpv4(node.address)}`,
+    mend: `run "calictl node delete ${node.name}" if the old machine is gone, or choose another name with --node-name`,
+  })
+}
+
+async function undo(
+  store: Datastore,
+  name: string,
+  { revision, former }: { readonly revision: Revision; readonly former: Stored<Node> | undefined },
+  options: Options,
+): Promise<void> {
+  if (former === undefined) await store.delete(nodeKey(name), revision, options)
+  else if (former.revision !== revision) await updateOf(store, NODE, { value: former.value, revision }, options)
+}
+
+async function deleteEndpoints(store: Datastore, node: string, options: Options): Promise<readonly string[]> {
+  const { read: endpoints } = await listOf(store, WORKLOAD_ENDPOINT, options)
+  const keys = endpoints.filter(({ value }) => value.node === node).map(({ key }) => key)
+  for (const key of keys) await remove(store, key, options)
+  return keys
+}
+
+async function deleteBlocks(
+  store: Datastore,
+  node: string,
+  options: Options,
+): Promise<{ blocks: readonly Prefix[]; addresses: number }> {
+  const gone = new Map<string, { readonly block: Prefix; readonly addresses: number }>()
+  for (let tried = 0; ; tried++) {
+    const { read: blocks } = await listOf(store, IPAM_BLOCK, options)
+    const own = blocks.filter(({ value }) => value.node === node)
+    if (own.length === 0) break
+    if (tried === ATTEMPTS) throw stillBusy(node, own)
+    for (const block of own) {
+      const outcome = await vacate(store, block, options)
+      if (outcome === 'done') gone.set(block.key, { block: block.value.cidr, addresses: block.value.allocations.size })
+    }
+  }
+  const all = [...gone.values()]
+  return { blocks: all.map(({ block }) => block), addresses: all.reduce((sum, { addresses }) => sum + addresses, 0) }
+}
+
+function stillBusy(node: string, blocks: readonly Stored<IpamBlock>[]): Fault {
+  return new Fault('datastore.contended', {
+    doing: 'release the blocks of node',
+    on: node,
+    says: `${blocks.map(({ value }) => formatPrefix(value.cidr)).join(', ')} changed ${ATTEMPTS} times in a row`,
+    mend: 'stop the agent on that node, then delete it again',
+  })
+}
+
+/** Claims that never came to a block, or whose block is another node's. */
+async function deleteClaims(store: Datastore, node: string, options: Options): Promise<number> {
+  const { read: affinities } = await listOf(store, BLOCK_AFFINITY, options)
+  const own = affinities.filter(({ value }) => value.node === node)
+  for (const { key, revision, value } of own) {
+    const block = await getOf(store, IPAM_BLOCK, ipamBlockKey(value.block), options)
+    if (block === undefined) await store.delete(key, revision, options)
+    else
+      await updateOf(store, BLOCK_AFFINITY, { value: { ...value, node: block.value.node, state: 'pending' }, revision }, options)
+  }
+  return own.length
+}
+
+/** Deletes a key whatever its revision; false when it was not there. */
+async function remove(store: Datastore, key: string, options: Options): Promise<boolean> {
+  for (;;) {
+    const entry = await store.get(key, options)
+    if (entry === undefined) return false
+    if ((await store.delete(key, entry.revision, options)).is === 'deleted') return true
+  }
+}

@@ -1,0 +1,29 @@
+/** From a datastore's URL to a datastore. */
+
+import { Fault } from '@network/base/run/fault.ts'
+import type { Log } from '@network/base/run/log.ts'
+import type { Clock, Random } from '@network/base/time/clock.ts'
+import { EmbeddedStore } from './embedded/store.ts'
+import type { Datastore } from './port.ts'
+
+export interface OpenOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log?: Log
+}
+
+/** Opens `sqlite:/absolute/path`, making the file and its directory where they are missing. Rejects with a `datastore.…` Fault. */
+export async function openDatastore(url: string, options: OpenOptions): Promise<Datastore> {
+  const path = /^sqlite:(?:\/\/)?(\/.*[^/])$/.exec(url)?.[1]
+  if (path === undefined) throw refused(url)
+  return EmbeddedStore.open(path, options)
+}
+
+function refused(url: string): Fault {
+  return new Fault('datastore.url', {
+    doing: 'open datastore',
+    on: JSON.stringify(url),
+    says: url.startsWith('sqlite:') ? 'the path must be absolute and name a file' : 'this version knows only the embedded one',
+    mend: 'write sqlite: and the absolute path of a file, such as sqlite:/var/lib/cali/cali.db',
+  })
+}

@@ -1,0 +1,135 @@
+/** List, then watch, for ever: a stream of true differences, and of whether they are up to date. */
+
+import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import { backoff } from '@network/base/time/backoff.ts'
+import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
+import { millis } from '@network/base/time/units.ts'
+import type { Change } from '@network/model/snapshot.ts'
+import { Bell } from './bell.ts'
+import type { Datastore, Revision } from './port.ts'
+
+export type SyncEvent =
+  /** What became different since the last event, each key once. */
+  | { readonly is: 'changes'; readonly changes: readonly Change[] }
+  /** Everything that was in the store has been told. */
+  | { readonly is: 'in-sync' }
+  /** The store does not answer; what was told may be old. `since` is RFC 3339. An `in-sync` follows when it answers again. */
+  | { readonly is: 'stale'; readonly since: string; readonly error: string }
+
+export interface SyncOptions {
+  readonly prefix: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly signal: AbortSignal
+}
+
+const RETRY = { base: millis(100), cap: millis(5_000) }
+
+/**
+ * Everything under `prefix`, and then every change of it, until the signal aborts. Never rejects for what the store does: it says `stale`
+ * and tries again. A slow reader costs no memory: changes of one key that it has not taken yet become one.
+ */
+export async function* sync(store: Datastore, options: SyncOptions): AsyncGenerator<SyncEvent, void, undefined> {
+  const ending = new AbortController()
+  const signal = AbortSignal.any([options.signal, ending.signal])
+  const news = new News()
+  const following = follow(store, { ...options, signal }, news)
+  try {
+    while (!signal.aborted) {
+      yield* news.take()
+      await news.bell.rung(signal)
+    }
+  } finally {
+    ending.abort()
+    await following
+  }
+}
+
+/** What the reader has not taken yet. */
+class News {
+  readonly bell = new Bell()
+  readonly #changes = new Map<string, Change>()
+  #told: SyncEvent | undefined
+  #state: Exclude<SyncEvent, { is: 'changes' }> | undefined
+
+  add(change: Change): void {
+    this.#changes.set(change.key, change)
+    this.bell.ring()
+  }
+
+  become(state: Exclude<SyncEvent, { is: 'changes' }>): void {
+    if (state.is === this.#state?.is) return
+    this.#state = state
+    this.bell.ring()
+  }
+
+  *take(): Generator<SyncEvent> {
+    if (this.#changes.size > 0) {
+      const changes = [...this.#changes.values()]
+      this.#changes.clear()
+      yield { is: 'changes', changes }
+    }
+    if (this.#state === undefined || this.#state === this.#told) return
+    this.#told = this.#state
+    yield this.#state
+  }
+}
+
+/** Ends when the signal aborts. */
+async function follow(store: Datastore, { prefix, clock, random, signal }: SyncOptions, news: News): Promise<void> {
+  const known = new Map<string, Revision>()
+  for (let failures = 0; !signal.aborted; ) {
+    try {
+      const from = await relist(store, { prefix, signal }, known, news)
+      failures = 0
+      await watch(store, { prefix, signal, from }, known, news)
+    } catch (reason) {
+      if (signal.aborted) return
+      if (!isCompacted(reason)) news.become({ is: 'stale', since: clock.wall().toISOString(), error: reasonOf(reason) })
+    }
+    await sleep(clock, backoff(failures++, RETRY, random), signal).catch(() => undefined)
+  }
+}
+
+/** Too far behind for a watch, but the store answers: what was told holds until the next list. */
+function isCompacted(reason: unknown): boolean {
+  return reason instanceof Fault && reason.code === 'datastore.compacted'
+}
+
+async function relist(
+  store: Datastore,
+  { prefix, signal }: { readonly prefix: string; readonly signal: AbortSignal },
+  known: Map<string, Revision>,
+  news: News,
+): Promise<Revision> {
+  const { entries, revision } = await store.list(prefix, { signal })
+  const present = new Set(entries.map(({ key }) => key))
+  for (const key of known.keys()) if (!present.has(key)) forget(key, known, news)
+  for (const { key, document, revision: now } of entries) {
+    if (known.get(key) === now) continue
+    known.set(key, now)
+    news.add({ key, document })
+  }
+  news.become({ is: 'in-sync' })
+  return revision
+}
+
+async function watch(
+  store: Datastore,
+  { prefix, signal, from }: { readonly prefix: string; readonly signal: AbortSignal; readonly from: Revision },
+  known: Map<string, Revision>,
+  news: News,
+): Promise<void> {
+  for await (const { key, entry } of store.watch(prefix, { from, signal })) {
+    if (entry === undefined) forget(key, known, news)
+    else {
+      known.set(key, entry.revision)
+      news.add({ key, document: entry.document })
+    }
+  }
+}
+
+function forget(key: string, known: Map<string, Revision>, news: News): void {
+  known.delete(key)
+  news.add({ key, document: undefined })
+}
