@@ -1,0 +1,108 @@
+/** The door for what agents answer: a status that can be relied upon, or why not. */
+
+import { isRecord } from '@network/model/resources/kind.ts'
+import type { AgentStatus } from '@network/model/status.ts'
+
+export type ReadStatus = { readonly ok: true; readonly status: AgentStatus } | { readonly ok: false; readonly says: string }
+
+/** Reads an answer; fields that a newer agent adds are passed over. */
+export function statusFrom(body: string): ReadStatus {
+  let answer: unknown
+  try {
+    answer = JSON.parse(body)
+  } catch {
+    return { ok: false, says: 'its answer is no JSON' }
+  }
+  const missing = lacking(answer, '', SHAPE)
+  if (missing !== undefined) return { ok: false, says: `its status lacks ${missing}` }
+  return isStatus(answer) ? { ok: true, status: answer } : { ok: false, says: 'its answer is no status' }
+}
+
+function isStatus(answer: unknown): answer is AgentStatus {
+  return lacking(answer, '', SHAPE) === undefined
+}
+
+/** What commands read without looking: a primitive's `typeof`, an object's fields, a list of such, or one of them or null. */
+type Shape = 'string' | 'number' | 'boolean' | { readonly [field: string]: Shape } | readonly [Shape] | NullOr
+type NullOr = (value: unknown, path: string) => string | undefined
+
+function nullOr(shape: Shape): NullOr {
+  return (value, path) => (value === null ? undefined : lacking(value, path, shape))
+}
+
+const SHAPE: Shape = {
+  node: 'string',
+  version: 'string',
+  startedAt: 'string',
+  address: 'string',
+  asn: 'number',
+  datastore: { url: 'string', state: 'string', since: 'string', error: nullOr('string') },
+  ipip: {
+    supported: 'boolean',
+    reason: nullOr('string'),
+    device: nullOr({ name: 'string', address: nullOr('string'), up: 'boolean' }),
+  },
+  pools: [{ name: 'string', ipipMode: 'string' }],
+  bgp: {
+    originated: ['string'],
+    settled: 'boolean',
+    peers: [
+      {
+        address: 'string',
+        name: 'string',
+        asn: 'number',
+        state: 'string',
+        since: 'string',
+        received: 'number',
+        accepted: 'number',
+        advertised: 'number',
+        stale: 'number',
+        flaps: 'number',
+        lastError: nullOr('string'),
+      },
+    ],
+  },
+  routes: [
+    {
+      destination: 'string',
+      kind: 'string',
+      carriage: nullOr('string'),
+      device: nullOr('string'),
+      node: nullOr('string'),
+      text: 'string',
+      why: 'string',
+      state: 'string',
+      problem: nullOr('string'),
+    },
+  ],
+  workloads: [{ namespace: 'string', pod: 'string', address: 'string', interfaceName: 'string', interfacePresent: 'boolean' }],
+  repairs: { count: 'number', last: [{ at: 'string', object: 'string', found: 'string' }] },
+  problems: ['string'],
+  converged: 'boolean',
+}
+
+/** The path of the first field that is not as the shape says; undefined when all are. */
+function lacking(value: unknown, path: string, shape: Shape): string | undefined {
+  if (typeof shape === 'string') return typeof value === shape ? undefined : path
+  if (typeof shape === 'function') return shape(value, path)
+  if (isList(shape)) {
+    if (!Array.isArray(value)) return path
+    return firstOf(value, (item, at) => lacking(item, `${path}[${at}]`, shape[0]))
+  }
+  if (!isRecord(value)) return path === '' ? 'everything' : path
+  return firstOf(Object.entries(shape), ([field, inner]) =>
+    lacking(value[field], path === '' ? field : `${path}.${field}`, inner),
+  )
+}
+
+function isList(shape: Shape): shape is readonly [Shape] {
+  return Array.isArray(shape)
+}
+
+function firstOf<T>(items: readonly T[], find: (item: T, at: number) => string | undefined): string | undefined {
+  for (const [at, item] of items.entries()) {
+    const found = find(item, at)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

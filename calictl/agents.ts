@@ -1,0 +1,164 @@
+/** Asks the agents of this machine, one unix socket each, for their status. */
+
+import { readdir } from 'node:fs/promises'
+import { request } from 'node:http'
+import { basename, join } from 'node:path'
+import { reasonOf } from '@network/base/run/fault.ts'
+import type { Clock } from '@network/base/time/clock.ts'
+import { after, seconds, toMillis } from '@network/base/time/units.ts'
+import type { AgentStatus } from '@network/model/status.ts'
+import { statusFrom } from './agent-status.ts'
+
+/** An agent that did not answer, and what mends that. */
+export interface Silence {
+  readonly is: 'silent'
+  /** As its socket is called; the agent itself could not be asked. */
+  readonly node: string
+  readonly socket: string
+  /** `gone`: nobody listens. `denied`: this user may not ask. `late`: connected, no answer in time. `garbled`: an answer, and no status. */
+  readonly why: 'gone' | 'denied' | 'late' | 'garbled'
+  readonly says: string
+  readonly mend: string
+}
+
+export interface Answer {
+  readonly is: 'answered'
+  readonly node: string
+  readonly socket: string
+  readonly status: AgentStatus
+}
+
+/** What all sockets of a directory said, both lists in order of their names. */
+export interface Survey {
+  readonly answers: readonly Answer[]
+  readonly silences: readonly Silence[]
+  /** Why no socket could be looked for; undefined when the directory could be read. */
+  readonly unreadable: Unreadable | undefined
+}
+
+export interface Unreadable {
+  readonly why: 'absent' | 'denied' | 'broken'
+  readonly says: string
+}
+
+export interface Agents {
+  readonly runDir: string
+  /** Asks every agent at once. */
+  survey(signal: AbortSignal): Promise<Survey>
+}
+
+/** Long enough for a loaded machine, short enough for somebody who waits. */
+const PATIENCE = toMillis(seconds(5))
+/** A status is a few hundred octets a route; more than this is no status. */
+const MAX_ANSWER = 256 << 20
+
+/** The agents whose sockets lie in `runDir`. */
+export function agentsIn(runDir: string, clock: Clock): Agents {
+  return {
+    runDir,
+    async survey(signal) {
+      const { sockets, unreadable } = await socketsIn(runDir)
+      const all = await Promise.all(sockets.map(socket => ask(socket, clock, signal)))
+      return {
+        answers: all.filter(one => one.is === 'answered').toSorted(byNode),
+        silences: all.filter(one => one.is === 'silent').toSorted(byNode),
+        unreadable,
+      }
+    },
+  }
+}
+
+function byNode(a: { readonly node: string }, b: { readonly node: string }): number {
+  return a.node.localeCompare(b.node, 'en', { numeric: true })
+}
+
+async function socketsIn(runDir: string): Promise<{ sockets: string[]; unreadable: Unreadable | undefined }> {
+  try {
+    const names = await readdir(runDir)
+    return { sockets: names.filter(name => name.endsWith('.sock')).map(name => join(runDir, name)), unreadable: undefined }
+  } catch (reason) {
+    return { sockets: [], unreadable: unreadableBecause(runDir, reason) }
+  }
+}
+
+function unreadableBecause(runDir: string, reason: unknown): Unreadable {
+  switch (codeOf(reason)) {
+    case 'ENOENT':
+      return { why: 'absent', says: `${runDir} does not exist` }
+    case 'EACCES':
+    case 'EPERM':
+      return { why: 'denied', says: `this user may not read ${runDir}` }
+    default:
+      return { why: 'broken', says: `${runDir} cannot be read: ${reasonOf(reason)}` }
+  }
+}
+
+async function ask(socket: string, clock: Clock, signal: AbortSignal): Promise<Answer | Silence> {
+  const named = { node: basename(socket, '.sock'), socket }
+  try {
+    const { code, body } = await fetchStatus(socket, clock, signal)
+    const read = code === 200 ? statusFrom(body) : { ok: false as const, says: `it answered HTTP ${code}` }
+    if (read.ok) return { is: 'answered', node: read.status.node, socket, status: read.status }
+    return { is: 'silent', ...named, why: 'garbled', says: read.says, mend: 'see that agent and calictl are of the same version' }
+  } catch (reason) {
+    if (signal.aborted) throw reason
+    return { is: 'silent', ...named, ...explain(reason) }
+  }
+}
+
+function fetchStatus(socket: string, clock: Clock, signal: AbortSignal): Promise<{ code: number | undefined; body: string }> {
+  return new Promise((resolve, reject) => {
+    const patience = new AbortController()
+    const cancel = clock.wakeAt(after(clock.now(), PATIENCE), () => patience.abort(new Late()))
+    const fail = (reason: unknown) => {
+      cancel()
+      reject(patience.signal.aborted ? patience.signal.reason : reason)
+    }
+    const abandon = AbortSignal.any([signal, patience.signal])
+    const sent = request({ socketPath: socket, path: '/status', agent: false, signal: abandon }, response => {
+      const chunks: Buffer[] = []
+      let size = 0
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size > MAX_ANSWER) response.destroy(new Error('its answer has no end'))
+        chunks.push(chunk)
+      })
+      response.on('error', fail)
+      response.on('end', () => {
+        cancel()
+        resolve({ code: response.statusCode, body: Buffer.concat(chunks).toString('utf8') })
+      })
+    })
+    sent.on('error', fail)
+    sent.end()
+  })
+}
+
+class Late extends Error {}
+
+function explain(reason: unknown): Pick<Silence, 'why' | 'says' | 'mend'> {
+  if (reason instanceof Late)
+    return {
+      why: 'late',
+      says: `it did not answer within ${PATIENCE / 1000} s`,
+      mend: 'see the log of cali-agent on that node; it is stopped or overloaded',
+    }
+  switch (codeOf(reason)) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return {
+        why: 'gone',
+        says: 'nobody listens on its socket',
+        mend: 'start cali-agent there; its routes stay in the kernel meanwhile',
+      }
+    case 'EACCES':
+    case 'EPERM':
+      return { why: 'denied', says: 'this user may not ask it', mend: 'run calictl as root' }
+    default:
+      return { why: 'garbled', says: reasonOf(reason), mend: 'see that agent and calictl are of the same version' }
+  }
+}
+
+function codeOf(reason: unknown): unknown {
+  return reason instanceof Error && 'code' in reason ? reason.code : undefined
+}

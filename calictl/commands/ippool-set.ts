@@ -1,0 +1,112 @@
+/** `calictl ippool set`: changes a pool on the running cluster, and waits until the agents act on it. */
+
+import { between } from '@network/base/time/units.ts'
+import { setPool } from '@network/datastore/pools.ts'
+import { IP_POOL, type IpipMode, type IpPool } from '@network/model/resources/ip-pool.ts'
+import { NODE } from '@network/model/resources/node.ts'
+import type { Context } from '../context.ts'
+import { show } from '../context.ts'
+import { EXIT, type ExitCode, failure } from '../exit.ts'
+import { describe, modeFrom, NOTHING_CHANGED, noSuchPool, refuseUnsupported, subnetWarning, unaskedNote } from '../pools.ts'
+import { byName, readAll } from '../read.ts'
+import { surveyAgents } from '../survey.ts'
+import { type Aim, DEADLINE, untilActing, type Waited } from '../wait.ts'
+
+export interface SetOptions {
+  readonly ipip: string
+  readonly wait: boolean
+}
+
+export async function changePool(context: Context, name: string | undefined, { ipip, wait }: SetOptions): Promise<ExitCode> {
+  const ipipMode = modeFrom(context, ipip)
+  const pool = chosen((await readAll(context, IP_POOL)).toSorted(byName), name)
+  const survey = await surveyAgents(context)
+  refuseUnsupported(ipipMode, { doing: 'set ipipMode of', on: `pool ${pool.name} to ${ipipMode}` }, survey)
+  const nodes = (await readAll(context, NODE)).toSorted(byName)
+  for (const note of [unaskedNote(nodes, survey, context.agents), subnetWarning(ipipMode, nodes)])
+    if (note !== undefined) context.err(note)
+  const former = await store(context, pool.name, ipipMode)
+  if (context.format === 'table') context.out(sentence(pool.name, former, ipipMode))
+  const asked = wait ? survey.answers.map(({ node }) => node) : []
+  return finish(context, { pool: pool.name, ipipMode }, { former, asked })
+}
+
+function chosen(pools: readonly IpPool[], name: string | undefined): IpPool {
+  if (name !== undefined) {
+    const named = pools.find(pool => pool.name === name)
+    if (named === undefined) throw noSuchPool('set', name, pools)
+    return named
+  }
+  const [only, ...others] = pools
+  if (only === undefined)
+    throw failure('notFound', {
+      doing: 'set',
+      on: 'the only pool',
+      says: 'there are no pools',
+      mend: 'make one: calictl ippool create default --cidr 10.244.0.0/16',
+    })
+  if (others.length === 0) return only
+  throw failure('usage', {
+    doing: 'set',
+    on: 'a pool without its name',
+    says: `there are several: ${describe(pools)}`,
+    mend: `name one; ${NOTHING_CHANGED}`,
+  })
+}
+
+/** Stores the mode; returns the former one. */
+async function store(context: Context, name: string, ipipMode: IpipMode): Promise<IpipMode> {
+  const set = await setPool(await context.store(), name, { ipipMode }, { signal: context.signal })
+  switch (set.is) {
+    case 'set':
+      return set.before.ipipMode
+    case 'unchanged':
+      return ipipMode
+    case 'absent':
+      throw noSuchPool('set', name, (await readAll(context, IP_POOL)).toSorted(byName))
+    case 'immutable':
+      throw failure('refused', {
+        doing: 'set',
+        on: `${set.field} of pool ${name}`,
+        says: 'it cannot change',
+        mend: NOTHING_CHANGED,
+      })
+    default:
+      return set satisfies never
+  }
+}
+
+function sentence(pool: string, former: string, mode: string): string {
+  return former === mode ? `pool ${pool}: ipipMode is ${mode} already` : `pool ${pool}: ipipMode ${former} -> ${mode}`
+}
+
+/** Waits for the agents that were asked, and says what came of it. */
+async function finish(
+  context: Context,
+  aim: Aim,
+  { former, asked }: { former: string; asked: readonly string[] },
+): Promise<ExitCode> {
+  const began = context.clock.now()
+  const waited = asked.length > 0 ? await untilActing(context, asked, aim) : { acting: [], waiting: [] }
+  const took = between(began, context.clock.now())
+  const document = {
+    kind: 'IPPoolChange',
+    pool: aim.pool,
+    ipipMode: { from: former, to: aim.ipipMode },
+    acting: waited.acting,
+    waiting: waited.waiting,
+  }
+  if (context.format !== 'table') await show(context, { document, text: '' })
+  else if (waited.acting.length > 0) context.out(`${waited.acting.join(', ')}: in effect after ${(took / 1000).toFixed(1)} s`)
+  if (waited.waiting.length > 0) throw timedOut(aim, waited)
+  return EXIT.ok
+}
+
+function timedOut({ pool, ipipMode }: Aim, { waiting }: Waited) {
+  return failure('timeout', {
+    doing: 'see',
+    on: `pool ${pool} at ${ipipMode} everywhere`,
+    says: `after ${DEADLINE / 1000} s, ${waiting.map(({ node, says }) => `${node}: ${says}`).join(', ')}`,
+    mend: 'it is stored and the agents go on; see calictl node status',
+  })
+}

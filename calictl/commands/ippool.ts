@@ -1,0 +1,76 @@
+/** `calictl ippool`: the ranges that pods get addresses from, and how packets to them travel. */
+
+import { formatPrefix } from '@network/base/net/prefix.ts'
+import { IP_POOL, type IpPool } from '@network/model/resources/ip-pool.ts'
+import type { Command } from 'commander'
+import { type Act, type Context, show } from '../context.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import { examples } from '../help.ts'
+import { noSuchPool } from '../pools.ts'
+import { byName, listDocument, readAll } from '../read.ts'
+import { table } from '../render/table.ts'
+import { type CreateOptions, makePool } from './ippool-create.ts'
+import { removePool } from './ippool-delete.ts'
+import { changePool, type SetOptions } from './ippool-set.ts'
+
+export function addIppool(program: Command, act: Act): void {
+  const ippool = program
+    .command('ippool')
+    .description('address ranges of pods, and how packets to them travel')
+    .addHelpText('after', examples('calictl ippool get', 'calictl ippool set default --ipip CrossSubnet'))
+  ippool
+    .command('get')
+    .description('show the pools')
+    .argument('[name]', 'only this pool')
+    .addHelpText('after', examples('calictl ippool get', 'calictl ippool get default -o yaml'))
+    .action((name: string | undefined) => act(context => getPools(context, name)))
+  ippool
+    .command('set')
+    .description('change how packets to the pods of a pool travel, on the running cluster')
+    .argument('[name]', 'the pool; may be left out when there is only one')
+    .requiredOption('--ipip <mode>', 'Always, CrossSubnet (only between subnets) or Never')
+    .option('--wait', 'wait until the agents that answer act on it', true)
+    .option('--no-wait', 'return as soon as it is stored')
+    .addHelpText('after', examples('calictl ippool set --ipip Never', 'calictl ippool set default --ipip CrossSubnet --no-wait'))
+    .action((name: string | undefined, options: SetOptions) => act(context => changePool(context, name, options)))
+  ippool
+    .command('create')
+    .description('make a pool')
+    .argument('<name>', 'name of the pool')
+    .requiredOption('--cidr <prefix>', 'the addresses; no other pool may overlap them')
+    .option('--ipip <mode>', 'Always, CrossSubnet or Never', 'Never')
+    .option('--block-size <length>', 'length of the blocks that nodes claim, 20 to 32', '26')
+    .addHelpText('after', examples('calictl ippool create default --cidr 10.244.0.0/16 --ipip CrossSubnet'))
+    .action((name: string, options: CreateOptions) => act(context => makePool(context, name, options)))
+  ippool
+    .command('delete')
+    .description('remove a pool that no pod has an address of')
+    .argument('<name>', 'the pool')
+    .addHelpText('after', examples('calictl ippool delete old'))
+    .action((name: string) => act(context => removePool(context, name)))
+}
+
+export async function getPools(context: Context, name: string | undefined): Promise<ExitCode> {
+  const all = (await readAll(context, IP_POOL)).toSorted(byName)
+  const wanted = all.filter(pool => name === undefined || pool.name === name)
+  if (name !== undefined && wanted.length === 0) throw noSuchPool('show', name, all)
+  const [one] = wanted
+  const document = name !== undefined && one !== undefined ? IP_POOL.print(one) : listDocument(IP_POOL, wanted)
+  const text =
+    wanted.length > 0 ? poolsTable(wanted) : 'There are no pools; make one: calictl ippool create default --cidr 10.244.0.0/16'
+  await show(context, { document, text })
+  return EXIT.ok
+}
+
+function poolsTable(pools: readonly IpPool[]): string {
+  return table(
+    ['NAME', 'CIDR', 'IPIP', 'BLOCK', 'STATE'],
+    pools.map(({ name, cidr, ipipMode, blockSize, disabled }) => [
+      name,
+      formatPrefix(cidr),
+      ipipMode,
+      `/${blockSize}`,
+      disabled ? 'disabled' : 'active',
+    ]),
+  )
+}

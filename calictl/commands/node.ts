@@ -1,0 +1,65 @@
+/** `calictl node`: the machines of the cluster. */
+
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { formatPrefix } from '@network/base/net/prefix.ts'
+import { NODE, type Node, subnetOf } from '@network/model/resources/node.ts'
+import type { Command } from 'commander'
+import { type Act, type Context, show } from '../context.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import { examples } from '../help.ts'
+import { noSuchNode } from '../nodes.ts'
+import { byName, listDocument, readAll } from '../read.ts'
+import { table } from '../render/table.ts'
+import { type DeleteOptions, removeNode } from './node-delete.ts'
+import { type StatusOptions, showStatus } from './node-status.ts'
+
+export function addNode(program: Command, act: Act): void {
+  const node = program
+    .command('node')
+    .description('the machines of the cluster and their agents')
+    .addHelpText('after', examples('calictl node status'))
+  node
+    .command('get')
+    .description('show the nodes that are in the cluster')
+    .argument('[name]', 'only this node')
+    .addHelpText('after', examples('calictl node get', 'calictl node get node-1 -o yaml'))
+    .action((name: string | undefined) => act(context => getNodes(context, name)))
+  node
+    .command('status')
+    .description('show what the agents tell: BGP sessions, tunnel, datastore, repairs')
+    .argument('[name]', 'only this node')
+    .option('--check', 'exit with 1 when a session is down or something else is wrong')
+    .addHelpText('after', examples('calictl node status', 'calictl node status node-1 --check'))
+    .action((name: string | undefined, options: StatusOptions) => act(context => showStatus(context, name, options)))
+  node
+    .command('delete')
+    .description('take a node out of the cluster: its routes go at once everywhere, its addresses become free')
+    .argument('<name>', 'the node')
+    .option('--force', 'even when its agent still answers')
+    .addHelpText('after', examples('calictl node delete node-4'))
+    .action((name: string, options: DeleteOptions) => act(context => removeNode(context, name, options)))
+}
+
+export async function getNodes(context: Context, name: string | undefined): Promise<ExitCode> {
+  const all = (await readAll(context, NODE)).toSorted(byName)
+  const wanted = all.filter(node => name === undefined || node.name === name)
+  if (name !== undefined && wanted.length === 0) throw noSuchNode('show', name, all)
+  const [one] = wanted
+  const document = name !== undefined && one !== undefined ? NODE.print(one) : listDocument(NODE, wanted)
+  const text = wanted.length > 0 ? nodesTable(wanted) : 'There are no nodes; each machine joins when its cali-agent starts.'
+  await show(context, { document, text })
+  return EXIT.ok
+}
+
+function nodesTable(nodes: readonly Node[]): string {
+  return table(
+    ['NAME', 'ADDRESS', 'SUBNET', 'TUNNEL ADDRESS', 'AS'],
+    nodes.map(node => [
+      node.name,
+      formatIpv4(node.address),
+      formatPrefix(subnetOf(node)),
+      node.tunnelAddress === undefined ? '' : formatIpv4(node.tunnelAddress),
+      node.asn === undefined ? 'default' : `${node.asn}`,
+    ]),
+  )
+}

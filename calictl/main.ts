@@ -1,0 +1,41 @@
+/** The process around the command line. */
+
+import { readFile } from 'node:fs/promises'
+import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import { systemClock, systemRandom } from '@network/base/time/clock.ts'
+import { openDatastore } from '@network/datastore/open.ts'
+import { agentsIn } from './agents.ts'
+import { run } from './program.ts'
+
+// Whoever reads only the beginning (head, a pager that is left) has seen what he wanted.
+process.stdout.on('error', (reason: NodeJS.ErrnoException) => {
+  if (reason.code !== 'EPIPE') throw reason
+})
+
+// No top-level await: the bundle is CommonJS. A rejection is a bug, and Node ends the process with its stack.
+run(process.argv.slice(2), {
+  out: text => void process.stdout.write(`${text}\n`),
+  err: text => void process.stderr.write(`${text}\n`),
+  env: process.env,
+  readText,
+  openStore: url => openDatastore(url, { clock: systemClock, random: systemRandom }),
+  agentsIn: runDir => agentsIn(runDir, systemClock),
+  clock: systemClock,
+  signal: new AbortController().signal,
+}).then(exit => {
+  process.exitCode = exit
+})
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (reason) {
+    if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return undefined
+    throw new Fault('calictl.unreachable', {
+      doing: 'read',
+      on: path,
+      says: reasonOf(reason),
+      mend: 'run calictl as root, or give --datastore and --run-dir',
+    })
+  }
+}

@@ -1,0 +1,63 @@
+/** The command line as a whole: global options, the nouns, and how a run ends. */
+
+import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import { CONFIG_FILE, DEFAULT_DATASTORE } from '@network/datastore/where.ts'
+import { Command, CommanderError, Option } from 'commander'
+import { addIpam } from './commands/ipam.ts'
+import { addIppool } from './commands/ippool.ts'
+import { addNode } from './commands/node.ts'
+import { addRoute } from './commands/route.ts'
+import { addVersion, VERSION } from './commands/version.ts'
+import { addWorkload } from './commands/workload.ts'
+import { type Act, FORMATS } from './context.ts'
+import { EXIT, type ExitCode, exitOf } from './exit.ts'
+import { examples } from './help.ts'
+import { DEFAULT_RUN_DIR, type GlobalOptions, openContext, type World } from './world.ts'
+
+/** Runs one command line, without the program's name; failures are printed, bugs are thrown. */
+export async function run(argv: readonly string[], world: World): Promise<ExitCode> {
+  let exit: ExitCode = EXIT.ok
+  const program = buildProgram(world, code => {
+    exit = code
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return exit
+  } catch (reason) {
+    if (reason instanceof CommanderError) return reason.exitCode === 0 ? EXIT.ok : EXIT.usage
+    const code = reason instanceof Fault ? exitOf(reason) : undefined
+    if (code === undefined) throw reason
+    world.err(`error: ${reasonOf(reason)}`)
+    return code
+  }
+}
+
+/** All commands; `ended` hears the exit code of the one that runs. */
+export function buildProgram(world: World, ended: (code: ExitCode) => void): Command {
+  const program = new Command('calictl')
+    .description('Look at a Cali cluster and change it.')
+    .version(VERSION, '--version', 'print the version of calictl')
+    .helpOption('-h, --help', 'show help')
+    .option('--datastore <url>', `where the cluster is stored (default: CALI_DATASTORE, ${CONFIG_FILE}, ${DEFAULT_DATASTORE})`)
+    .option('--run-dir <directory>', `where the agents' sockets lie (default: ${CONFIG_FILE}, ${DEFAULT_RUN_DIR})`)
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'))
+    .configureHelp({ showGlobalOptions: true, helpWidth: 110 })
+    .configureOutput({ writeOut: text => world.out(text.trimEnd()), writeErr: text => world.err(text.trimEnd()) })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      examples('calictl node status', 'calictl ippool set default --ipip CrossSubnet', 'calictl route get 10.244.7.5'),
+    )
+    .addHelpText('after', EXIT_CODES)
+  const act: Act = async work => {
+    await using opened = await openContext(world, program.opts<GlobalOptions>())
+    ended(await work(opened.context))
+  }
+  for (const add of [addIppool, addNode, addIpam, addWorkload, addRoute, addVersion]) add(program, act)
+  return program
+}
+
+const EXIT_CODES = `
+Exit codes:
+  0 done   1 --check found something wrong   2 usage   3 not found   4 refused   5 unreachable
+  6 timed out waiting   7 partial: some agents did not answer`

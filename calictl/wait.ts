@@ -1,0 +1,56 @@
+/** Waits until agents act upon what was stored. */
+
+import { sleep } from '@network/base/time/clock.ts'
+import { after, millis, seconds, toMillis } from '@network/base/time/units.ts'
+import type { IpipMode } from '@network/model/resources/ip-pool.ts'
+import type { AgentStatus } from '@network/model/status.ts'
+import type { Survey } from './agents.ts'
+import type { Context } from './context.ts'
+
+export const DEADLINE = toMillis(seconds(30))
+const PAUSE = millis(100)
+
+export interface Aim {
+  readonly pool: string
+  readonly ipipMode: IpipMode
+}
+
+export interface Waited {
+  readonly acting: readonly string[]
+  /** With what is missing. */
+  readonly waiting: readonly { readonly node: string; readonly says: string }[]
+}
+
+/** Asks the nodes named until all act on the aim or the deadline has passed. Agents that fall silent are waited for: they were there before. */
+export async function untilActing(context: Context, nodes: readonly string[], aim: Aim): Promise<Waited> {
+  const deadline = after(context.clock.now(), DEADLINE)
+  for (;;) {
+    const waited = judge(nodes, await context.agents.survey(context.signal), aim)
+    if (waited.waiting.length === 0 || context.clock.now() >= deadline) return waited
+    await sleep(context.clock, PAUSE, context.signal)
+  }
+}
+
+function judge(nodes: readonly string[], { answers, silences }: Survey, aim: Aim): Waited {
+  const seen = nodes.map(node => {
+    const answer = answers.find(one => one.node === node)
+    const silence = silences.find(one => one.node === node)
+    return { node, says: answer === undefined ? (silence?.says ?? 'its socket is gone') : missingFor(answer.status, aim) }
+  })
+  return {
+    acting: seen.filter(({ says }) => says === undefined).map(({ node }) => node),
+    waiting: seen.flatMap(({ node, says }) => (says === undefined ? [] : [{ node, says }])),
+  }
+}
+
+/** Why an agent does not act on the aim yet; undefined when it does. */
+function missingFor(status: AgentStatus, { pool, ipipMode }: Aim): string | undefined {
+  const known = status.pools.find(({ name }) => name === pool)
+  if (known === undefined) return 'it does not know the pool'
+  if (known.ipipMode !== ipipMode) return `it still acts on ${known.ipipMode}`
+  if (status.converged) return undefined
+  const failed = status.routes.find(({ state }) => state === 'failed' || state === 'conflict')
+  return failed === undefined
+    ? 'its kernel is not yet as wanted'
+    : `route ${failed.destination}: ${failed.problem ?? failed.state}`
+}

@@ -1,0 +1,84 @@
+/** The surroundings of a run, and the context that its options make of them. */
+
+import { reasonOf } from '@network/base/run/fault.ts'
+import type { Clock } from '@network/base/time/clock.ts'
+import type { Datastore } from '@network/datastore/port.ts'
+import { CONFIG_FILE, DEFAULT_DATASTORE, datastoreAt } from '@network/datastore/where.ts'
+import { isRecord } from '@network/model/resources/kind.ts'
+import type { Agents } from './agents.ts'
+import type { Context, Format } from './context.ts'
+import { failure } from './exit.ts'
+
+/** What a run needs of its surroundings; tests give their own. */
+export interface World {
+  /** Prints one or more whole lines; the end of the last is added. */
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Undefined when there is no such file. */
+  readonly readText: (path: string) => Promise<string | undefined>
+  readonly openStore: (url: string) => Promise<Datastore>
+  readonly agentsIn: (runDir: string) => Agents
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+export const DEFAULT_RUN_DIR = '/run/cali'
+
+export interface GlobalOptions {
+  readonly datastore?: string
+  readonly runDir?: string
+  readonly output: Format
+}
+
+export interface OpenContext extends AsyncDisposable {
+  readonly context: Context
+}
+
+/** Resolves what the options leave open; the store is opened when first used, and closed with the context. */
+export async function openContext(world: World, options: GlobalOptions): Promise<OpenContext> {
+  const { out, err, clock, signal } = world
+  const config = needsFile(world, options) ? await readConfig(world) : undefined
+  const fileRunDir = isRecord(config) && typeof config.runDir === 'string' ? config.runDir : undefined
+  let opened: Promise<Datastore> | undefined
+  const store = () => {
+    opened ??= openStore(world, options, config)
+    return opened
+  }
+  const agents = world.agentsIn(options.runDir ?? fileRunDir ?? DEFAULT_RUN_DIR)
+  return {
+    context: { store, agents, format: options.output, out, err, clock, signal },
+    async [Symbol.asyncDispose]() {
+      // A store that did not open has nothing to close, and its failure was the command's.
+      const open = await opened?.catch(() => undefined)
+      await open?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function needsFile({ env }: World, { datastore, runDir }: GlobalOptions): boolean {
+  return runDir === undefined || (datastore === undefined && (env.CALI_DATASTORE ?? '') === '')
+}
+
+async function readConfig({ readText }: World): Promise<unknown> {
+  const text = await readText(CONFIG_FILE)
+  if (text === undefined) return undefined
+  const { parse } = await import('yaml')
+  try {
+    return parse(text)
+  } catch (reason) {
+    const says = reasonOf(reason).split('\n')[0] ?? ''
+    throw failure('usage', { doing: 'read', on: CONFIG_FILE, says, mend: 'mend the file, or give --datastore and --run-dir' })
+  }
+}
+
+async function openStore(world: World, options: GlobalOptions, config: unknown): Promise<Datastore> {
+  const where = datastoreAt({ flag: options.datastore, env: world.env.CALI_DATASTORE, config })
+  if (where.is === 'known') return world.openStore(where.url)
+  throw failure('usage', {
+    doing: 'find',
+    on: 'the datastore',
+    says: `${where.from}: ${where.says}`,
+    mend: `write for example --datastore ${DEFAULT_DATASTORE}`,
+  })
+}
