@@ -83,10 +83,10 @@ const SECONDARY = 0x1
 export function writeLinkAddress(writer: Writer, row: LinkAddress): void {
   writer.u8(AF_INET).u8(row.length).u8(0).u8(row.scope).u32(row.link)
   writeIpv4(writer, ATTR.local, row.address)
-  writeIpv4(writer, ATTR.address, row.peer ?? row.address)
   const { broadcast, label } = row
   if (broadcast !== undefined) writeIpv4(writer, ATTR.broadcast, broadcast)
   if (label !== undefined) writeAttribute(writer, ATTR.label, value => writeText(value, label))
+  writeIpv4(writer, ATTR.address, row.peer ?? row.address)
 }
 
 /** Reads the body of an address message; undefined when it is not about IPv4. */

@@ -266,8 +266,18 @@ export class NetlinkClient implements Disposable {
 const NO_SUCH_TABLE = 'ENOENT'
 
 function refusal(doing: string, on: string, ack: Ack): Fault {
-  return new Fault('netlink.refused', { doing, on, errno: errnoName(ack.errno), says: ack.text ?? errnoText(ack.errno) })
+  const errno = errnoName(ack.errno)
+  return new Fault('netlink.refused', { doing, on, errno, says: ack.text ?? MEANINGS.get(errno) ?? errnoText(ack.errno) })
 }
+
+/** Where the C library's words for an error mislead about a table of the kernel. */
+const MEANINGS: ReadonlyMap<string, string> = new Map([
+  ['EEXIST', 'there is one already'],
+  ['ESRCH', 'there is none'],
+  ['ENOENT', 'there is none'],
+  ['EADDRNOTAVAIL', 'there is none'],
+  ['ENODEV', 'there is no such link'],
+])
 
 function overrun(what: { readonly doing: string; readonly on: string }): Fault {
   const { doing, on } = what

@@ -94,8 +94,7 @@ export function addVeth(host: LinkChoice, peer: PeerChoice): Instruction {
     writeAttribute(writer, INFO.data, data =>
       writeAttribute(data, INFO.vethPeer, end => {
         writeHeader(end, 0, { flags: 0, change: 0 })
-        writeChoice(end, peer)
-        writeBirthplace(end, peer.born)
+        writeChoice(end, peer, peer.born)
       }),
     ),
   )
@@ -248,9 +247,10 @@ function upFlags(up: boolean | undefined): { flags: number; change: number } {
 }
 
 /** In the order in which `ip link` writes them. */
-function writeChoice(writer: Writer, choice: Omit<LinkChoice, 'up'>): void {
+function writeChoice(writer: Writer, choice: Omit<LinkChoice, 'up'>, born: Birthplace = 'here'): void {
   if (choice.mac !== undefined) writeMac(writer, choice.mac)
   if (choice.mtu !== undefined) writeMtu(writer, choice.mtu)
+  writeBirthplace(writer, born)
   writeName(writer, choice.name)
 }
 

@@ -34,7 +34,7 @@ export function setNeighbour(link: IfIndex, address: Ipv4, hardware: string): In
 
 /** Removes an entry; ENOENT when there is none. */
 export function deleteNeighbour(link: IfIndex, address: Ipv4): Instruction {
-  const row: Neighbour = { link, address, mac: undefined, state: 'none', proxy: false }
+  const row: Neighbour = { link, address, mac: undefined, state: 'permanent', proxy: false }
   return {
     type: TYPE.deleteNeighbour,
     flags: 0,

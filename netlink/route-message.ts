@@ -5,7 +5,18 @@ import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { toPrefix } from '@network/base/net/prefix.ts'
 import { type IfIndex, toIfIndex } from './link.ts'
 import { formatRoute, ROUTE_TYPES, type Route, type RouteFilter, type WeightedHop } from './route.ts'
-import { AF_INET, eachAttribute, FLAG, type Instruction, readIpv4, TYPE, writeAttribute, writeIpv4, writeNumber } from './wire.ts'
+import {
+  AF_INET,
+  eachAttribute,
+  FLAG,
+  type Instruction,
+  readIpv4,
+  skipPadding,
+  TYPE,
+  writeAttribute,
+  writeIpv4,
+  writeNumber,
+} from './wire.ts'
 
 /** Adds a route; EEXIST when its key is taken. */
 export function addRoute(route: Route): Instruction {
@@ -54,7 +65,7 @@ export function writeRoute(writer: Writer, route: Route): void {
     type: ROUTE_TYPES.indexOf(route.type),
     flags: route.onlink ? HOP.onlink : 0,
   })
-  writeIpv4(writer, ATTR.destination, route.destination.address)
+  if (route.destination.length > 0) writeIpv4(writer, ATTR.destination, route.destination.address)
   writeGateway(writer, route.gateway)
   if (route.source !== undefined) writeIpv4(writer, ATTR.source, route.source)
   if (route.metric !== 0) writeNumber(writer, ATTR.metric, route.metric)
@@ -211,6 +222,7 @@ function readMultipath(seen: RouteAttributes, hops: Cursor): WeightedHop[] {
       if (type === ATTR.gateway) gateway = readIpv4(value)
       else noteUnmodelled(seen, ATTR.multipath)
     })
+    skipPadding(hops, length)
     found.push({ gateway, device: device === 0 ? undefined : device, onlink: (flags & HOP.onlink) !== 0, weight })
   }
   return found

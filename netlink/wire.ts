@@ -184,8 +184,8 @@ function readExtended(body: Cursor): { text: string | undefined; offset: number 
   return { text, offset }
 }
 
-/** The last message or attribute need not be padded. */
-function skipPadding(cursor: Cursor, length: number): void {
+/** Moves to the next multiple of four; the last message or attribute need not be padded. */
+export function skipPadding(cursor: Cursor, length: number): void {
   cursor.skip(Math.min(alignedTo4(length) - length, cursor.left))
 }
 

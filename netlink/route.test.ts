@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Cursor } from '@network/base/bytes/cursor.ts'
+import { ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import { prefix, toPrefix } from '@network/base/net/prefix.ts'
+import fc from 'fast-check'
+import { toIfIndex } from './link.ts'
+import { formatRoute, PROTOCOL, type Route, type RouteType, routeKey, SCOPE, toRoute } from './route.ts'
+import { addRoute, readRoute, replaceRoute, writeRoute } from './route-message.ts'
+import { fixture, readFixtures, toHex } from './testing/fixtures.ts'
+import { bodyOf } from './testing/scripted-channel.ts'
+import { eachMessage, FLAG, type Instruction, TYPE } from './wire.ts'
+
+const requests = readFixtures('requests')
+const answers = readFixtures('answers')
+const v0 = toIfIndex(3)
+const gateway = ipv4('10.0.0.2')
+
+const local = toRoute({ destination: prefix('10.1.0.0/24'), device: v0, protocol: 80, metric: 1024 })
+const remote = toRoute({ destination: prefix('10.1.2.0/26'), gateway, device: v0, onlink: true, protocol: 80, metric: 1024 })
+const block = toRoute({ type: 'blackhole', destination: prefix('10.244.7.0/26'), protocol: 80, metric: 1024 })
+const defaultRoute = toRoute({ destination: prefix('0.0.0.0/0'), gateway, source: ipv4('10.0.0.1'), device: v0 })
+const elsewhere = toRoute({
+  destination: prefix('10.3.0.0/16'),
+  gateway,
+  table: 1000,
+  device: v0,
+  mtu: 1400,
+  protocol: PROTOCOL.static,
+})
+const several = toRoute({
+  destination: prefix('10.4.0.0/16'),
+  protocol: 80,
+  multipath: [
+    { gateway, device: v0, onlink: false, weight: 1 },
+    { gateway: ipv4('10.0.0.3'), device: v0, onlink: true, weight: 5 },
+  ],
+})
+
+for (const { command, instruction, route } of [
+  { command: 'ip route add 10.1.0.0/24 dev v0 proto 80 scope link metric 1024', instruction: addRoute, route: local },
+  {
+    command: 'ip route replace 10.1.2.0/26 via 10.0.0.2 dev v0 onlink proto 80 metric 1024',
+    instruction: replaceRoute,
+    route: remote,
+  },
+  { command: 'ip route add blackhole 10.244.7.0/26 proto 80 metric 1024', instruction: addRoute, route: block },
+  { command: 'ip route add default via 10.0.0.2 src 10.0.0.1 dev v0', instruction: addRoute, route: defaultRoute },
+  {
+    command: 'ip route add 10.3.0.0/16 via 10.0.0.2 table 1000 dev v0 mtu 1400 proto static',
+    instruction: addRoute,
+    route: elsewhere,
+  },
+  {
+    command: 'ip route add 10.4.0.0/16 proto 80 nexthop via 10.0.0.2 dev v0 weight 1 nexthop via 10.0.0.3 dev v0 weight 5 onlink',
+    instruction: addRoute,
+    route: several,
+  },
+]) {
+  test(`what we send is what \`${command}\` sends`, () => {
+    const sent = fixture(requests, command)
+    assertSends(instruction(route), sent)
+    assert.deepEqual(readRoute(bodyCursor(sent)), route)
+  })
+}
+
+test('a deletion is read and written back to the same bytes', () => {
+  const sent = fixture(requests, 'ip route delete 10.1.2.0/26 via 10.0.0.2 dev v0 proto 80 metric 1024')
+  const read = readRoute(bodyCursor(sent))
+  assert.ok(read)
+  assert.equal(read.scope, SCOPE.nowhere)
+  assert.equal(toHex(bodyOf(writer => writeRoute(writer, read)).rest()), toHex(sent.subarray(16)))
+})
+
+test('the kernel’s list of table main is read whole', () => {
+  const rows = rowsOf(fixture(answers, 'ip -4 route show table main'))
+  assert.deepEqual(
+    rows.map(row => formatRoute(row, index => (index === v0 ? 'v0' : undefined))),
+    [
+      'default via 10.0.0.2 dev v0 proto 3',
+      '10.0.0.0/24 dev #2 proto 2',
+      '10.0.0.0/24 dev v0 proto 2',
+      '10.1.0.0/24 dev v0 proto 80 metric 1024',
+      '10.1.2.0/26 via 10.0.0.2 dev v0 onlink proto 80 metric 1024',
+      '10.4.0.0/16 proto 80 nexthop via 10.0.0.2 dev v0 weight 1 nexthop via 10.0.0.3 dev v0 onlink weight 5',
+      '10.6.0.0/16 via 10.0.0.2 dev v0 proto 3',
+      '10.7.0.0/16 dev v0 proto 3',
+      '10.8.0.0/24 dev v0 proto 2',
+      'blackhole 10.244.7.0/26 proto 80 metric 1024',
+    ],
+  )
+  for (const ours of [local, remote, several, block]) assert.deepEqual(rowWith(rows, ours), ours)
+})
+
+test('a row that says more than its fields can is marked', () => {
+  const rows = rowsOf(fixture(answers, 'ip -4 route show table main'))
+  const marked = rows.filter(row => row.unmodelled.length > 0).map(row => [formatRoute(row), row.unmodelled])
+  assert.deepEqual(marked, [
+    ['10.6.0.0/16 via 10.0.0.2 dev #3 proto 3', [8]],
+    ['10.7.0.0/16 dev #3 proto 3', [18]],
+  ])
+})
+
+test('a table above 255 is read from its attribute', () => {
+  assert.deepEqual(rowsOf(fixture(answers, 'ip -4 route show table 1000')), [elsewhere])
+})
+
+test('a lookup tells gateway, device and source', () => {
+  const [row] = rowsOf(fixture(answers, 'ip route get 10.1.2.3'))
+  assert.deepEqual(
+    [row?.gateway, row?.device, row?.source, row?.destination, row?.unmodelled],
+    [gateway, v0, ipv4('10.0.0.1'), prefix('10.1.2.3/32'), []],
+  )
+})
+
+test('the key of a route is what the kernel takes rows to be one by', () => {
+  assert.equal(routeKey(remote), routeKey({ ...remote, destination: prefix('10.1.2.0/26') }))
+  for (const other of [{ metric: 0 }, { table: 1000 }, { tos: 4 }, { destination: prefix('10.1.2.0/27') }])
+    assert.notEqual(routeKey({ ...remote, ...other }), routeKey(remote))
+})
+
+test('property: a route comes back as it was written', () => {
+  const address = fc.integer({ min: 0, max: 0xffffffff }).map(toIpv4)
+  const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+  const index = fc.integer({ min: 1, max: 0x7fffffff }).map(toIfIndex)
+  const octet = fc.nat({ max: 255 })
+  const hop = { gateway: maybe(address), device: maybe(index), onlink: fc.boolean() }
+  const types: RouteType[] = ['unicast', 'local', 'blackhole', 'unreachable', 'prohibit', 'throw']
+  const route: fc.Arbitrary<Route> = fc.record(
+    {
+      ...hop,
+      type: fc.constantFrom(...types),
+      destination: fc.tuple(address, fc.nat({ max: 32 })).map(([from, length]) => toPrefix(from, length)),
+      table: fc.integer({ min: 1, max: 0xffffffff }),
+      protocol: octet,
+      scope: octet,
+      metric: fc.nat(),
+      tos: octet,
+      source: maybe(address),
+      mtu: maybe(fc.nat()),
+      multipath: fc.array(fc.record({ ...hop, weight: fc.integer({ min: 1, max: 256 }) }, { noNullPrototype: true }), {
+        maxLength: 3,
+      }),
+      dead: fc.constant(false),
+      unmodelled: fc.constant([]),
+    },
+    { noNullPrototype: true },
+  )
+  fc.assert(
+    fc.property(route, written => {
+      assert.deepEqual(readRoute(bodyOf(writer => writeRoute(writer, written))), written)
+    }),
+  )
+})
+
+function assertSends(instruction: Instruction, sent: Uint8Array): void {
+  eachMessage(sent, ({ type, flags }) => {
+    assert.deepEqual([instruction.type, instruction.flags | FLAG.request | FLAG.ack], [type, flags])
+  })
+  assert.equal(toHex(bodyOf(instruction.write).rest()), toHex(sent.subarray(16)))
+}
+
+function bodyCursor(datagram: Uint8Array): Cursor {
+  return new Cursor(datagram.subarray(16), 'host')
+}
+
+function rowsOf(datagram: Uint8Array): Route[] {
+  const rows: Route[] = []
+  eachMessage(datagram, ({ type, body }) => {
+    const row = type === TYPE.newRoute ? readRoute(body) : undefined
+    if (row !== undefined) rows.push(row)
+  })
+  return rows
+}
+
+function rowWith(rows: readonly Route[], like: Route): Route | undefined {
+  return rows.find(row => routeKey(row) === routeKey(like))
+}
