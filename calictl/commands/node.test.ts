@@ -1,0 +1,206 @@
+/** Nodes from the command line: what is stored, what agents tell, and leaving. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ipv4 } from '@network/base/net/ipv4.ts'
+import { prefix } from '@network/base/net/prefix.ts'
+import { ManualClock } from '@network/base/testing/manual-clock.ts'
+import { registerNode } from '@network/datastore/nodes.ts'
+import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
+import type { AgentStatus } from '@network/model/status.ts'
+import { openStage, type Stage } from '../testing/stage.ts'
+import { peerOf, statusOf, withPeers } from '../testing/statuses.ts'
+
+function node(stage: Stage, name: string, address: string) {
+  const value = { name, id: name, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: ipv4('10.244.7.0') }
+  return registerNode(stage.store, value, stage.options)
+}
+
+test('get: from the store, sorted as people count', async () => {
+  await using stage = await openStage()
+  assert.match((await stage.calictl('node get')).out, /^There are no nodes; each machine joins when its cali-agent starts\.$/)
+  await node(stage, 'node-10', '172.16.30.10')
+  await node(stage, 'node-2', '172.16.20.2')
+  const { out, err, exit } = await stage.calictl('node get')
+  assert.deepEqual([exit, err], [0, ''])
+  assert.deepEqual(out.split('\n'), [
+    'NAME     ADDRESS       SUBNET          TUNNEL ADDRESS  AS',
+    'node-2   172.16.20.2   172.16.20.0/24  10.244.7.0      default',
+    'node-10  172.16.30.10  172.16.30.0/24  10.244.7.0      default',
+  ])
+  assert.equal(JSON.parse((await stage.calictl('node get -o json')).out).kind, 'NodeList')
+  assert.equal(JSON.parse((await stage.calictl('node get node-2 -o json')).out).spec.bgp.ipv4Address, '172.16.20.2/24')
+  const missing = await stage.calictl('node get node-3')
+  assert.deepEqual([missing.exit, missing.out], [3, ''])
+  assert.match(missing.err, /there is no such node; the nodes are node-2, node-10/)
+})
+
+test('get: a document that cannot be read is named and counts as absent', async () => {
+  await using stage = await openStage()
+  await stage.store.create('/cali/v1/nodes/x', { apiVersion: 'projectcalico.org/v3', kind: 'Node' }, stage.options)
+  const { exit, err } = await stage.calictl('node get')
+  assert.equal(exit, 0)
+  assert.match(err, /^warning: \/cali\/v1\/nodes\/x cannot be read and counts as absent: metadata is missing; spec is missing$/)
+})
+
+test('status: sessions, tunnel, repairs and problems of every agent that answers', async () => {
+  await using stage = await openStage(new ManualClock())
+  const down = peerOf('c', {
+    state: 'Active',
+    received: 9,
+    accepted: 9,
+    advertised: 9,
+    stale: 4,
+    flaps: 2,
+    lastError: 'connection refused',
+  })
+  const repairs = { count: 7, last: [{ at: '2025-12-31T23:59:48.000Z', object: 'route 10.244.9.0/26', found: 'was missing' }] }
+  const problems = ['rp_filter of eth0 cannot be set']
+  await stage.agent('a', () => ({ ...withPeers('a', [peerOf('b'), down]), repairs, problems }))
+  await stage.agent('b', () => ({
+    ...withPeers('b', [peerOf('a')]),
+    ipip: { supported: false, reason: 'no module ipip', device: null },
+    converged: false,
+  }))
+  const { exit, out, err } = await stage.calictl('node status')
+  assert.deepEqual([exit, err], [0, ''])
+  assert.deepEqual(out.split('\n'), [
+    'NODE  ADDRESS          AS     UP  DATASTORE       IPIP                         ROUTES  PODS  REPAIRS  KERNEL',
+    'a     172.16.20.11/24  64512  1h  in-sync 59m59s  tunl0 10.244.7.0             0       0     7        converged',
+    'b     172.16.20.11/24  64512  1h  in-sync 59m59s  unsupported: no module ipip  0       0     0        working',
+    '',
+    'NODE  PEER  ADDRESS       AS     STATE        SINCE  RCVD  ACPT  ADV  STALE  FLAPS  LAST ERROR',
+    'a     b     172.16.20.12  64512  Established  3m     2     1     3    0      0      -',
+    'a     c     172.16.20.12  64512  Active       3m     -     -     -    4      2      connection refused',
+    'b     a     172.16.20.12  64512  Established  3m     2     1     3    0      0      -',
+    '',
+    '2 of 3 sessions established',
+    '',
+    'Repairs, the newest of each node first:',
+    '  a, 12s ago: route 10.244.9.0/26: was missing',
+    '',
+    'Problems:',
+    '  a: rp_filter of eth0 cannot be set',
+  ])
+})
+
+test('status: one node, and as data with the times as they are', async () => {
+  await using stage = await openStage()
+  await stage.agent('a', () => withPeers('a', [peerOf('b')]))
+  await stage.agent('b', () => statusOf('b'))
+  assert.doesNotMatch((await stage.calictl('node status a')).out, /^b /m)
+  const { kind, items, silent } = JSON.parse((await stage.calictl('node status a -o json')).out)
+  assert.deepEqual([kind, items.length, silent], ['NodeStatusList', 1, []])
+  assert.deepEqual(items[0], withPeers('a', [peerOf('b')]))
+})
+
+test('status: 7 when some are silent, 5 when nobody answers', async () => {
+  await using stage = await openStage()
+  const nobody = await stage.calictl('node status')
+  assert.equal(nobody.exit, 5)
+  assert.match(nobody.err, /^error: cannot ask any agent: there is no socket in \S+; start cali-agent, or say with --run-dir/)
+  const nowhere = await stage.calictl(`node status --run-dir ${stage.directory}/none`)
+  assert.equal(nowhere.exit, 5)
+  assert.match(nowhere.err, /none does not exist; start cali-agent/)
+  await stage.deadAgent('b')
+  await stage.deadAgent('c')
+  const dead = await stage.calictl('node status')
+  assert.equal(dead.exit, 5)
+  assert.match(
+    dead.err,
+    /note: no answer from the agents of b \(.*b\.sock\), c \(.*c\.sock\): nobody listens on its socket; start cali-agent there/,
+  )
+  await stage.agent('a', () => statusOf('a'))
+  const some = await stage.calictl('node status -o json')
+  assert.equal(some.exit, 7)
+  assert.deepEqual(
+    JSON.parse(some.out).silent.map(({ node, why }: { node: string; why: string }) => [node, why]),
+    [
+      ['b', 'gone'],
+      ['c', 'gone'],
+    ],
+  )
+  const one = await stage.calictl('node status a')
+  assert.deepEqual([one.exit, one.err], [0, ''])
+  const named = await stage.calictl('node status b')
+  assert.equal(named.exit, 5)
+  assert.match(named.err, /^error: cannot ask the agent of node b: nobody listens on its socket; start cali-agent there/)
+  const unknown = await stage.calictl('node status z')
+  assert.equal(unknown.exit, 5)
+  assert.match(unknown.err, /cannot ask the agent of node z: it has no socket in \S+; agents that answer here: a/)
+})
+
+test('status: an answer that is no status is told as such', async () => {
+  await using stage = await openStage()
+  await stage.agent('a', () => '<html>')
+  await stage.agent('b', () => '{"node":"b"}')
+  const { exit, err } = await stage.calictl('node status')
+  assert.equal(exit, 5)
+  assert.match(err, /agent of a .*: its answer is no JSON; see that agent and calictl are of the same version/)
+  assert.match(err, /agent of b .*: its status lacks version/)
+})
+
+const CHECKS: readonly (readonly [string, AgentStatus, number, string])[] = [
+  ['all well', withPeers('a', [peerOf('b')]), 0, ''],
+  [
+    'a session down',
+    withPeers('a', [peerOf('b', { state: 'Idle', lastError: 'hold timer expired' })]),
+    1,
+    'check: node a: session with b is Idle: hold timer expired',
+  ],
+  ['a problem', statusOf('a', { problems: ['tunl0 is gone'] }), 1, 'check: node a: tunl0 is gone'],
+  ['a kernel behind', statusOf('a', { converged: false }), 1, 'check: node a: not all that is wanted is in its kernel'],
+  [
+    'a stale store',
+    statusOf('a', { datastore: { url: 'sqlite:/x', state: 'stale', since: '2025-12-31T23:00:00Z', error: null } }),
+    1,
+    'check: node a: its datastore is stale',
+  ],
+]
+
+for (const [name, status, exit, says] of CHECKS)
+  test(`status --check: ${name}`, async () => {
+    await using stage = await openStage()
+    await stage.agent('a', () => status)
+    const ended = await stage.calictl('node status --check')
+    assert.deepEqual([ended.exit, ended.err], [exit, says])
+    assert.equal((await stage.calictl('node status')).exit, 0)
+  })
+
+test('delete: a node with all that it had', async () => {
+  await using stage = await openStage()
+  await node(stage, 'a', '172.16.20.11')
+  await stage.deadAgent('a')
+  const affinity = { block: prefix('10.244.7.0/26'), node: 'a', state: 'pending' as const }
+  await stage.store.create(BLOCK_AFFINITY.keyOf(affinity), BLOCK_AFFINITY.print(affinity), stage.options)
+  assert.deepEqual(await stage.calictl('node delete a'), {
+    exit: 0,
+    out: 'node a deleted: 0 blocks, 0 addresses and 0 pods went with it',
+    err: '',
+  })
+  const again = await stage.calictl('node delete a')
+  assert.equal(again.exit, 3)
+  assert.match(again.err, /cannot delete node a: there is no such node; there are no nodes at all/)
+})
+
+test('delete: refused while its agent answers, unless forced', async () => {
+  await using stage = await openStage()
+  await node(stage, 'a', '172.16.20.11')
+  await stage.agent('a', () => statusOf('a'))
+  const refused = await stage.calictl('node delete a')
+  assert.equal(refused.exit, 4)
+  assert.match(
+    refused.err,
+    /cannot delete node a: its agent is at work; stop cali-agent on that node first, or add --force; nothing was changed/,
+  )
+  assert.equal((await stage.calictl('node get a')).exit, 0)
+  assert.equal((await stage.calictl('node delete a --force')).exit, 0)
+  assert.equal((await stage.calictl('node get a')).exit, 3)
+})
+
+test('delete: a node without socket here goes, with a word of caution', async () => {
+  await using stage = await openStage()
+  await node(stage, 'a', '172.16.20.11')
+  const { exit, err } = await stage.calictl('node delete a')
+  assert.equal(exit, 0)
+  assert.match(err, /note: node a has no socket in \S+; see that its cali-agent is stopped, or it will come back/)
+})

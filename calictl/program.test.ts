@@ -1,0 +1,128 @@
+/** The command line as a whole: help everywhere, usage, where things are found, and the launcher. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import type { Command } from 'commander'
+import { buildProgram } from './program.ts'
+import { openStage, type Stage } from './testing/stage.ts'
+import { statusOf } from './testing/statuses.ts'
+
+test('every command explains itself with an example', async t => {
+  await using stage = await openStage()
+  for (const line of allCommands())
+    await t.test(`calictl ${line} --help`, async () => {
+      const { exit, out, err } = await stage.calictl(`${line} --help`)
+      assert.deepEqual([exit, err], [0, ''])
+      assert.match(out, /^Usage: calictl /)
+      assert.match(out, /\nExamples?:\n {2}calictl /)
+      if (line !== '') assert.match(out, new RegExp(`Examples?:(\n.*)*\n {2}calictl ${line}`))
+    })
+})
+
+/** Each command and group of commands, from the root (an empty line) down. */
+function allCommands(): readonly string[] {
+  const names = (command: Command, path: string): string[] => [
+    path,
+    ...command.commands.flatMap(inner => names(inner, `${path} ${inner.name()}`.trim())),
+  ]
+  const nowhere = () => assert.fail('nothing runs')
+  const world = { out: nowhere, err: nowhere, env: {}, readText: nowhere, openStore: nowhere, agentsIn: nowhere }
+  const clock = { now: nowhere, wall: nowhere, wakeAt: nowhere }
+  return names(buildProgram({ ...world, clock, signal: new AbortController().signal }, nowhere), '')
+}
+
+const USAGE: readonly (readonly [string, RegExp])[] = [
+  ['ippol get', /unknown command 'ippol'\n\(Did you mean ippool\?\)/],
+  ['ippool gett', /unknown command 'gett'\n\(Did you mean get\?\)/],
+  ['ippool get --colour', /unknown option '--colour'/],
+  ['ippool get a b', /too many arguments/],
+  ['ippool get -o xml', /argument 'xml' is invalid. Allowed choices are table, json, yaml/],
+  ['ippool', /^Usage: calictl ippool/],
+  ['', /^Usage: calictl/],
+  [
+    'ippool get --datastore /var/lib/cali.db',
+    /cannot find the datastore: --datastore: "\/var\/lib\/cali\.db" is not a datastore such as sqlite:/,
+  ],
+  ['ippool get --datastore etcd:10.0.0.1', /cannot open datastore "etcd:10\.0\.0\.1"/],
+]
+
+test('wrong usage: exit 2, with what would be right, and nothing on stdout', async t => {
+  await using stage = await openStage()
+  for (const [line, says] of USAGE)
+    await t.test(`calictl ${line}`, async () => {
+      const { exit, out, err } = await stage.calictl(line)
+      assert.match(err, says)
+      assert.deepEqual([exit, out], [2, ''])
+    })
+})
+
+test('a datastore that cannot be opened: exit 5', async () => {
+  await using stage = await openStage()
+  const { exit, err } = await stage.calictl(`ippool get --datastore sqlite:${stage.directory}`)
+  assert.match(err, /^error: cannot open/)
+  assert.equal(exit, 5)
+})
+
+test('the file is asked for what flags and environment leave open', async () => {
+  await using stage = await openStage()
+  await stage.agent('a', () => statusOf('a'))
+  await stage.calictl('ippool create default --cidr 10.1.0.0/16')
+  const readText = async () => `datastore: ${stage.url}\nrunDir: ${stage.directory}\n`
+  assert.match((await stage.calictl('ippool get', { env: {}, readText })).out, /default/)
+  assert.match((await stage.calictl('version', { env: {}, readText })).out, /^agent of a +0\.1\.0$/m)
+  const broken = await stage.calictl('ippool get', { env: {}, readText: async () => 'datastore: [' })
+  assert.equal(broken.exit, 2)
+  assert.match(broken.err, /^error: cannot read \/etc\/cali\/cali\.yaml: .*; mend the file, or give --datastore and --run-dir$/)
+  const unread = () => assert.fail('the file is not needed')
+  assert.equal((await stage.calictl(`ippool get --run-dir ${stage.directory}`, { readText: unread })).exit, 0)
+})
+
+test('version: agents of another version are named', async () => {
+  await using stage = await openStage()
+  await stage.agent('a', () => statusOf('a'))
+  await stage.agent('b', () => statusOf('b', { version: '9.9.9' }))
+  const { exit, out, err } = await stage.calictl('version -o json')
+  assert.equal(exit, 0)
+  assert.equal(err, 'note: not of the version of calictl: the agents of b')
+  assert.deepEqual(JSON.parse(out).agents, [
+    { node: 'a', version: '0.1.0' },
+    { node: 'b', version: '9.9.9' },
+  ])
+})
+
+const LAUNCHER = join(import.meta.dirname, 'calictl')
+
+/** Runs the launcher as a shell would. */
+async function launch(stage: Stage, command: string, line: string): Promise<{ exit: number; out: string; err: string }> {
+  const env = { PATH: process.env.PATH, CALI_DATASTORE: stage.url }
+  const words = ['--run-dir', stage.directory, ...line.split(' ')]
+  try {
+    const { stdout, stderr } = await promisify(execFile)(command, words, { env, cwd: '/' })
+    return { exit: 0, out: stdout, err: stderr }
+  } catch (reason) {
+    assert.ok(reason instanceof Error && 'code' in reason && 'stdout' in reason && 'stderr' in reason, String(reason))
+    return { exit: Number(reason.code), out: String(reason.stdout), err: String(reason.stderr) }
+  }
+}
+
+test('the launcher works from anywhere, through a link too, with the exit codes promised', async () => {
+  await using stage = await openStage()
+  const link = join(stage.directory, 'a link')
+  await symlink(LAUNCHER, link)
+  const created = await launch(stage, link, 'ippool create default --cidr 10.1.0.0/16')
+  assert.deepEqual(created, { exit: 0, out: 'pool default created: 10.1.0.0/16, blocks of /26, ipipMode Never\n', err: '' })
+  const version = await launch(stage, LAUNCHER, 'version')
+  assert.deepEqual([version.exit, version.err], [0, ''])
+  assert.match(version.out, /^calictl +0\.1\.0$/m)
+  await writeFile(join(stage.directory, 'b.sock'), '')
+  const endings = [
+    ['ippool set default --ipip maybe', 2],
+    ['ippool set gold --ipip Never', 3],
+    ['ippool create other --cidr 10.1.0.0/17', 4],
+    ['node status', 5],
+  ] as const
+  for (const [line, exit] of endings) assert.equal((await launch(stage, LAUNCHER, line)).exit, exit, line)
+})
