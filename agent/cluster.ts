@@ -1,10 +1,9 @@
 /** The datastore's side of the agent: the snapshot as it is known here, and how fresh it is. */
 
-import { reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import type { Datastore } from '@network/datastore/port.ts'
-import { synchronise } from '@network/datastore/sync.ts'
+import { sync } from '@network/datastore/sync.ts'
 import { KEY_ROOT } from '@network/model/resources/kind.ts'
 import { type Snapshot, SnapshotBuilder } from '@network/model/snapshot.ts'
 import type { DatastoreStatus } from '@network/model/status.ts'
@@ -47,7 +46,7 @@ export class Cluster {
   /** Follows the store until the signal aborts. */
   async follow(signal: AbortSignal): Promise<void> {
     const { store, clock, random, log, changed } = this.#options
-    for await (const event of synchronise(store, KEY_ROOT, { clock, random, signal })) {
+    for await (const event of sync(store, { prefix: KEY_ROOT, clock, random, signal })) {
       switch (event.is) {
         case 'changes':
           for (const change of event.changes) {
@@ -61,10 +60,10 @@ export class Cluster {
           log.info('datastore in sync', { datastore: store.url })
           break
         case 'stale':
-          this.#become('stale', reasonOf(event.error))
+          this.#become('stale', event.error)
           log.warn('datastore does not answer; everything goes on as it was', {
             datastore: store.url,
-            why: reasonOf(event.error),
+            why: event.error,
           })
           break
         default:
