@@ -1,7 +1,21 @@
 /** The public door: a BGP speaker to which one declares peers and routes, and which tells what it learned. */
-import type { Attributes } from './attributes/attributes.ts'
+import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import { between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
+import { type Attributes, plainAttributes } from './attributes/attributes.ts'
+import { explain } from './explain.ts'
+import type { DownReason } from './fsm/connection.ts'
+import { Neighbour, type Surroundings } from './neighbour.ts'
 import type { ImportFilter, Origination, PeerConfig, SpeakerOptions } from './options.ts'
+import { type Path, type Source, type Standing, USABLE } from './rib/path.ts'
+import { type BestChange, Rib } from './rib/rib.ts'
+import type { SessionTools } from './session/peer-session.ts'
+import { tcpTransport } from './session/tcp.ts'
+import type { Listening, Wire, WireListener } from './session/transport.ts'
+import { type Settled, Settlement } from './settlement.ts'
 import type { Explanation, LearnedRoute, SpeakerChange, SpeakerStatus } from './status.ts'
+import { IPV4_UNICAST } from './wire/capabilities.ts'
+import { DECONFIGURED, shutdown } from './wire/notification.ts'
+import { myAsOf, type Open } from './wire/open.ts'
 
 export {
   ACCEPTED,
@@ -14,61 +28,259 @@ export {
 export type * from './status.ts'
 export type { Attributes }
 
-export class Speaker {
-  constructor(_options: SpeakerOptions) {}
+const LEAVING: DownReason = { is: 'sent', notification: DECONFIGURED, says: 'the peer is no longer configured' }
+const SHUTTING_DOWN: DownReason = { is: 'sent', notification: shutdown(''), says: 'the speaker stops' }
+const RESTARTING: DownReason = { is: 'closed', why: 'the speaker stops and may come back' }
+/** Connections from addresses that nobody configured are logged at most this often. */
+const STRANGER_QUIET: Millis = millis(60_000)
 
-  /**
-   * Resolves when every peer has told all it knows (End-of-RIB), when none needs to, or when the deferral ran out:
-   * before that, nothing may be concluded from the absence of a route. Counts from the first `setPeers`.
-   */
-  get settled(): Promise<'all-peers' | 'deadline'> {
-    throw new Error('unfinished')
+export class Speaker {
+  readonly #options: SpeakerOptions
+  readonly #tools: Omit<SessionTools, 'open'>
+  readonly #rib: Rib
+  readonly #neighbours = new Map<Ipv4, Neighbour>()
+  readonly #settlement: Settlement
+  readonly #listeners = new Set<(change: SpeakerChange) => void>()
+  readonly #leaving = new Set<Promise<void>>()
+  readonly #strangers: { refused: number; last: string | null; loggedAt: Instant | undefined } = {
+    refused: 0,
+    last: null,
+    loggedAt: undefined,
+  }
+  #importFilter: ImportFilter
+  #originated: readonly string[] = []
+  #listening: Listening | undefined
+  #phase: 'new' | 'running' | 'stopped' = 'new'
+
+  constructor(options: SpeakerOptions) {
+    const { clock, random, listen, connectRetry, transport, gracefulRestart } = options
+    this.#options = options
+    this.#importFilter = options.importFilter
+    this.#tools = { clock, random, connectRetry, from: listen?.address, transport: transport ?? tcpTransport(clock) }
+    this.#rib = new Rib(options, (prefix, source) => this.#admit(prefix, source))
+    this.#settlement = new Settlement(clock, gracefulRestart.deferral, how => this.#hasSettled(how))
   }
 
-  /** Binds the listener. Rejects with a Fault that names address and port. */
+  /**
+   * Resolves when every peer has told all it knows (End-of-RIB) or takes no part in graceful restart, or when the deferral ran out:
+   * before that, nothing may be concluded from the absence of a route. Counts from the first `setPeers`; without peers it is at once.
+   */
+  get settled(): Promise<Settled> {
+    return this.#settlement.done
+  }
+
+  /** Binds the listener and begins to dial. Rejects with a Fault that names address and port. */
   async start(): Promise<void> {
-    throw new Error('unfinished')
+    const { listen } = this.#options
+    if (listen !== undefined) this.#listening = await this.#tools.transport.listen(listen, wire => this.#accept(wire))
+    if (this.#phase !== 'new') return
+    this.#phase = 'running'
+    for (const neighbour of this.#neighbours.values()) neighbour.start()
   }
 
   /**
    * Makes the peers exactly these; sessions of unchanged peers do not blink. A peer left out gets 6/3 and its routes go at once, stale or not.
-   * Call `originate` first: after the first dump each peer is told End-of-RIB, and forgets what we did not repeat.
+   * An external peer listed here is thereby allowed to hear and tell routes (RFC 8212). Call `originate` first: after the first dump
+   * each peer is told End-of-RIB, and forgets what we did not repeat.
    */
-  setPeers(_peers: readonly PeerConfig[]): void {
-    throw new Error('unfinished')
+  setPeers(peers: readonly PeerConfig[]): void {
+    const wanted = new Map(peers.map(peer => [peer.address, peer]))
+    for (const [address, neighbour] of [...this.#neighbours])
+      if (wanted.get(address)?.asn !== neighbour.config.asn) this.#dismiss(address, neighbour)
+    for (const [address, config] of wanted) {
+      const known = this.#neighbours.get(address)
+      if (known === undefined) this.#admitPeer(config)
+      else known.reconfigure(config)
+    }
+    this.#settlement.begin()
+    this.#converge()
+    this.#reviewSettlement()
   }
 
   /** Makes the routes of our own exactly these, keyed by prefix text. */
-  originate(_routes: ReadonlyMap<string, Origination>): void {
-    throw new Error('unfinished')
+  originate(routes: ReadonlyMap<string, Origination>): void {
+    const nowhere = toIpv4(0)
+    const entries = [...routes].map(([key, { prefix, med, communities }]) => {
+      const attributes: Attributes = { ...plainAttributes(nowhere), med, communities: communities ?? [] }
+      return [key, { prefix, attributes }] as const
+    })
+    this.#rib.replace(this.#ourselves(), new Map(entries))
+    this.#originated = [...routes.keys()]
+    this.#converge()
   }
 
   /** Judges all routes heard so far again, without touching a session. */
-  setImportFilter(_filter: ImportFilter): void {
-    throw new Error('unfinished')
+  setImportFilter(filter: ImportFilter): void {
+    this.#importFilter = filter
+    this.#rib.setAdmission((prefix, source) => this.#admit(prefix, source))
+    this.#converge()
   }
 
   /** Best paths from peers, by prefix text; stale ones included. */
   learned(): ReadonlyMap<string, LearnedRoute> {
-    throw new Error('unfinished')
+    const routes = new Map<string, LearnedRoute>()
+    for (const key of this.#rib.chosen()) {
+      const best = this.#rib.best(key)
+      if (best !== undefined && best.source.kind !== 'local') routes.set(key, learnedRoute(best))
+    }
+    return routes
   }
 
-  /** Calls back after each change, never from inside a call to the speaker's own methods' caller; the result unsubscribes. */
-  onChange(_listener: (change: SpeakerChange) => void): () => void {
-    throw new Error('unfinished')
+  /** Calls back with each change once it is taken in, also from inside `setPeers` and its like; the result unsubscribes. */
+  onChange(listener: (change: SpeakerChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   status(): SpeakerStatus {
-    throw new Error('unfinished')
+    const { routerId, asn, listen } = this.#options
+    return {
+      routerId: formatIpv4(routerId),
+      asn,
+      listen: listen === undefined ? null : `${formatIpv4(listen.address)}:${listen.port}`,
+      settled: this.#settlement.isSettled,
+      originated: this.#originated,
+      learned: this.learned().size,
+      peers: [...this.#neighbours.values()].map(neighbour => neighbour.status()),
+      strangers: { refused: this.#strangers.refused, last: this.#strangers.last },
+    }
   }
 
   /** All paths of a prefix (text), with the reason why each but the best is not used. */
-  explain(_prefix: string): Explanation {
-    throw new Error('unfinished')
+  explain(prefix: string): Explanation {
+    return explain(prefix, this.#rib.paths(prefix), this.#rib.selection(prefix))
   }
 
-  /** Graceful closes TCP without a word, so that peers keep our routes for the restart time; otherwise they hear 6/2 and drop them. */
-  async stop(_how: { readonly graceful: boolean }): Promise<void> {
-    throw new Error('unfinished')
+  /**
+   * Graceful closes TCP without a word, so that peers keep our routes for the restart time; otherwise they hear 6/2 and drop them.
+   * No change is told any more. Resolves when all streams are gone, within about a second.
+   */
+  async stop(how: { readonly graceful: boolean }): Promise<void> {
+    this.#phase = 'stopped'
+    this.#settlement.cancel()
+    const reason = how.graceful ? RESTARTING : SHUTTING_DOWN
+    const closing = [...this.#neighbours.values()].map(neighbour => neighbour.stop(reason))
+    await Promise.all([this.#listening?.close(), ...closing, ...this.#leaving])
   }
+
+  #admitPeer(config: PeerConfig): void {
+    const neighbour = new Neighbour(config, this.#surroundings(), this.#tools, each => this.#open(each))
+    this.#neighbours.set(config.address, neighbour)
+    if (this.#phase === 'running') neighbour.start()
+  }
+
+  #dismiss(address: Ipv4, neighbour: Neighbour): void {
+    this.#neighbours.delete(address)
+    const leaving = neighbour.leave(LEAVING)
+    this.#leaving.add(leaving)
+    void leaving.then(() => this.#leaving.delete(leaving))
+  }
+
+  #accept(wire: Wire): WireListener | undefined {
+    const neighbour = this.#neighbours.get(wire.remote.address)
+    if (neighbour !== undefined) return neighbour.accept(wire)
+    this.#noteStranger(formatIpv4(wire.remote.address))
+    return undefined
+  }
+
+  #noteStranger(from: string): void {
+    const strangers = this.#strangers
+    const now = this.#options.clock.now()
+    strangers.refused++
+    strangers.last = from
+    if (strangers.loggedAt !== undefined && between(strangers.loggedAt, now) < STRANGER_QUIET) return
+    strangers.loggedAt = now
+    this.#options.log.warn('connection refused', { from, why: 'no peer with this address is configured' })
+  }
+
+  /** Restart State is said until we have settled; forwarding goes on over a restart of the speaker and over a loss of the session. */
+  #open(neighbour: Neighbour): Open {
+    const { asn, routerId, holdTime, gracefulRestart } = this.#options
+    const restarting = gracefulRestart.restarting && !this.#settlement.isSettled
+    const forwarding = gracefulRestart.restarting || neighbour.wasUp
+    return {
+      myAs: myAsOf(asn),
+      holdTime,
+      routerId,
+      capabilities: {
+        families: [IPV4_UNICAST],
+        routeRefresh: true,
+        fourOctetAs: asn,
+        gracefulRestart: { restarting, restartTime: gracefulRestart.restartTime, families: [{ ...IPV4_UNICAST, forwarding }] },
+      },
+    }
+  }
+
+  #surroundings(): Surroundings {
+    const { log, asn, gracefulRestart } = this.#options
+    return {
+      rib: this.#rib,
+      log,
+      localAsn: asn,
+      stalePathTime: gracefulRestart.restartTime,
+      converge: () => this.#converge(),
+      stateChanged: ({ config, state }) => this.#tell({ is: 'peer', address: config.address, state }),
+      finished: () => this.#reviewSettlement(),
+      mayEndRib: neighbour => this.#mayEndRib(neighbour),
+    }
+  }
+
+  /** One pass: choose, queue for every peer, send, and tell what changed in what peers taught us. */
+  #converge(): void {
+    if (this.#phase === 'stopped') return
+    const changes = this.#rib.decide()
+    for (const neighbour of this.#neighbours.values()) {
+      for (const { key } of changes) neighbour.touch(key)
+      neighbour.flush()
+    }
+    const prefixes = changes.filter(concernsPeers).map(({ key }) => key)
+    if (prefixes.length > 0) this.#tell({ is: 'routes', prefixes })
+  }
+
+  #tell(change: SpeakerChange): void {
+    if (this.#phase === 'stopped') return
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  #reviewSettlement(): void {
+    this.#settlement.review([...this.#neighbours.values()].every(neighbour => neighbour.isFinished))
+    for (const neighbour of this.#neighbours.values()) neighbour.flush()
+  }
+
+  #hasSettled(how: Settled): void {
+    const missing = [...this.#neighbours.values()].filter(neighbour => !neighbour.isFinished).map(neighbour => neighbour.id)
+    this.#options.log.info('settled', { how, missing })
+    for (const neighbour of this.#neighbours.values()) neighbour.flush()
+  }
+
+  /**
+   * After a restart, a peer to which we hand on routes of others would drop those that we have not heard again: its End-of-RIB waits for
+   * theirs. Own routes wait for nobody. A peer that restarts itself is not waited for, or two would wait for each other (RFC 4724 §4.1).
+   */
+  #mayEndRib(neighbour: Neighbour): boolean {
+    if (!this.#options.gracefulRestart.restarting || this.#settlement.isSettled) return true
+    const others = [...this.#neighbours.values()].filter(other => other !== neighbour)
+    const heardThrough = neighbour.kind === 'external' ? others : others.filter(other => other.kind === 'external')
+    return heardThrough.every(other => other.isFinished || other.isRestarting)
+  }
+
+  #admit(prefix: Path['prefix'], source: Source): Standing {
+    const peer = this.#neighbours.get(source.address)?.config
+    if (source.kind === 'local' || peer === undefined) return USABLE
+    const verdict = this.#importFilter(prefix, peer)
+    return verdict.is === 'accepted' ? USABLE : verdict
+  }
+
+  #ourselves(): Source {
+    const { routerId } = this.#options
+    return { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
+  }
+}
+
+function concernsPeers({ before, after }: BestChange): boolean {
+  return [before, after].some(path => path !== undefined && path.source.kind !== 'local')
+}
+
+function learnedRoute({ prefix, source, attributes, stale }: Path): LearnedRoute {
+  return { prefix, nextHop: attributes.nextHop, peer: source.address, peerName: source.name, stale, attributes }
 }

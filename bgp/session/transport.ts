@@ -6,14 +6,14 @@ export interface Endpoint {
   readonly port: number
 }
 
-/** One byte stream. Nothing is told to its listener after `close` or `abort`. */
+/** One byte stream. Nothing is told to its listener after `close`. */
 export interface Wire {
   readonly local: Endpoint
   readonly remote: Endpoint
   /** False asks the sender to wait for `drained`. */
   send(bytes: Uint8Array): boolean
-  /** Flushes, sends FIN, and drops the stream after a short linger. */
-  close(): void
+  /** Flushes and sends FIN; resolves when the stream is gone, after a short linger at the latest. */
+  close(): Promise<void>
 }
 
 /** What a stream tells its owner. */

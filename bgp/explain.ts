@@ -1,0 +1,32 @@
+/** Why a prefix is used as it is, in plain JSON. */
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import type { Selection } from './rib/decide.ts'
+import type { Path } from './rib/path.ts'
+import type { ExplainedPath, Explanation } from './status.ts'
+
+/** The best path first, then the rest as they were beaten last to first. */
+export function explain(prefix: string, paths: readonly Path[], selection: Selection): Explanation {
+  const place = new Map(selection.losers.map(({ path }, index) => [path.source.id, index + 1]))
+  const rank = (path: Path) =>
+    path.source.id === selection.best?.source.id ? Number.POSITIVE_INFINITY : (place.get(path.source.id) ?? 0)
+  const ordered = paths.toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(b) - rank(a)))
+  return { prefix, paths: ordered.map(path => explainPath(path, selection)) }
+}
+
+function explainPath(path: Path, selection: Selection): ExplainedPath {
+  const { source, attributes, stale } = path
+  return {
+    from: source.id,
+    name: source.name,
+    nextHop: source.kind === 'local' ? null : formatIpv4(attributes.nextHop),
+    stale,
+    verdict: verdictOf(path, selection),
+  }
+}
+
+function verdictOf({ source, standing }: Path, { best, losers }: Selection): ExplainedPath['verdict'] {
+  if (standing.is !== 'usable') return standing
+  const lost = losers.find(({ path }) => path.source.id === source.id)
+  if (lost !== undefined) return { is: 'lost', by: lost.lostBy }
+  return best?.source.id === source.id ? { is: 'best' } : { is: 'ineligible', why: 'not yet decided' }
+}

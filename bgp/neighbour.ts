@@ -1,0 +1,372 @@
+/** One peer in the speaker: its session, what it told, what it was told, and how long its routes outlive it. */
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { formatPrefix } from '@network/base/net/prefix.ts'
+import type { Log } from '@network/base/run/log.ts'
+import { after, between, type Instant, type Millis, millis, type Seconds, toMillis } from '@network/base/time/units.ts'
+import { AdjOut, type Offer } from './export/adj-out.ts'
+import { advertised, type Outlet } from './export/advertise.ts'
+import type { ConnState, DownReason } from './fsm/connection.ts'
+import type { PeerConfig } from './options.ts'
+import { hasLostForwarding, keepsRoutes } from './rib/graceful.ts'
+import type { Source } from './rib/path.ts'
+import type { Rib } from './rib/rib.ts'
+import { Alarm } from './session/alarm.ts'
+import type { SoundUpdate } from './session/interpret.ts'
+import { PeerSession, type SessionListener, type SessionTools, type Standing } from './session/peer-session.ts'
+import { errorOf, isCollision, sayReason } from './session/reasons.ts'
+import { sessionStatus } from './session/session-status.ts'
+import type { DialFailure, Wire, WireListener } from './session/transport.ts'
+import type { PeerError, PeerStatus } from './status.ts'
+import { encodeEndOfRib, sayRemarks } from './wire/update.ts'
+
+/** What a neighbour needs from the speaker around it. */
+export interface Surroundings {
+  readonly rib: Rib
+  readonly log: Log
+  readonly localAsn: number
+  /** How long we wait for the End-of-RIB of a peer that came back. */
+  readonly stalePathTime: Seconds
+  /** Something in the RIB changed: choose, tell the peers, tell the user. */
+  converge(): void
+  stateChanged(neighbour: Neighbour): void
+  /** The peer has told all it knows, or need not. */
+  finished(): void
+  /** False while routes of others that this peer would hear may still be on their way to us. */
+  mayEndRib(neighbour: Neighbour): boolean
+}
+
+interface Session {
+  readonly standing: Standing
+  readonly source: Source
+  readonly outlet: Outlet
+  readonly adjOut: AdjOut
+  blocked: boolean
+  endOfRibSent: boolean
+  endOfRibReceived: boolean
+}
+
+const QUIET_TIME: Millis = millis(60_000)
+
+export class Neighbour implements SessionListener {
+  #config: PeerConfig
+  readonly #around: Surroundings
+  readonly #tools: Omit<SessionTools, 'open'>
+  readonly #driver: PeerSession
+  readonly #staleAlarm: Alarm
+  readonly #repaired = { treatedAsWithdraw: 0, attributesDiscarded: 0 }
+  #session: Session | undefined
+  #staleUntil: Instant | undefined
+  #since: { readonly at: Instant; readonly wall: Date }
+  #flaps = 0
+  #wasUp = false
+  #finished = false
+  #lastError: PeerError | null = null
+  #trouble: string | undefined
+  #loggedRepairAt: Instant | undefined
+
+  constructor(
+    config: PeerConfig,
+    around: Surroundings,
+    tools: Omit<SessionTools, 'open'>,
+    open: (neighbour: Neighbour) => ReturnType<SessionTools['open']>,
+  ) {
+    this.#config = config
+    this.#around = around
+    this.#tools = tools
+    this.#driver = new PeerSession(config, { ...tools, open: () => open(this) }, this)
+    this.#staleAlarm = new Alarm(tools.clock, () => this.#staleExpired())
+    this.#since = { at: tools.clock.now(), wall: tools.clock.wall() }
+  }
+
+  get config(): PeerConfig {
+    return this.#config
+  }
+
+  /** The name of this peer as a source of routes. */
+  get id(): string {
+    return formatIpv4(this.#config.address)
+  }
+
+  get kind(): 'internal' | 'external' {
+    return this.#config.asn === this.#around.localAsn ? 'internal' : 'external'
+  }
+
+  get state(): ConnState {
+    return this.#driver.state
+  }
+
+  /** A session with it has stood in this life: forwarding state goes on over a loss. */
+  get wasUp(): boolean {
+    return this.#wasUp
+  }
+
+  /** It has sent End-of-RIB once, or takes no part in RFC 4724. */
+  get isFinished(): boolean {
+    return this.#finished
+  }
+
+  /** It is restarting itself, and may wait for us. */
+  get isRestarting(): boolean {
+    return this.#session?.standing.terms.gracefulRestart?.restarting ?? false
+  }
+
+  start(): void {
+    this.#driver.start()
+  }
+
+  reconfigure(config: PeerConfig): void {
+    this.#config = config
+    this.#driver.reconfigure(config)
+  }
+
+  accept(wire: Wire): WireListener {
+    return this.#driver.accept(wire)
+  }
+
+  /** Ends the session for good; its routes go at once, stale or not. */
+  async leave(reason: DownReason): Promise<void> {
+    const closing = this.#driver.stop(reason)
+    this.#staleUntil = undefined
+    this.#staleAlarm.cancel()
+    this.#around.rib.drop(this.id)
+    await closing
+  }
+
+  /** Ends the session because the speaker ends. */
+  async stop(reason: DownReason): Promise<void> {
+    const closing = this.#driver.stop(reason)
+    this.#staleAlarm.cancel()
+    await closing
+  }
+
+  touch(key: string): void {
+    this.#session?.adjOut.touch(key)
+  }
+
+  /** Says what waits, as far as the stream takes it; then End-of-RIB, once a session. */
+  flush(): void {
+    const session = this.#session
+    if (session === undefined) return
+    while (!session.blocked && !session.adjOut.isCurrent) {
+      const { messages, oversized } = session.adjOut.next(key => this.#offer(key, session.outlet))
+      for (const message of messages) if (!this.#driver.sendUpdate(message)) session.blocked = true
+      for (const prefix of oversized)
+        this.#around.log.error('route too large to tell', { peer: this.id, prefix: formatPrefix(prefix) })
+    }
+    if (session.endOfRibSent || !session.adjOut.isCurrent || !this.#around.mayEndRib(this)) return
+    session.endOfRibSent = true
+    if (!this.#driver.sendUpdate(encodeEndOfRib())) session.blocked = true
+  }
+
+  stateChanged(): void {
+    this.#since = { at: this.#tools.clock.now(), wall: this.#tools.clock.wall() }
+    this.#around.stateChanged(this)
+  }
+
+  up(standing: Standing): void {
+    const { terms, local, dialledBy } = standing
+    this.#session = this.#openSession(standing)
+    this.#wasUp = true
+    this.#trouble = undefined
+    this.#around.log.info('peer up', {
+      peer: this.id,
+      name: this.#config.name,
+      dialledBy,
+      holdTime: terms.holdTime,
+      local: formatIpv4(local.address),
+    })
+    if (this.#staleUntil !== undefined) this.#comeBack(hasLostForwarding(terms))
+    for (const key of this.#around.rib.chosen()) this.#session.adjOut.touch(key)
+    if (terms.gracefulRestart === undefined) this.#finish()
+    this.#around.converge()
+  }
+
+  down(reason: DownReason): void {
+    const terms = this.#session?.standing.terms
+    this.#session = undefined
+    if (reason.is === 'closed') return
+    this.#flaps++
+    this.#blame(reason)
+    const keeps = terms !== undefined && keepsRoutes(reason, terms)
+    if (keeps) this.#goStale(terms.gracefulRestart?.restartTime)
+    else this.#dropRoutes()
+    this.#around.log.warn('peer down', {
+      peer: this.id,
+      name: this.#config.name,
+      why: sayReason(reason),
+      routes: keeps ? 'kept' : 'dropped',
+    })
+    this.#around.converge()
+  }
+
+  failed(reason: DownReason): void {
+    if (isCollision(reason)) return
+    this.#blame(reason)
+    this.#complain('session failed', sayReason(reason))
+  }
+
+  /** A refused connection is the daily life of a peer that is not there yet: it is not logged. */
+  dialFailed({ code, says }: DialFailure): void {
+    this.#lastError = { direction: 'local', code: null, subcode: null, text: says, at: this.#tools.clock.wall().toISOString() }
+    if (code !== 'ECONNREFUSED') this.#complain('dial failed', says)
+  }
+
+  update(verdict: SoundUpdate, raw: Uint8Array): void {
+    const session = this.#session
+    if (session === undefined) return
+    if (verdict.is === 'end-of-rib') {
+      this.#endOfRib(session)
+      return
+    }
+    if (verdict.remarks.length > 0) this.#countRepairs(verdict, raw)
+    const { rib } = this.#around
+    rib.withdraw(this.id, verdict.withdrawn)
+    for (const { attributes, prefixes } of verdict.announced) rib.announce(session.source, prefixes, attributes)
+    this.#around.converge()
+  }
+
+  refreshAsked(): void {
+    this.#session?.adjOut.resend()
+    this.flush()
+  }
+
+  drained(): void {
+    if (this.#session !== undefined) this.#session.blocked = false
+    this.flush()
+  }
+
+  status(): PeerStatus {
+    const { received, accepted, stale } = this.#around.rib.counts(this.id)
+    const { clock } = this.#tools
+    const standing = this.#session?.standing
+    const inTime =
+      this.#staleUntil === undefined ? null : new Date(clock.wall().getTime() + between(clock.now(), this.#staleUntil))
+    return {
+      address: this.id,
+      name: this.#config.name,
+      remoteAsn: this.#config.asn,
+      kind: this.kind,
+      routerId: standing === undefined ? null : formatIpv4(standing.terms.remote.routerId),
+      state: this.state,
+      since: this.#since.wall.toISOString(),
+      sinceMillis: Math.round(between(this.#since.at, clock.now())),
+      prefixes: { received, accepted, advertised: this.#session?.adjOut.size ?? 0, stale },
+      messages: this.#driver.messages,
+      repaired: { ...this.#repaired },
+      flaps: this.#flaps,
+      lastError: this.#lastError,
+      session: standing === undefined ? null : sessionStatus(standing),
+      gracefulRestart: {
+        helping: this.#staleUntil !== undefined,
+        staleUntil: inTime?.toISOString() ?? null,
+        endOfRibReceived: this.#session?.endOfRibReceived ?? false,
+        endOfRibSent: this.#session?.endOfRibSent ?? false,
+      },
+    }
+  }
+
+  #openSession(standing: Standing): Session {
+    const { address, name } = this.#config
+    const { terms, local } = standing
+    const { kind } = this
+    return {
+      standing,
+      source: { id: this.id, kind, name, address, routerId: terms.remote.routerId, localAddress: local.address },
+      outlet: { peerId: this.id, peerAddress: address, kind, localAddress: local.address, localAsn: this.#around.localAsn },
+      adjOut: new AdjOut(terms.dialect),
+      blocked: false,
+      endOfRibSent: false,
+      endOfRibReceived: false,
+    }
+  }
+
+  #offer(key: string, outlet: Outlet): Offer | undefined {
+    const best = this.#around.rib.best(key)
+    const attributes = best === undefined ? undefined : advertised(best, outlet)
+    return best === undefined || attributes === undefined ? undefined : { prefix: best.prefix, attributes }
+  }
+
+  #endOfRib(session: Session): void {
+    session.endOfRibReceived = true
+    this.#stopHelping()
+    const gone = this.#around.rib.sweepStale(this.id)
+    if (gone > 0)
+      this.#around.log.info('stale routes dropped', { peer: this.id, routes: gone, why: 'not repeated before End-of-RIB' })
+    this.#finish()
+    this.#around.converge()
+  }
+
+  #finish(): void {
+    if (this.#finished) return
+    this.#finished = true
+    this.#around.finished()
+  }
+
+  #goStale(restartTime: Seconds | undefined): void {
+    this.#around.rib.markStale(this.id)
+    this.#help(restartTime ?? this.#around.stalePathTime)
+  }
+
+  /** Back in time: what it does not repeat before End-of-RIB goes, and so does all when it forgot how to forward. */
+  #comeBack(lostForwarding: boolean): void {
+    if (!lostForwarding) {
+      this.#help(this.#around.stalePathTime)
+      return
+    }
+    this.#stopHelping()
+    const gone = this.#around.rib.sweepStale(this.id)
+    if (gone > 0)
+      this.#around.log.info('stale routes dropped', { peer: this.id, routes: gone, why: 'the peer kept no forwarding state' })
+  }
+
+  #help(duration: Seconds): void {
+    this.#staleAlarm.cancel()
+    this.#staleUntil = after(this.#tools.clock.now(), toMillis(duration))
+    this.#staleAlarm.by(this.#staleUntil)
+  }
+
+  #stopHelping(): void {
+    this.#staleAlarm.cancel()
+    this.#staleUntil = undefined
+  }
+
+  #staleExpired(): void {
+    this.#stopHelping()
+    const gone = this.#around.rib.sweepStale(this.id)
+    this.#around.log.warn('stale routes dropped', { peer: this.id, routes: gone, why: 'the restart time ran out' })
+    this.#around.converge()
+  }
+
+  #dropRoutes(): void {
+    this.#stopHelping()
+    this.#around.rib.drop(this.id)
+  }
+
+  #blame(reason: DownReason): void {
+    const error = errorOf(reason)
+    if (error !== undefined) this.#lastError = { ...error, at: this.#tools.clock.wall().toISOString() }
+  }
+
+  /** One line per change of reason: a peer that stays away would fill the log. */
+  #complain(message: string, why: string): void {
+    if (this.#trouble === why) return
+    this.#trouble = why
+    this.#around.log.warn(message, { peer: this.id, name: this.#config.name, why })
+  }
+
+  #countRepairs(verdict: Extract<SoundUpdate, { readonly is: 'routes' }>, raw: Uint8Array): void {
+    const spoiled = verdict.remarks.some(({ reaction }) => reaction === 'treat-as-withdraw')
+    if (spoiled) this.#repaired.treatedAsWithdraw++
+    this.#repaired.attributesDiscarded += verdict.remarks.filter(({ reaction }) => reaction === 'discard').length
+    const now = this.#tools.clock.now()
+    if (this.#loggedRepairAt !== undefined && between(this.#loggedRepairAt, now) < QUIET_TIME) return
+    this.#loggedRepairAt = now
+    const reaction = spoiled ? 'routes withdrawn' : 'attribute dropped'
+    this.#around.log.warn('malformed update', {
+      peer: this.id,
+      why: sayRemarks(verdict.remarks),
+      reaction,
+      raw: Buffer.from(raw).toString('hex'),
+    })
+  }
+}

@@ -1,0 +1,331 @@
+/** The driver of one peer: performs what the state machine decides, on wires and timers. */
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import type { Clock, Random } from '@network/base/time/clock.ts'
+import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
+import {
+  type Conn,
+  type ConnAction,
+  type ConnEvent,
+  type ConnState,
+  type ControlMessage,
+  type DownReason,
+  type Moment,
+  nextDeadline,
+} from '../fsm/connection.ts'
+import type { SessionTerms } from '../fsm/negotiate.ts'
+import {
+  AT_REST,
+  acceptConn,
+  type ConnId,
+  DIALLER_ID,
+  establishedId,
+  type Peering,
+  type PeeringConfig,
+  type PeeringStep,
+  startPeering,
+  stateOf,
+  stepPeering,
+  stopPeering,
+} from '../fsm/peering.ts'
+import type { PeerConfig } from '../options.ts'
+import type { MessageCounts } from '../status.ts'
+import { type Frame, Framer } from '../wire/framing.ts'
+import type { MessageKind } from '../wire/header.ts'
+import { COLLISION, encodeNotification } from '../wire/notification.ts'
+import { encodeOpen, type Open } from '../wire/open.ts'
+import { KEEPALIVE } from '../wire/update.ts'
+import { Alarm } from './alarm.ts'
+import { interpret, type SoundUpdate } from './interpret.ts'
+import type { Dial, DialFailure, Endpoint, Transport, Wire, WireListener } from './transport.ts'
+
+export interface SessionTools {
+  readonly clock: Clock
+  readonly random: Random
+  readonly transport: Transport
+  /** Where dialled connections start from. */
+  readonly from: Ipv4 | undefined
+  readonly connectRetry: Millis
+  /** What to say in OPEN at this moment. */
+  readonly open: () => Open
+}
+
+/** What stands while a session is established. */
+export interface Standing {
+  readonly terms: SessionTerms
+  readonly local: Endpoint
+  readonly dialledBy: 'us' | 'peer'
+}
+
+/** What the owner of the session hears. */
+export interface SessionListener {
+  stateChanged(state: ConnState): void
+  up(standing: Standing): void
+  /** An established session ended. */
+  down(reason: DownReason): void
+  /** A connection ended before it was established. */
+  failed(reason: DownReason, from: ConnState): void
+  dialFailed(failure: DialFailure): void
+  /** `raw` is the message body, valid during the call only. */
+  update(verdict: SoundUpdate, raw: Uint8Array): void
+  refreshAsked(): void
+  drained(): void
+}
+
+interface Line {
+  readonly wire: Wire
+  readonly framer: Framer
+}
+
+type Counts = { -readonly [kind in keyof MessageCounts]: number }
+
+/** A hold deadline seen this much too late means that we slept, not the peer: it is given the same time to be heard. */
+const GRACE: Millis = millis(1000)
+
+export class PeerSession {
+  #peer: PeerConfig
+  readonly #tools: SessionTools
+  readonly #listener: SessionListener
+  readonly #lines = new Map<ConnId, Line>()
+  readonly #closings = new Set<Promise<void>>()
+  readonly #received: Counts = noMessages()
+  readonly #sent: Counts = noMessages()
+  readonly #alarm: Alarm
+  #peering: Peering = AT_REST
+  #state: ConnState = 'idle'
+  #dial: Dial | undefined
+  #graceEnds: Instant | undefined
+
+  constructor(peer: PeerConfig, tools: SessionTools, listener: SessionListener) {
+    this.#peer = peer
+    this.#tools = tools
+    this.#listener = listener
+    this.#alarm = new Alarm(tools.clock, () => this.#wake())
+  }
+
+  get state(): ConnState {
+    return this.#state
+  }
+
+  get messages(): { readonly in: MessageCounts; readonly out: MessageCounts } {
+    return { in: { ...this.#received }, out: { ...this.#sent } }
+  }
+
+  /** Holds for the next connection; the present one goes on. */
+  reconfigure(peer: PeerConfig): void {
+    this.#peer = peer
+  }
+
+  start(): void {
+    this.#apply(startPeering(this.#peering, this.#config(), this.#moment()))
+  }
+
+  /** Ends all connections and resolves when their streams are gone. */
+  async stop(reason: DownReason): Promise<void> {
+    this.#apply(stopPeering(this.#peering, reason, this.#config(), this.#moment()))
+    this.#alarm.cancel()
+    await Promise.all(this.#closings)
+  }
+
+  /** The peer opened a connection; one too many is closed with 6/7. */
+  accept(wire: Wire): WireListener {
+    const accepted = acceptConn(this.#peering, this.#config(), this.#moment())
+    if (accepted.id === undefined) {
+      wire.send(encodeNotification(COLLISION))
+      this.#sent.notification++
+      this.#track(wire.close())
+      return DEAF
+    }
+    const listener = this.#attach(accepted.id, wire)
+    this.#apply(accepted)
+    return listener
+  }
+
+  /** Whole UPDATEs onto the established connection; false asks to wait for `drained`. */
+  sendUpdate(bytes: Uint8Array): boolean {
+    const id = establishedId(this.#peering)
+    const line = id === undefined ? undefined : this.#lines.get(id)
+    if (line === undefined) return false
+    this.#sent.update++
+    return line.wire.send(bytes)
+  }
+
+  #feed(id: ConnId, event: ConnEvent): void {
+    this.#apply(stepPeering(this.#peering, id, event, this.#config(), this.#moment()))
+  }
+
+  #apply(stepped: PeeringStep): void {
+    this.#peering = stepped.peering
+    for (const { conn, action } of stepped.actions) this.#perform(conn, action)
+    const state = stateOf(this.#peering)
+    if (state !== this.#state) {
+      this.#state = state
+      this.#listener.stateChanged(state)
+    }
+    this.#alarm.by(this.#firstDeadline())
+  }
+
+  #perform(id: ConnId, action: ConnAction): void {
+    switch (action.is) {
+      case 'dial':
+        this.#startDial()
+        return
+      case 'send':
+        this.#send(id, action.message)
+        return
+      case 'close':
+        this.#close(id)
+        return
+      case 'up':
+        this.#goUp(id, action.terms)
+        return
+      case 'down':
+        if (action.from === 'established') this.#listener.down(action.reason)
+        else this.#listener.failed(action.reason, action.from)
+        return
+      default:
+        action satisfies never
+    }
+  }
+
+  #startDial(): void {
+    const to = { address: this.#peer.address, port: this.#peer.port }
+    this.#dial = this.#tools.transport.dial(to, this.#tools.from, {
+      opened: wire => {
+        this.#dial = undefined
+        const listener = this.#attach(DIALLER_ID, wire)
+        this.#feed(DIALLER_ID, { is: 'tcp-up' })
+        return listener
+      },
+      failed: failure => {
+        this.#dial = undefined
+        this.#listener.dialFailed(failure)
+        this.#feed(DIALLER_ID, { is: 'tcp-down', why: failure.says })
+      },
+    })
+  }
+
+  #send(id: ConnId, message: ControlMessage): void {
+    const line = this.#lines.get(id)
+    if (line === undefined) return
+    this.#sent[message.kind]++
+    line.wire.send(encodeControl(message))
+  }
+
+  #close(id: ConnId): void {
+    if (id === DIALLER_ID) this.#dial?.cancel()
+    if (id === DIALLER_ID) this.#dial = undefined
+    const line = this.#lines.get(id)
+    this.#lines.delete(id)
+    if (line !== undefined) this.#track(line.wire.close())
+  }
+
+  #track(closing: Promise<void>): void {
+    this.#closings.add(closing)
+    void closing.then(() => this.#closings.delete(closing))
+  }
+
+  #goUp(id: ConnId, terms: SessionTerms): void {
+    const line = this.#lines.get(id)
+    if (line === undefined) return
+    this.#listener.up({ terms, local: line.wire.local, dialledBy: id === DIALLER_ID ? 'us' : 'peer' })
+  }
+
+  #attach(id: ConnId, wire: Wire): WireListener {
+    const line: Line = { wire, framer: new Framer() }
+    this.#lines.set(id, line)
+    const isCurrent = () => this.#lines.get(id) === line
+    return {
+      data: chunk => this.#read(id, line, chunk),
+      drained: () => {
+        if (isCurrent() && this.#connOf(id)?.state === 'established') this.#listener.drained()
+      },
+      lost: why => {
+        if (!isCurrent()) return
+        this.#lines.delete(id)
+        this.#track(wire.close())
+        this.#feed(id, { is: 'tcp-down', why })
+      },
+    }
+  }
+
+  #read(id: ConnId, line: Line, chunk: Uint8Array): void {
+    for (const framed of line.framer.push(chunk)) {
+      if (this.#lines.get(id) !== line) return
+      if (framed.is === 'frame') this.#receive(id, framed.frame)
+      else this.#feed(id, { is: 'fault', notification: framed.notification, says: 'the octets received are no BGP message' })
+    }
+  }
+
+  #receive(id: ConnId, frame: Frame): void {
+    this.#received[frame.kind]++
+    const conn = this.#connOf(id)
+    if (conn === undefined) return
+    const { event, news } = interpret(frame, conn)
+    this.#feed(id, event)
+    if (news?.is === 'update') this.#listener.update(news.verdict, news.raw)
+    else if (news?.is === 'refresh') this.#listener.refreshAsked()
+  }
+
+  #connOf(id: ConnId): Conn | undefined {
+    return this.#peering.conns.get(id)
+  }
+
+  #firstDeadline(): Instant | undefined {
+    let first: Instant | undefined
+    for (const conn of this.#peering.conns.values()) {
+      const at = nextDeadline(conn)?.at
+      if (at !== undefined && (first === undefined || at < first)) first = at
+    }
+    if (first === undefined || this.#graceEnds === undefined || first >= this.#graceEnds) return first
+    return this.#graceEnds
+  }
+
+  #wake(): void {
+    const now = this.#tools.clock.now()
+    const asleep = this.#graceEnds === undefined && this.#sleptOver(now)
+    this.#graceEnds = asleep ? after(now, GRACE) : undefined
+    for (const id of [...this.#peering.conns.keys()]) this.#fire(id, now)
+    this.#alarm.by(this.#firstDeadline())
+  }
+
+  #sleptOver(now: Instant): boolean {
+    return [...this.#peering.conns.values()].some(({ deadlines: { hold } }) => hold !== undefined && now - hold > GRACE)
+  }
+
+  #fire(id: ConnId, now: Instant): void {
+    for (const which of ['keepalive', 'connectRetry', 'hold'] as const) {
+      const due = this.#connOf(id)?.deadlines[which]
+      const spared = which === 'hold' && this.#graceEnds !== undefined
+      if (due !== undefined && due <= now && !spared) this.#feed(id, { is: 'deadline', which })
+    }
+  }
+
+  #config(): PeeringConfig {
+    const { asn, passive, dialAfter } = this.#peer
+    return { open: this.#tools.open(), remoteAsn: asn, connectRetry: this.#tools.connectRetry, passive, dialAfter }
+  }
+
+  #moment(): Moment {
+    return { now: this.#tools.clock.now(), chance: this.#tools.random() }
+  }
+}
+
+function encodeControl(message: ControlMessage): Uint8Array {
+  switch (message.kind) {
+    case 'open':
+      return encodeOpen(message.open)
+    case 'keepalive':
+      return KEEPALIVE
+    case 'notification':
+      return encodeNotification(message.notification)
+    default:
+      return message satisfies never
+  }
+}
+
+const nothing = (): undefined => undefined
+const DEAF: WireListener = { data: nothing, drained: nothing, lost: nothing }
+
+export function noMessages(): { -readonly [kind in MessageKind]: number } {
+  return { open: 0, update: 0, notification: 0, keepalive: 0, routeRefresh: 0 }
+}

@@ -1,0 +1,28 @@
+/** The terms of a session in plain JSON. */
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { ipv4Of } from '../rib/graceful.ts'
+import type { SessionStatus } from '../status.ts'
+import type { GracefulRestart } from '../wire/capabilities.ts'
+import type { Standing } from './peer-session.ts'
+
+export function sessionStatus({ terms, local, dialledBy }: Standing): SessionStatus {
+  return {
+    localAddress: formatIpv4(local.address),
+    dialledBy,
+    holdTimeSeconds: terms.holdTime,
+    keepaliveSeconds: terms.keepalive / 1000,
+    fourOctetAs: terms.dialect.asnOctets === 4,
+    routeRefresh: terms.routeRefresh,
+    gracefulRestart: terms.gracefulRestart === undefined ? null : restartStatus(terms.gracefulRestart),
+  }
+}
+
+function restartStatus(restart: GracefulRestart): SessionStatus['gracefulRestart'] {
+  const ipv4 = sayForwarding(ipv4Of(restart)?.forwarding)
+  return { restarting: restart.restarting, restartTimeSeconds: restart.restartTime, ipv4 }
+}
+
+function sayForwarding(forwarding: boolean | undefined): 'absent' | 'forwarding-kept' | 'forwarding-lost' {
+  if (forwarding === undefined) return 'absent'
+  return forwarding ? 'forwarding-kept' : 'forwarding-lost'
+}

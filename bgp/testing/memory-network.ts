@@ -1,0 +1,200 @@
+/** A network in memory under one clock: the fake of session/tcp, with latency, cuts, crashes and power failures. */
+import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import type { Clock } from '@network/base/time/clock.ts'
+import { after, type Millis, millis } from '@network/base/time/units.ts'
+import type { Dial, DialListener, Endpoint, Listening, Transport, Wire, WireListener } from '../session/transport.ts'
+
+type Accept = (wire: Wire) => WireListener | undefined
+
+export class MemoryNetwork {
+  readonly clock: Clock
+  readonly #latency: Millis
+  readonly #listening = new Map<string, Accept>()
+  readonly #wires = new Set<MemoryWire>()
+  readonly #cuts = new Set<string>()
+  readonly #lives = new Map<Ipv4, { over: boolean }>()
+  readonly #asleep = new Map<Ipv4, (() => void)[]>()
+  #nextPort = 40000
+
+  constructor(clock: Clock, latency: Millis = millis(1)) {
+    this.clock = clock
+    this.#latency = latency
+  }
+
+  /** The network as one host sees it, until it crashes or loses power; ask again for its next life. */
+  host(address: Ipv4): Transport {
+    const life = this.#lives.get(address) ?? { over: false }
+    this.#lives.set(address, life)
+    return {
+      listen: async (at, accept) => this.#listen(at, accept),
+      dial: (to, _from, listener) => (life.over ? NO_DIAL : this.#dial({ address, port: this.#nextPort++ }, to, listener)),
+    }
+  }
+
+  /** What arrives at a host waits in its kernel, as if the process were stopped, until `wake`. */
+  sleep(address: Ipv4): void {
+    this.#asleep.set(address, [])
+  }
+
+  wake(address: Ipv4): void {
+    const waiting = this.#asleep.get(address) ?? []
+    this.#asleep.delete(address)
+    for (const arrive of waiting) arrive()
+  }
+
+  /** Streams that stand between any hosts. */
+  get streams(): number {
+    return this.#wires.size / 2
+  }
+
+  /** Octets vanish between the two, without a word to either. */
+  cut(a: Ipv4, b: Ipv4): void {
+    this.#cuts.add(pair(a, b))
+  }
+
+  mend(a: Ipv4, b: Ipv4): void {
+    this.#cuts.delete(pair(a, b))
+  }
+
+  /** The process on a host dies: its kernel resets its streams and refuses new ones. */
+  crash(address: Ipv4): void {
+    this.#silence(address, wire => wire.far?.deliver(() => wire.lose('connection reset')))
+  }
+
+  /** The host loses power: nobody is told. */
+  powerOff(address: Ipv4): void {
+    this.#silence(address, () => undefined)
+  }
+
+  #silence(address: Ipv4, tell: (far: MemoryWire) => void): void {
+    const life = this.#lives.get(address)
+    if (life !== undefined) life.over = true
+    this.#lives.delete(address)
+    for (const key of [...this.#listening.keys()]) if (key.startsWith(`${address}:`)) this.#listening.delete(key)
+    for (const wire of [...this.#wires]) {
+      if (wire.local.address !== address) continue
+      wire.mute()
+      this.#wires.delete(wire)
+      if (wire.far !== undefined) tell(wire.far)
+    }
+  }
+
+  #listen(at: Endpoint, accept: Accept): Listening {
+    const key = `${at.address}:${at.port}`
+    this.#listening.set(key, accept)
+    return {
+      close: async () => {
+        if (this.#listening.get(key) === accept) this.#listening.delete(key)
+      },
+    }
+  }
+
+  #dial(from: Endpoint, to: Endpoint, listener: DialListener): Dial {
+    const cancel = this.#later(() => {
+      if (this.#isCut(from.address, to.address)) return
+      const accept = this.#listening.get(`${to.address}:${to.port}`)
+      if (accept === undefined) listener.failed({ code: 'ECONNREFUSED', says: `connection refused by port ${to.port}` })
+      else this.#join(from, to, { accept, listener })
+    })
+    return { cancel }
+  }
+
+  #join(from: Endpoint, to: Endpoint, ends: { readonly accept: Accept; readonly listener: DialListener }): void {
+    const near = this.#wire(from, to)
+    const far = this.#wire(to, from)
+    near.far = far
+    far.far = near
+    near.attach(ends.listener.opened(near))
+    const accepted = ends.accept(far)
+    if (accepted === undefined) far.close()
+    else far.attach(accepted)
+  }
+
+  #wire(local: Endpoint, remote: Endpoint): MemoryWire {
+    const wire = new MemoryWire(local, remote, {
+      carry: (arrive: () => void) => {
+        if (!this.#isCut(local.address, remote.address)) this.#later(() => this.#arrive(remote.address, arrive))
+      },
+      gone: (ended: MemoryWire) => this.#wires.delete(ended),
+    })
+    this.#wires.add(wire)
+    return wire
+  }
+
+  #arrive(at: Ipv4, arrive: () => void): void {
+    const waiting = this.#asleep.get(at)
+    if (waiting === undefined) arrive()
+    else waiting.push(arrive)
+  }
+
+  #later(act: () => void): () => void {
+    return this.clock.wakeAt(after(this.clock.now(), this.#latency), act)
+  }
+
+  #isCut(a: Ipv4, b: Ipv4): boolean {
+    return this.#cuts.has(pair(a, b))
+  }
+}
+
+const NO_DIAL: Dial = { cancel: () => undefined }
+
+interface Carrier {
+  /** Runs `arrive` at the other end after the latency, unless the line is cut. */
+  carry(arrive: () => void): void
+  gone(wire: MemoryWire): void
+}
+
+class MemoryWire implements Wire {
+  readonly local: Endpoint
+  readonly remote: Endpoint
+  readonly #carrier: Carrier
+  far: MemoryWire | undefined
+  #listener: WireListener | undefined
+  #open = true
+
+  constructor(local: Endpoint, remote: Endpoint, carrier: Carrier) {
+    this.local = local
+    this.remote = remote
+    this.#carrier = carrier
+  }
+
+  attach(listener: WireListener): void {
+    this.#listener = listener
+  }
+
+  send(bytes: Uint8Array): boolean {
+    const copy = bytes.slice()
+    this.deliver(() => this.far?.hear(copy))
+    return true
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return
+    this.mute()
+    this.#carrier.gone(this)
+    this.deliver(() => this.far?.lose('the peer closed the connection'))
+  }
+
+  deliver(arrive: () => void): void {
+    this.#carrier.carry(arrive)
+  }
+
+  hear(bytes: Uint8Array): void {
+    if (this.#open) this.#listener?.data(bytes)
+  }
+
+  lose(why: string): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#carrier.gone(this)
+    this.#listener?.lost(why)
+  }
+
+  mute(): void {
+    this.#open = false
+  }
+}
+
+function pair(a: Ipv4, b: Ipv4): string {
+  return `${toIpv4(Math.min(a, b))}-${toIpv4(Math.max(a, b))}`
+}
