@@ -110,8 +110,8 @@ export function setLink(link: LinkRef, change: LinkChange): Instruction {
   return {
     type: TYPE.newLink,
     flags: 0,
-    doing: `set ${wordsOf(change)} of link`,
-    on: () => describeRef(link),
+    doing: 'set link',
+    on: () => [describeRef(link), ...wordsOf(change)].join(' '),
     write: writer => {
       writeHeader(writer, indexOf(link), upFlags(change.up))
       if (change.mac !== undefined) writeMac(writer, change.mac)
@@ -284,11 +284,10 @@ function describeRef(link: LinkRef): string {
   return typeof link === 'string' ? link : `#${link}`
 }
 
-function wordsOf(change: LinkChange): string {
-  const words = [
+function wordsOf(change: LinkChange): string[] {
+  return [
     ...(change.up === undefined ? [] : [change.up ? 'up' : 'down']),
     ...(change.mtu === undefined ? [] : [`mtu ${change.mtu}`]),
     ...(change.mac === undefined ? [] : [`address ${change.mac}`]),
   ]
-  return words.join(', ')
 }

@@ -78,10 +78,15 @@ test('addresses are added, found, replaced and removed', () => {
   client.perform(addAddress(row))
   client.perform(replaceAddress(narrow))
   client.perform(replaceAddress(narrow))
-  assert.deepEqual(client.addresses(link), [row, narrow])
+  assert.deepEqual(
+    client.addresses(link).toSorted((a, b) => a.address - b.address),
+    [row, narrow],
+  )
   const [shown] = json('-4', 'address', 'show', 'dev', 'cali0')
   assert.deepEqual(
-    rows(shown?.['addr_info']).map(info => `${info['local']}/${info['prefixlen']} ${info['scope']}`),
+    rows(shown?.['addr_info'])
+      .map(info => `${info['local']}/${info['prefixlen']} ${info['scope']}`)
+      .toSorted(),
     ['10.0.0.1/24 global', '10.9.0.1/32 link'],
   )
   assert.equal(errnoOf(client.performAll([addAddress(row)])[0]), 'EEXIST')
@@ -247,7 +252,7 @@ test('links are changed, and a link that is not there is named', () => {
   client.perform(setLink('cali0', { up: false }))
   assert.equal(linkNamed('cali0').up, false)
   client.perform(setLink('cali0', { up: true }))
-  assert.throws(() => client.perform(setLink('nowhere', { up: true })), /cannot set up of link nowhere: .*ENODEV/)
+  assert.throws(() => client.perform(setLink('nowhere', { up: true })), /cannot set link nowhere up: .*ENODEV/)
   assert.equal(client.link('nowhere'), undefined)
 })
 
