@@ -1,6 +1,6 @@
-/** Hears that another process wrote to the store's file. */
+/** Processes that share the store's file tell each other of what they wrote. */
 
-import { type FSWatcher, watch } from 'node:fs'
+import { type FSWatcher, utimesSync, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
@@ -8,10 +8,23 @@ import type { Clock } from '@network/base/time/clock.ts'
 import { after, millis } from '@network/base/time/units.ts'
 import { Bell } from '../bell.ts'
 
-/** What file notifications miss is seen this much later. */
+/** What notifications miss is seen this much later. */
 const POLL = millis(250)
 
-/** Listens to the directory, because the write-ahead log may be made anew; notifications are a hint, the poll is the promise. */
+/**
+ * Sets the file's time after a commit. The commit itself makes itself heard too early: the write-ahead log is written first, then synced,
+ * and only then can others read what is in it.
+ */
+export function tellOthers(path: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): void {
+  const now = clock.wall()
+  try {
+    utimesSync(path, now, now)
+  } catch (reason) {
+    log.debug('other processes will see a write by polling only', { path, why: reasonOf(reason) })
+  }
+}
+
+/** Notifications are a hint, the poll is the promise. */
 export class Ear {
   readonly bell = new Bell()
   readonly #clock: Clock
@@ -40,7 +53,7 @@ export class Ear {
     const deaf = (reason: unknown) => log.warn('datastore is polled only', { path, why: reasonOf(reason) })
     try {
       const watcher = watch(dirname(path), (_, name) => {
-        if (name?.startsWith(basename(path)) !== false) this.bell.ring()
+        if (name === null || name === basename(path)) this.bell.ring()
       })
       return watcher.on('error', deaf)
     } catch (reason) {

@@ -8,7 +8,7 @@ import { type Log, silentLog } from '@network/base/run/log.ts'
 import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
 import { after, millis } from '@network/base/time/units.ts'
 import type { Created, Datastore, Deleted, Entry, Listing, Options, Revision, Updated, WatchEvent } from '../port.ts'
-import { Ear } from './ear.ts'
+import { Ear, tellOthers } from './ear.ts'
 import { prepareFile, prepareTables } from './schema.ts'
 import { isBusy, lockedOut, troubleOf } from './trouble.ts'
 
@@ -166,6 +166,8 @@ export class EmbeddedStore implements Datastore {
   /** A transaction that writes; gives way to the event loop afterwards, for each one waits for the disk. */
   async #write<T>(doing: string, signal: AbortSignal, work: () => T): Promise<T> {
     const outcome = await this.#attempt(doing, signal, () => this.#transaction('BEGIN IMMEDIATE', work))
+    for (const ear of this.#ears) ear.bell.ring()
+    tellOthers(this.#path, this.#options)
     await turnOfEventLoop()
     return outcome
   }
