@@ -131,6 +131,8 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   scope.spawn('restart', async () => {
     const how = await speaker.settled
     log.info('peers have told all they know', { how, restarting })
+    // What the peers told last must be wanted before anything unwanted may go.
+    controller.replan()
     kernel.desiredIsComplete()
   })
 

@@ -71,7 +71,7 @@ export class Controller {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      this.#replan()
+      this.replan()
     })
   }
 
@@ -92,7 +92,8 @@ export class Controller {
     this.wake()
   }
 
-  #replan(): void {
+  /** Plans at once: for who must know that the plan holds all that is known at this moment. */
+  replan(): void {
     const { config, cluster, feed, netlink, ipipUnsupported, apply, claimTunnelAddress } = this.#options
     if (!cluster.complete) return
     const { snapshot } = cluster

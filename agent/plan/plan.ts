@@ -4,6 +4,7 @@ import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
 import { planTunnel } from '@network/ipip/plan.ts'
 import { type AddressIntent, addressKey, type Intents, type LinkIntent, type SysctlIntent } from '@network/model/intent.ts'
+import type { PoolStatus } from '@network/model/status.ts'
 import type { Facts } from './facts.ts'
 import { nodeAt, ownBlocks, planRoutes } from './routes.ts'
 import { workloadSysctls } from './workloads.ts'
@@ -12,6 +13,8 @@ export interface Plan {
   readonly intents: Intents
   /** Blocks to announce. */
   readonly originate: readonly Prefix[]
+  /** The pools that this plan was made with. */
+  readonly pools: readonly PoolStatus[]
   /** What somebody should know, one sentence each. */
   readonly problems: readonly string[]
 }
@@ -48,6 +51,7 @@ export function planAll(facts: Facts): Plan {
   return {
     intents: { links, addresses, routes, sysctls },
     originate: ownBlocks(facts.self, facts.snapshot),
+    pools: [...facts.snapshot.pools.values()].map(({ name, ipipMode }) => ({ name, ipipMode })),
     problems: problemsOf(facts, routes),
   }
 }

@@ -49,7 +49,7 @@ export function agentStatus(sources: StatusSources): AgentStatus {
     asn: controller.self?.asn ?? config.asn,
     datastore: cluster.status,
     ipip: ipipStatus(sources),
-    pools: [...cluster.snapshot.pools.values()].map(({ name, ipipMode }) => ({ name, ipipMode })),
+    pools: plan?.pools ?? [],
     bgp: bgpStatus(sources.speaker(), controller),
     routes: plan === undefined ? [] : [...plan.intents.routes.values()].map(route => routeStatus(route, kernel)),
     workloads: workloadStatus(sources),

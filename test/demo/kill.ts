@@ -18,7 +18,7 @@ export async function killAgent({ lab, here, near, far }: Cast, show: Show): Pro
     flood(lab, far.name, here.address, { interval: INTERVAL }),
   ]
   await Promise.all(streams.map(stream => stream.flowing(10)))
-  const kernel = lab.spawnIn(node, ['ip', 'monitor', 'route', 'link', 'address'])
+  const kernel = lab.spawnIn(node, ['ip', '-4', 'monitor', 'route', 'link', 'address'])
   const heard: string[] = []
   kernel.stdout.on('data', (chunk: Buffer) =>
     heard.push(

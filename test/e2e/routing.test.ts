@@ -215,7 +215,7 @@ test('no packet is lost over kill -9 and restart of an agent, and the restart ch
   const near = lab.pod('a2-p1')
   const streams = [flood(lab, here.name, near.address), flood(lab, near.name, here.address)]
   await Promise.all(streams.map(stream => stream.flowing(20)))
-  const kernel = lab.spawnIn('a1', ['ip', 'monitor', 'route', 'link', 'address'])
+  const kernel = lab.spawnIn('a1', ['ip', '-4', 'monitor', 'route', 'link', 'address'])
   let heard = ''
   kernel.stdout.on('data', chunk => {
     heard += chunk
