@@ -97,7 +97,7 @@ export async function deletePool(store: Datastore, name: string, options: Option
     if (disabled.is !== 'written') continue
     const still = await inUse(store, pool, options)
     if (still.is === 'in-use') {
-      await updateOf(store, IP_POOL, { value: pool, revision: disabled.revision }, options)
+      await setPool(store, name, { disabled: pool.disabled }, options)
       return still
     }
     await releaseEmptyBlocks(store, pool, options)

@@ -20,34 +20,39 @@ import { emptyBlock } from './blocks.ts'
  * pending, so r → confirmed either failed, or came first and was undone by that write. If B was written after it was read, it was no longer
  * b and the deletion failed. Revisions are never used twice, so a B or A made anew is not mistaken for the former one.
  *
+ * A confirmed A that is seen after reading B as b, and B written if still b, means that B was confirmed when it was taken from; so an address
+ * always lies in a B whose A is its node's, perhaps pending again, and its node finds it.
+ *
  * A pending A owns nothing. Whoever finds another node's pending A reads B after it: with a B, B's node is the owner and A is left to it;
  * without, the claim may be taken over by A: r → mine, pending. A slow claimant that comes back then either makes B first (the other finds
- * it and hands A over), or finds B made (and hands A over itself, or has nothing to do). Addresses are taken only after a confirmation,
- * so whatever is left behind by a crash is an empty block, and the next claimant that meets it gives it back to its node.
+ * it and hands A over), or finds B made (and hands A over itself, or has nothing to do). What a crash leaves without A is an empty B, and the
+ * next claimant that meets it gives it back to its node.
  */
 
-/** What came of a step that others may race for. */
-export type Outcome = 'done' | 'lost'
+/** What came of a step that others may race for: `lost` says that somebody was faster, so look again. */
+export type Outcome = 'done' | 'lost' | 'not-ours'
 
-/** Claims a block for a node; `lost` when somebody else has it or was faster. */
+/** Claims a block for a node; `not-ours` when another has it. */
 export async function claim(store: Datastore, cidr: Prefix, node: string, options: Options): Promise<Outcome> {
   const revision = await stake(store, cidr, node, options)
-  return revision === undefined ? 'lost' : settle(store, { value: { block: cidr, node, state: 'pending' }, revision }, options)
+  return revision === undefined
+    ? 'not-ours'
+    : settle(store, { value: { block: cidr, node, state: 'pending' }, revision }, options)
 }
 
-/** Finishes what a crash or a race left of an own claim: confirms it when its block is there, gives it up when not. */
+/** Finishes what a crash or a race left of an own claim: confirms it when its block is there, else gives it up, and then it is `not-ours`. */
 export async function mend(store: Datastore, affinity: Pending, options: Options): Promise<Outcome> {
   const block = await getOf(store, IPAM_BLOCK, ipamBlockKey(affinity.value.block), options)
   if (block !== undefined) return settle(store, affinity, options)
-  await store.delete(affinityKey(affinity.value.block), affinity.revision, options)
-  return 'lost'
+  const deleted = await store.delete(affinityKey(affinity.value.block), affinity.revision, options)
+  return deleted.is === 'conflict' ? 'lost' : 'not-ours'
 }
 
 /** Gives a block up as it was read; `lost` when it is in use again, and then it is confirmed again. */
 export async function vacate(store: Datastore, block: Stored<IpamBlock>, options: Options): Promise<Outcome> {
   const { cidr, node } = block.value
   const revision = await stake(store, cidr, node, options)
-  if (revision === undefined) return 'lost'
+  if (revision === undefined) return 'not-ours'
   const deleted = await store.delete(ipamBlockKey(cidr), block.revision, options)
   if (deleted.is === 'conflict') {
     await settle(store, { value: { block: cidr, node, state: 'pending' }, revision }, options)
@@ -78,9 +83,11 @@ async function isVacant(store: Datastore, affinity: BlockAffinity, node: string,
 async function settle(store: Datastore, { value, revision }: Pending, options: Options): Promise<Outcome> {
   const owner = await writeBlock(store, value, options)
   if (owner === undefined) return 'lost'
-  const state = owner === value.node ? 'confirmed' : 'pending'
-  const written = await updateOf(store, BLOCK_AFFINITY, { value: { ...value, node: owner, state }, revision }, options)
-  return written.is === 'written' && state === 'confirmed' ? 'done' : 'lost'
+  const isOurs = owner === value.node
+  const settled: BlockAffinity = { ...value, node: owner, state: isOurs ? 'confirmed' : 'pending' }
+  const written = await updateOf(store, BLOCK_AFFINITY, { value: settled, revision }, options)
+  if (written.is !== 'written') return 'lost'
+  return isOurs ? 'done' : 'not-ours'
 }
 
 /** Makes the block, or writes it again as it is; says whose it is, or undefined when it moved meanwhile. */

@@ -1,7 +1,7 @@
 /** Addresses for one node: taken from blocks that the node owns, claimed from pools when they are full, given back when empty. */
 
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import { comparePrefixes, covers, type Prefix } from '@network/base/net/prefix.ts'
+import { comparePrefixes, covers, type Prefix, samePrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { backoff } from '@network/base/time/backoff.ts'
 import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
@@ -94,6 +94,7 @@ export class Ipam {
   async #tryAssign(request: Request): Promise<Assignment | 'lost'> {
     const affinities = await listOf(this.#store, BLOCK_AFFINITY, request)
     const blocks = await this.#ownBlocks(affinities, request)
+    if (blocks === 'lost') return 'lost'
     const pools = await listOf(this.#store, IP_POOL, request)
     const had = await this.#alreadyAssigned(blocks, pools, request)
     if (had !== undefined) return had
@@ -107,11 +108,13 @@ export class Ipam {
   }
 
   /** The node's blocks that can be read; claims that a crash left half done are finished or given up on the way. */
-  async #ownBlocks(affinities: Records<BlockAffinity>, options: Options): Promise<readonly Stored<IpamBlock>[]> {
+  async #ownBlocks(affinities: Records<BlockAffinity>, options: Options): Promise<readonly Stored<IpamBlock>[] | 'lost'> {
     const blocks: Stored<IpamBlock>[] = []
     for (const affinity of affinities.read) {
       if (affinity.value.node !== this.#node) continue
-      if (affinity.value.state === 'pending') await readable(mend(this.#store, affinity, options))
+      const state = affinity.value.state === 'confirmed' ? 'done' : await readable(mend(this.#store, affinity, options))
+      if (state === 'lost') return 'lost'
+      if (state !== 'done') continue
       const block = await readable(getOf(this.#store, IPAM_BLOCK, ipamBlockKey(affinity.value.block), options))
       if (block?.value.node === this.#node) blocks.push(block)
     }
@@ -136,7 +139,7 @@ export class Ipam {
   async #take(block: Stored<IpamBlock>, pool: IpPool, request: Request): Promise<Assignment | 'lost'> {
     const { handle, use } = request
     const taken = allocate(block.value, { handle, use, node: this.#node })
-    if (taken === undefined) return 'lost'
+    if (taken === undefined || !(await this.#isConfirmed(block.value.cidr, request))) return 'lost'
     const written = await updateOf(this.#store, IPAM_BLOCK, { value: taken.block, revision: block.revision }, request)
     if (written.is !== 'written') return 'lost'
     if (!(await this.#isStillOpen(pool, request))) {
@@ -150,7 +153,7 @@ export class Ipam {
   /** Whoever deletes a pool disables it first and then looks for addresses; so one of the two sees the other. */
   async #isStillOpen(pool: IpPool, options: Options): Promise<boolean> {
     const now = await readable(getOf(this.#store, IP_POOL, poolKey(pool.name), options))
-    return now !== undefined && !now.value.disabled
+    return now !== undefined && !now.value.disabled && samePrefix(now.value.cidr, pool.cidr)
   }
 
   /** Goes on until it is done: an address that stays in a pool that is gone would be nobody's. */
@@ -185,7 +188,8 @@ export class Ipam {
     for (const pool of pools)
       for (const block of blocksFor(this.#node, pool)) {
         if (claims.get(affinityKey(block)) !== 'pending') continue
-        if ((await readable(claim(this.#store, block, this.#node, options))) === 'done') return 'lost'
+        const outcome = await readable(claim(this.#store, block, this.#node, options))
+        if (outcome === 'done' || outcome === 'lost') return 'lost'
       }
     return { is: 'pools-full', pools: pools.map(({ name }) => name) }
   }
@@ -193,8 +197,9 @@ export class Ipam {
   #releaseWhere(unused: (allocation: Allocation) => boolean, on: string, options: Options): Promise<readonly Released[]> {
     const released: Released[] = []
     return this.#untilSettled('release the addresses of', on, options, async () => {
-      const affinities = await listOf(this.#store, BLOCK_AFFINITY, options)
-      for (const block of await this.#ownBlocks(affinities, options)) {
+      const blocks = await this.#ownBlocks(await listOf(this.#store, BLOCK_AFFINITY, options), options)
+      if (blocks === 'lost') return 'lost'
+      for (const block of blocks) {
         const freed = await this.#freeFrom(block, unused, options)
         if (freed === 'lost') return 'lost'
         released.push(...freed)
