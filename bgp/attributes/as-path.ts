@@ -1,6 +1,6 @@
 /** AS_PATH: its bytes and its arithmetic. RFC 4271 §4.3, §5.1.2; RFC 6793 §4.2.3; RFC 5065; RFC 7607. */
 import type { Cursor } from '@network/base/bytes/cursor.ts'
-import type { Writer } from '@network/base/bytes/writer.ts'
+import { Writer } from '@network/base/bytes/writer.ts'
 import { AS_TRANS } from '../wire/dialect.ts'
 import type { AsPath, AsSegment } from './attributes.ts'
 
@@ -23,13 +23,16 @@ export function readAsPath(cursor: Cursor, asnOctets: 2 | 4): AsPath | string {
   return segments
 }
 
-export function writeAsPath(writer: Writer, path: AsPath, asnOctets: 2 | 4): void {
+export function encodeAsPath(path: AsPath, asnOctets: 2 | 4): Uint8Array {
+  const octets = path.reduce((sum, { asns }) => sum + 2 + asns.length * asnOctets, 0)
+  const writer = new Writer('network', octets)
   for (const { kind, asns } of path) {
     writer.u8(KINDS.indexOf(kind) + 1).u8(asns.length)
     for (const asn of asns)
       if (asnOctets === 4) writer.u32(asn)
       else writer.u16(asn > 0xffff ? AS_TRANS : asn)
   }
+  return writer.finish()
 }
 
 /** A set counts one, confederation segments nothing. RFC 4271 §9.1.2.2, RFC 5065 §5.3. */

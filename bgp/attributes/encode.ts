@@ -12,8 +12,10 @@ interface Encoded {
 
 /** All attributes in ascending order of code. */
 export function encodeAttributes(attributes: Attributes, dialect: Dialect): Uint8Array {
-  const writer = new Writer()
-  for (const { code, flags, body } of inOrder(attributes, dialect)) {
+  const encoded = inOrder(attributes, dialect)
+  const octets = encoded.reduce((sum, { body }) => sum + 4 + body.length, 0)
+  const writer = new Writer('network', octets)
+  for (const { code, flags, body } of encoded) {
     const wide = body.length > 255
     writer.u8(wide ? flags | EXTENDED_LENGTH : flags).u8(code)
     if (wide) writer.u16(body.length)

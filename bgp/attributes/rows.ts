@@ -6,7 +6,7 @@ import type { Prefix } from '@network/base/net/prefix.ts'
 import { IPV4_UNICAST, sameFamily } from '../wire/capabilities.ts'
 import { AS_TRANS, type Dialect } from '../wire/dialect.ts'
 import { readPrefixes } from '../wire/nlri.ts'
-import { isConfed, needsFourOctets, readAsPath, withoutConfederation, writeAsPath } from './as-path.ts'
+import { encodeAsPath, isConfed, needsFourOctets, readAsPath, withoutConfederation } from './as-path.ts'
 import type { Aggregator, AsPath, Attributes, Origin } from './attributes.ts'
 
 export const OPTIONAL = 0x80
@@ -80,7 +80,7 @@ const asPath: AttributeRow = {
     if (dialect.kind === 'external' && path.some(isConfed)) return 'confederation segment from outside'
     return { asPath: path }
   },
-  encode: (attributes, dialect) => written(writer => writeAsPath(writer, attributes.asPath, dialect.asnOctets)),
+  encode: (attributes, dialect) => encodeAsPath(attributes.asPath, dialect.asnOctets),
   onError: 'treat-as-withdraw',
 }
 
@@ -129,8 +129,7 @@ const aggregator: AttributeRow = {
     const said = readAggregator(body, dialect.asnOctets)
     return typeof said === 'string' ? said : { aggregator: said }
   },
-  encode: ({ aggregator: by }, dialect) =>
-    by === undefined ? undefined : written(writer => writeAggregator(writer, by, dialect.asnOctets)),
+  encode: ({ aggregator: by }, dialect) => (by === undefined ? undefined : encodeAggregator(by, dialect.asnOctets)),
   onError: 'discard',
 }
 
@@ -213,7 +212,7 @@ const as4Path: AttributeRow = {
   },
   encode({ asPath: path }, dialect) {
     if (dialect.asnOctets === 4 || !needsFourOctets(path)) return undefined
-    return written(writer => writeAsPath(writer, withoutConfederation(path), 4))
+    return encodeAsPath(withoutConfederation(path), 4)
   },
   onError: 'discard',
 }
@@ -228,7 +227,7 @@ const as4Aggregator: AttributeRow = {
   },
   encode({ aggregator: by }, dialect) {
     if (dialect.asnOctets === 4 || by === undefined || by.asn <= 0xffff) return undefined
-    return written(writer => writeAggregator(writer, by, 4))
+    return encodeAggregator(by, 4)
   },
   onError: 'discard',
 }
@@ -263,20 +262,15 @@ function readAggregator(body: Cursor, asnOctets: 2 | 4): Aggregator | string {
   return asn === 0 ? 'AS 0' : { asn, address: toIpv4(body.u32()) }
 }
 
-function writeAggregator(writer: Writer, by: Aggregator, asnOctets: 2 | 4): void {
+function encodeAggregator(by: Aggregator, asnOctets: 2 | 4): Uint8Array {
+  const writer = new Writer()
   if (asnOctets === 4) writer.u32(by.asn)
   else writer.u16(by.asn > 0xffff ? AS_TRANS : by.asn)
-  writer.u32(by.address)
+  return writer.u32(by.address).finish()
 }
 
 function u32s(values: readonly number[]): Uint8Array {
-  return written(writer => {
-    for (const value of values) writer.u32(value)
-  })
-}
-
-function written(fill: (writer: Writer) => void): Uint8Array {
-  const writer = new Writer()
-  fill(writer)
+  const writer = new Writer('network', 4 * values.length)
+  for (const value of values) writer.u32(value)
   return writer.finish()
 }

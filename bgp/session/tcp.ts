@@ -19,7 +19,9 @@ export function tcpTransport(clock: Clock): Transport {
 async function listen(at: Endpoint, accept: (wire: Wire) => WireListener | undefined, clock: Clock): Promise<Listening> {
   const server = createServer({ noDelay: true }, socket => welcome(socket, accept, clock))
   await bind(server, at)
-  return { close: () => new Promise(resolve => server.close(() => resolve())) }
+  const bound = server.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : at.port
+  return { endpoint: { address: at.address, port }, close: () => new Promise(resolve => server.close(() => resolve())) }
 }
 
 function bind(server: Server, at: Endpoint): Promise<void> {

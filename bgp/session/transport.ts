@@ -48,5 +48,7 @@ export interface Transport {
 }
 
 export interface Listening {
+  /** As bound: port 0 has become a real one. */
+  readonly endpoint: Endpoint
   close(): Promise<void>
 }

@@ -83,6 +83,7 @@ export class MemoryNetwork {
     const key = `${at.address}:${at.port}`
     this.#listening.set(key, accept)
     return {
+      endpoint: at,
       close: async () => {
         if (this.#listening.get(key) === accept) this.#listening.delete(key)
       },

@@ -65,9 +65,8 @@ export class RawPeer implements WireListener {
       if (framed.is === 'frame') this.heard.push({ kind: framed.frame.kind, body: framed.frame.body.slice() })
   }
 
-  drained(): void {
-    return undefined
-  }
+  /** What it says is short. */
+  readonly drained = (): undefined => undefined
 
   lost(why: string): void {
     this.#lost = why

@@ -2,6 +2,7 @@
 import { Cursor } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
+import { LONGEST_MESSAGE } from './header.ts'
 
 export interface Family {
   readonly afi: number
@@ -89,7 +90,7 @@ function readGracefulRestart(cursor: Cursor): GracefulRestart {
 
 /** All capabilities as TLVs, in order of their codes. */
 export function encodeCapabilities(capabilities: Capabilities): Uint8Array {
-  const writer = new Writer()
+  const writer = new Writer('network', LONGEST_MESSAGE)
   for (const family of capabilities.families) writer.u8(MULTIPROTOCOL).u8(4).u16(family.afi).u8(0).u8(family.safi)
   if (capabilities.routeRefresh) writer.u8(ROUTE_REFRESH).u8(0)
   if (capabilities.gracefulRestart !== undefined) writeGracefulRestart(writer, capabilities.gracefulRestart)

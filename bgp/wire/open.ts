@@ -5,7 +5,7 @@ import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
 import { type Capabilities, encodeCapabilities, NO_CAPABILITIES, readCapabilities } from './capabilities.ts'
 import { AS_TRANS } from './dialect.ts'
-import { frame } from './header.ts'
+import { frame, LONGEST_MESSAGE } from './header.ts'
 import { type Notification, notification, OPEN_FAULT } from './notification.ts'
 
 export interface Open {
@@ -36,7 +36,7 @@ export function myAsOf(asn: number): number {
 
 export function encodeOpen(open: Open): Uint8Array {
   const capabilities = encodeCapabilities(open.capabilities)
-  const writer = new Writer().u8(VERSION).u16(open.myAs).u16(open.holdTime).u32(open.routerId)
+  const writer = new Writer('network', LONGEST_MESSAGE).u8(VERSION).u16(open.myAs).u16(open.holdTime).u32(open.routerId)
   if (capabilities.length === 0) writer.u8(0)
   else if (capabilities.length <= 253)
     writer

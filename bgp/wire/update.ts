@@ -45,7 +45,10 @@ export function decodeUpdate(body: Uint8Array, dialect: Dialect): UpdateVerdict 
   if (decoded.is === 'reset') return decoded
   const { heard, opaque } = decoded
   if (isMultiprotocolEnd(heard, fields)) return { is: 'end-of-rib' }
-  const remarks = [...decoded.remarks, ...missing(heard, announced, dialect)]
+  const remarks = [
+    ...decoded.remarks,
+    ...missing(heard, announced, dialect).filter(({ attribute }) => !isNamed(decoded.remarks, attribute)),
+  ]
   const reachable = announced.length + (heard.reach?.prefixes.length ?? 0)
   const spoiled = remarks.some(remark => remark.reaction === 'treat-as-withdraw')
   if (spoiled && reachable === 0)
@@ -85,6 +88,10 @@ function missing(heard: Heard, classic: readonly Prefix[], dialect: Dialect): re
   if (heard.nextHop === undefined && classic.length > 0) absent.push('NEXT_HOP')
   if (heard.localPref === undefined && dialect.kind === 'internal') absent.push('LOCAL_PREF')
   return absent.map(attribute => ({ attribute, says: 'missing', reaction: 'treat-as-withdraw' }))
+}
+
+function isNamed(remarks: readonly Remark[], name: string): boolean {
+  return remarks.some(({ attribute }) => attribute === name)
 }
 
 function announcement(
@@ -130,14 +137,14 @@ export function sayRemarks(remarks: readonly Remark[]): string {
 export const UPDATE_ROOM = LONGEST_MESSAGE - HEADER_OCTETS - 4
 
 export function encodeWithdrawal(prefixes: readonly Prefix[]): Uint8Array {
-  const writer = new Writer().u16(0)
+  const writer = new Writer('network', LONGEST_MESSAGE).u16(0)
   for (const prefix of prefixes) writePrefix(writer, prefix)
   writer.patchU16(0, writer.length - 2)
   return frame('update', writer.u16(0).finish())
 }
 
 export function encodeAnnouncement(attributes: Uint8Array, prefixes: readonly Prefix[]): Uint8Array {
-  const writer = new Writer().u16(0).u16(attributes.length).bytes(attributes)
+  const writer = new Writer('network', LONGEST_MESSAGE).u16(0).u16(attributes.length).bytes(attributes)
   for (const prefix of prefixes) writePrefix(writer, prefix)
   return frame('update', writer.finish())
 }

@@ -1,0 +1,155 @@
+/** The real transport on loopback: delivery, loss, refusal, and nothing left behind. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ipv4 } from '@network/base/net/ipv4.ts'
+import { Fault } from '@network/base/run/fault.ts'
+import { type Cancel, type Clock, systemClock } from '@network/base/time/clock.ts'
+import type { Instant } from '@network/base/time/units.ts'
+import { tcpTransport } from './tcp.ts'
+import type { Endpoint, Listening, Wire, WireListener } from './transport.ts'
+
+const LOOPBACK = ipv4('127.0.0.1')
+const ANY_PORT: Endpoint = { address: LOOPBACK, port: 0 }
+let pendingWakes = 0
+const clock: Clock = { ...systemClock, wakeAt: countedWake }
+const transport = tcpTransport(clock)
+
+describe('TCP', () => {
+  test('what was sent before close arrives, then the loss is told', async () => {
+    const { near, far, listening } = await connect()
+    near.wire.send(Uint8Array.of(1, 2, 3))
+    await near.wire.close()
+    assert.equal(await far.ended, 'the peer closed the connection')
+    assert.deepEqual(far.octets, [1, 2, 3])
+    await far.wire.close()
+    await listening.close()
+  })
+
+  test('the last word gets through although the other end was still talking', async () => {
+    const { near, far, listening } = await connect()
+    near.wire.send(new Uint8Array(100_000))
+    far.wire.send(Uint8Array.of(9))
+    await far.wire.close()
+    await near.ended
+    assert.deepEqual(near.octets, [9])
+    await near.wire.close()
+    await listening.close()
+  })
+
+  test('a port where nobody listens: refused, with its address', async () => {
+    const { listening, near, far } = await connect()
+    const gone = listening.endpoint
+    await Promise.all([near.wire.close(), far.wire.close()])
+    await listening.close()
+    const failure = await new Promise<{ code: string; says: string }>((failed, wrong) => {
+      transport.dial(gone, undefined, { opened: () => wrong(new Error('opened')) ?? listenerOf(), failed })
+    })
+    assert.equal(failure.code, 'ECONNREFUSED')
+    assert.match(failure.says, /127\.0\.0\.1 port \d+/)
+  })
+
+  test('an address that is taken: a fault that names it', async () => {
+    const listening = await transport.listen(ANY_PORT, () => undefined)
+    await assert.rejects(
+      transport.listen(listening.endpoint, () => undefined),
+      (reason: unknown) =>
+        reason instanceof Fault &&
+        reason.code === 'bgp.listen' &&
+        /127\.0\.0\.1 port \d+.*EADDRINUSE.*stop the other/.test(reason.message),
+    )
+    await listening.close()
+  })
+
+  test('a refused connection is closed', async () => {
+    const listening = await transport.listen(ANY_PORT, () => undefined)
+    const end = await new Promise<string>(resolve => {
+      transport.dial(listening.endpoint, LOOPBACK, {
+        opened: () => ({ ...listenerOf(), lost: resolve }),
+        failed: ({ says }) => resolve(says),
+      })
+    })
+    assert.notEqual(end, '')
+    await listening.close()
+  })
+
+  test('a hundred connections opened and closed leave nothing open', async () => {
+    const before = openSockets()
+    const { near, far, listening } = await connect()
+    await Promise.all([near.wire.close(), far.wire.close()])
+    for (let round = 0; round < 100; round++) {
+      const pair = await join(listening)
+      await Promise.all(
+        round % 2 === 0
+          ? [pair.near.wire.close(), pair.far.ended.then(() => pair.far.wire.close())]
+          : [pair.far.wire.close(), pair.near.wire.close()],
+      )
+    }
+    await listening.close()
+    assert.equal(openSockets(), before)
+    assert.equal(pendingWakes, 0)
+  })
+})
+
+interface End {
+  readonly wire: Wire
+  readonly octets: readonly number[]
+  readonly ended: Promise<string>
+}
+
+interface Pair {
+  readonly near: End
+  readonly far: End
+  readonly listening: Listening
+}
+
+const waiting: ((end: Wire) => WireListener)[] = []
+
+async function connect(): Promise<Pair> {
+  return join(await transport.listen(ANY_PORT, wire => waiting.shift()?.(wire)))
+}
+
+async function join(listening: Listening): Promise<Pair> {
+  const [near, far] = await Promise.all([
+    new Promise<End>((resolve, reject) => {
+      transport.dial(listening.endpoint, LOOPBACK, {
+        opened: wire => recorded(wire, resolve),
+        failed: ({ says }) => reject(new Error(says)),
+      })
+    }),
+    new Promise<End>(resolve => waiting.push(wire => recorded(wire, resolve))),
+  ])
+  return { near, far, listening }
+}
+
+function recorded(wire: Wire, tell: (end: End) => void): WireListener {
+  const octets: number[] = []
+  const { promise, resolve } = Promise.withResolvers<string>()
+  tell({ wire, octets, ended: promise })
+  return { ...listenerOf(), data: bytes => octets.push(...bytes.subarray(0, 10)), lost: resolve }
+}
+
+function listenerOf(): WireListener {
+  const nothing = () => undefined
+  return { data: nothing, drained: nothing, lost: nothing }
+}
+
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter(kind => kind.startsWith('TCP')).length
+}
+
+function countedWake(at: Instant, wake: () => void): Cancel {
+  pendingWakes++
+  let over = false
+  const done = () => {
+    if (!over) pendingWakes--
+    over = true
+  }
+  const cancel = systemClock.wakeAt(at, () => {
+    done()
+    wake()
+  })
+  return () => {
+    done()
+    cancel()
+  }
+}

@@ -1,0 +1,62 @@
+/** Generators of BGP values for property tests. */
+import { toIpv4 } from '@network/base/net/ipv4.ts'
+import { type Prefix, toPrefix } from '@network/base/net/prefix.ts'
+import { seconds } from '@network/base/time/units.ts'
+import fc from 'fast-check'
+import type { AsSegment, Attributes } from '../attributes/attributes.ts'
+import type { Capabilities } from '../wire/capabilities.ts'
+import type { Open } from '../wire/open.ts'
+
+export const u32 = fc.nat(0xffffffff)
+export const address = u32.map(toIpv4)
+export const asn = fc.integer({ min: 1, max: 0xffffffff })
+export const prefix: fc.Arbitrary<Prefix> = fc.tuple(address, fc.nat(32)).map(([at, length]) => toPrefix(at, length))
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
+
+/** Plain objects, so that they compare equal to decoded ones. */
+const record: typeof fc.record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record(model, { noNullPrototype: true })
+
+const segment: fc.Arbitrary<AsSegment> = record({
+  kind: fc.constantFrom('sequence', 'set'),
+  asns: fc.array(asn, { minLength: 1, maxLength: 5 }),
+})
+
+/** An attribute set as an internal peer may say it. */
+export const attributes: fc.Arbitrary<Attributes> = record({
+  origin: fc.constantFrom('igp', 'egp', 'incomplete'),
+  asPath: fc.array(segment, { maxLength: 3 }),
+  nextHop: address,
+  med: maybe(u32),
+  localPref: u32,
+  atomicAggregate: fc.boolean(),
+  aggregator: maybe(record({ asn, address })),
+  communities: fc.array(u32, { maxLength: 80 }),
+  originatorId: maybe(address),
+  clusterList: fc.array(address, { maxLength: 3 }),
+  opaque: fc
+    .uniqueArray(record({ code: fc.integer({ min: 40, max: 255 }), body: fc.uint8Array({ maxLength: 300 }) }), {
+      selector: ({ code }) => code,
+      maxLength: 2,
+    })
+    .map(list => list.toSorted((a, b) => a.code - b.code)),
+})
+
+const capabilities: fc.Arbitrary<Capabilities> = record({
+  families: fc.array(record({ afi: fc.nat(0xffff), safi: fc.nat(255) }), { maxLength: 60 }),
+  routeRefresh: fc.boolean(),
+  fourOctetAs: maybe(asn),
+  gracefulRestart: maybe(
+    record({
+      restarting: fc.boolean(),
+      restartTime: fc.nat(4095).map(seconds),
+      families: fc.array(record({ afi: fc.nat(0xffff), safi: fc.nat(255), forwarding: fc.boolean() }), { maxLength: 3 }),
+    }),
+  ),
+})
+
+export const open: fc.Arbitrary<Open> = record({
+  myAs: fc.integer({ min: 1, max: 0xffff }),
+  holdTime: fc.nat(0xffff).map(seconds),
+  routerId: address,
+  capabilities,
+})
