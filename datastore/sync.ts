@@ -49,6 +49,8 @@ export async function* sync(store: Datastore, options: SyncOptions): AsyncGenera
 class News {
   readonly bell = new Bell()
   readonly #changes = new Map<string, Change>()
+  /** Of which the reader was told that they are there. */
+  readonly #keys = new Set<string>()
   #told: SyncEvent | undefined
   #state: Exclude<SyncEvent, { is: 'changes' }> | undefined
 
@@ -64,14 +66,19 @@ class News {
   }
 
   *take(): Generator<SyncEvent> {
-    if (this.#changes.size > 0) {
-      const changes = [...this.#changes.values()]
-      this.#changes.clear()
-      yield { is: 'changes', changes }
-    }
+    const changes = [...this.#changes.values()].filter(change => this.#isNews(change))
+    this.#changes.clear()
+    if (changes.length > 0) yield { is: 'changes', changes }
     if (this.#state === undefined || this.#state === this.#told) return
     this.#told = this.#state
     yield this.#state
+  }
+
+  /** What came and went unseen never was. */
+  #isNews({ key, document }: Change): boolean {
+    if (document === undefined) return this.#keys.delete(key)
+    this.#keys.add(key)
+    return true
   }
 }
 

@@ -35,11 +35,11 @@ interface Cast {
   /** How often somebody else rewrites a document at a random moment. */
   readonly touches: readonly number[]
   readonly deletedNode: 'a' | undefined
-  readonly deletedPool: 'small' | undefined
+  readonly deletedPool: 'first' | undefined
 }
 
 const actor: fc.Arbitrary<Actor> = fc.record({
-  node: fc.constantFrom('a', 'b', 'c'),
+  node: fc.constantFrom('a', 'a', 'b', 'c'),
   ops: fc.array(fc.record({ op: fc.constantFrom('assign', 'assign', 'release'), handle: fc.nat(3) }), {
     minLength: 1,
     maxLength: 6,
@@ -51,7 +51,7 @@ const cast: fc.Arbitrary<Cast> = fc.record({
   actors: fc.array(actor, { minLength: 2, maxLength: 4 }),
   touches: fc.array(fc.nat(), { maxLength: 10 }),
   deletedNode: fc.constantFrom('a', undefined, undefined),
-  deletedPool: fc.constantFrom('small', undefined, undefined),
+  deletedPool: fc.constantFrom('first', undefined, undefined),
 })
 
 test('no order of events gives an address twice, confirms a block that is not there, or leaves what nobody can free', async () => {
@@ -62,7 +62,7 @@ test('no order of events gives an address twice, confirms a block that is not th
       await scheduler.waitFor(stage.play())
       await stage.closing()
     }),
-    { numRuns: Number(process.env.RUNS ?? 300) },
+    { numRuns: 200 },
   )
 })
 
@@ -80,8 +80,8 @@ class Stage {
 
   async build(): Promise<void> {
     const pools = [
-      { name: 'large', cidr: prefix('10.1.0.0/29') },
-      { name: 'small', cidr: prefix('10.0.0.0/30') },
+      { name: 'second', cidr: prefix('10.1.0.0/29') },
+      { name: 'first', cidr: prefix('10.0.0.0/30') },
     ]
     for (const pool of pools)
       await createOf(this.#store, IP_POOL, { ...pool, blockSize: 31, ipipMode: 'Never', disabled: false }, options)
