@@ -153,7 +153,7 @@ run_with_ipip() {
   fi
   need_packages vm
   say "This kernel has no ipip: running in a virtual machine with the distribution's stock kernel."
-  in_vm sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning "build/$program.mjs" "$@"
+  in_vm sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning "build/$program.cjs" "$@"
 }
 
 # Runs a command in a guest that has ipip, with our programs bundled: JavaScript starts ten times slower there.

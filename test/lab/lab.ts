@@ -1,12 +1,12 @@
 /** The cluster made of network namespaces, as tests and the demo hold it. */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '@network/base/run/fault.ts'
 import { type Clock, systemClock } from '@network/base/time/clock.ts'
 import { type Agents, processAgents } from './agents.ts'
 import { type ExecOptions, execIn, mustIn, type Outcome, type RunningCommand, startIn, unknownPlace } from './command.ts'
 import { addNamespace, buildFabric, removeFabric } from './fabric.ts'
-import { FRESH_MARK, NETNS_DIR, program, RUN_DIR } from './paths.ts'
+import { FRESH_MARK, NETNS_DIR, PROJECT, program, RUN_DIR } from './paths.ts'
 import { callCni, unwirePod, wirePod } from './pods.ts'
 import { type NodePlan, type PodPlan, ROUTER, type Topology } from './topology.ts'
 
@@ -84,7 +84,7 @@ export async function createLab(topology: Topology, options: LabOptions = {}): P
   mustBeFresh()
   const { rpFilter = 2, say = silent } = options
   mkdirSync(join(RUN_DIR, 'bin'), { recursive: true })
-  writeLauncher('calictl')
+  symlinkSync(join(PROJECT, 'calictl', 'calictl'), join(RUN_DIR, 'bin', 'calictl'))
   await buildFabric(topology, rpFilter)
   const lab = new NamespaceLab(topology, options.clock ?? systemClock, await hasTunnel(topology))
   say(
@@ -105,12 +105,6 @@ function mustBeFresh(): void {
   const act = { doing: 'build', on: 'a lab', mend }
   if (!existsSync(FRESH_MARK)) throw new Fault('lab.not-fresh', { ...act, says: 'these are not namespaces of its own' })
   if (existsSync(RUN_DIR)) throw new Fault('lab.not-fresh', { ...act, says: 'there is one already in these namespaces' })
-}
-
-/** A command on the lab's PATH, for people inside. */
-function writeLauncher(room: 'calictl'): void {
-  const words = program(room).map(word => `'${word}'`)
-  writeFileSync(join(RUN_DIR, 'bin', room), `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`, { mode: 0o755 })
 }
 
 /** The kernel puts tunl0 into every namespace once it has ipip. */

@@ -14,7 +14,7 @@ export const PROJECT = upwards(import.meta.dirname, 'package-lock.json')
 
 /** How to start one of our programs: the bundle where CALI_USE_BUNDLE says so, else the source. */
 export function program(room: 'agent' | 'calictl'): readonly string[] {
-  const bundle = join(PROJECT, 'build', `${room}.mjs`)
+  const bundle = join(PROJECT, 'build', `${room}.cjs`)
   const file = process.env['CALI_USE_BUNDLE'] && existsSync(bundle) ? bundle : join(PROJECT, room, 'main.ts')
   return [process.execPath, '--disable-warning=ExperimentalWarning', file]
 }
