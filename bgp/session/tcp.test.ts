@@ -62,13 +62,14 @@ describe('TCP', () => {
 
   test('a refused connection is closed', async () => {
     const listening = await transport.listen(ANY_PORT, () => undefined)
-    const end = await new Promise<string>(resolve => {
+    const near = await new Promise<End>((resolve, reject) => {
       transport.dial(listening.endpoint, LOOPBACK, {
-        opened: () => ({ ...listenerOf(), lost: resolve }),
-        failed: ({ says }) => resolve(says),
+        opened: wire => recorded(wire, resolve),
+        failed: ({ says }) => reject(new Error(says)),
       })
     })
-    assert.notEqual(end, '')
+    assert.notEqual(await near.ended, '')
+    await near.wire.close()
     await listening.close()
   })
 

@@ -20,8 +20,8 @@ export class RawPeer implements WireListener {
   readonly #framer = new Framer()
 
   /** Connects to port 179 of a speaker; stands once the clock has moved on. */
-  dial(transport: Transport, to: Ipv4): void {
-    transport.dial({ address: to, port: 179 }, undefined, {
+  dial(transport: Transport, to: Ipv4, from?: Ipv4): void {
+    transport.dial({ address: to, port: 179 }, from, {
       opened: wire => {
         this.#wire = wire
         return this
