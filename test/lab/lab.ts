@@ -1,5 +1,5 @@
 /** The cluster made of network namespaces, as tests and the demo hold it. */
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '@network/base/run/fault.ts'
 import { type Clock, systemClock } from '@network/base/time/clock.ts'
@@ -15,6 +15,8 @@ export interface LabOptions {
   readonly agents?: boolean
   /** The one pool, made with calictl; 10.244.0.0/16, CrossSubnet unless told, and always `Never` where the kernel has no ipip. */
   readonly pool?: PoolPlan
+  /** The configuration file of every agent, as YAML; none unless told. */
+  readonly agentConfig?: string
   /** net.ipv4.conf.*.rp_filter of every node as a distribution sets it: Debian 0, Ubuntu 2 (the default here). */
   readonly rpFilter?: 0 | 1 | 2
   readonly clock?: Clock
@@ -86,7 +88,12 @@ export async function createLab(topology: Topology, options: LabOptions = {}): P
   mkdirSync(join(RUN_DIR, 'bin'), { recursive: true })
   symlinkSync(join(PROJECT, 'calictl', 'calictl'), join(RUN_DIR, 'bin', 'calictl'))
   await buildFabric(topology, rpFilter)
-  const lab = new NamespaceLab(topology, options.clock ?? systemClock, await hasTunnel(topology))
+  const lab = new NamespaceLab(
+    topology,
+    options.clock ?? systemClock,
+    await hasTunnel(topology),
+    writeConfig(options.agentConfig),
+  )
   say(
     `${topology.nodes.length} nodes in ${topology.racks.length} racks, ${topology.racks.map(rack => rack.subnet).join(' and ')}`,
   )
@@ -98,6 +105,13 @@ export async function createLab(topology: Topology, options: LabOptions = {}): P
     throw reason
   }
   return lab
+}
+
+function writeConfig(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const file = join(RUN_DIR, 'cali.yaml')
+  writeFileSync(file, text)
+  return file
 }
 
 function mustBeFresh(): void {
@@ -136,11 +150,11 @@ class NamespaceLab implements Lab {
   readonly #pods = new Map<string, LabPod>()
   readonly #running = new Set<RunningCommand>()
 
-  constructor(topology: Topology, clock: Clock, hasIpip: boolean) {
+  constructor(topology: Topology, clock: Clock, hasIpip: boolean, configFile: string | undefined) {
     this.topology = topology
     this.clock = clock
     this.hasIpip = hasIpip
-    this.agents = processAgents(topology.nodes, clock)
+    this.agents = processAgents(topology.nodes, clock, configFile)
   }
 
   get nodes(): readonly NodePlan[] {
