@@ -21,6 +21,8 @@ export interface BirdOptions {
   readonly gracefulRestart?: boolean
   /** Prefixes that BIRD announces. */
   readonly routes?: readonly string[]
+  /** Statements of BIRD's filter language that run on each route it announces. */
+  readonly dress?: string
 }
 
 /** One route as `birdc show route all` prints it: indented attribute lines without their indentation. */
@@ -62,12 +64,12 @@ export class Bird implements AsyncDisposable {
     const log = openSync(this.#file('output'), 'a')
     const words = ['bird', '-f', '-c', this.#file('bird.conf'), '-s', this.#file('control'), '-P', this.#file('pid')]
     this.#process = daemonIn(NAMESPACE, mode === 'recover' ? [...words, '-R'] : words, log)
-    await this.until('the control socket of BIRD', async () => (await this.#ask('show status')).includes('up and running'))
+    await this.until('the control socket of BIRD', async () => (await this.tell('show status')).includes('up and running'))
   }
 
   async reconfigure(options: BirdOptions): Promise<void> {
     this.configure(options)
-    await this.#ask('configure')
+    await this.tell('configure')
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -79,6 +81,7 @@ export class Bird implements AsyncDisposable {
     const running = this.#process
     this.#process = undefined
     if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
+    running.ref()
     const gone = new Promise(resolve => running.once('exit', resolve))
     running.kill('SIGKILL')
     await gone
@@ -87,12 +90,12 @@ export class Bird implements AsyncDisposable {
 
   /** Routes that BIRD has from us, by prefix. */
   async routes(): Promise<ReadonlyMap<string, BirdRoute>> {
-    return parseRoutes(await this.#ask('show route all protocol cali'))
+    return parseRoutes(await this.tell('show route all protocol cali'))
   }
 
   /** What BIRD says of its session with us. */
   session(): Promise<string> {
-    return this.#ask('show protocols all cali')
+    return this.tell('show protocols all cali')
   }
 
   /** Waits for a condition; past the deadline the fault shows BIRD's own log. */
@@ -111,7 +114,8 @@ export class Bird implements AsyncDisposable {
     rmSync(this.#folder, { recursive: true })
   }
 
-  async #ask(words: string): Promise<string> {
+  /** A command of birdc; its arguments are split at spaces. */
+  async tell(words: string): Promise<string> {
     return (await execIn(NAMESPACE, ['birdc', '-s', this.#file('control'), ...words.split(' ')])).stdout
   }
 
@@ -121,7 +125,7 @@ export class Bird implements AsyncDisposable {
 }
 
 function configText(
-  { passive = false, asn = 64512, holdTime = 9, gracefulRestart = false, routes = [] }: BirdOptions,
+  { passive = false, asn = 64512, holdTime = 9, gracefulRestart = false, routes = [], dress = '' }: BirdOptions,
   log: string,
 ): string {
   return `
@@ -143,7 +147,7 @@ function configText(
       ${gracefulRestart ? 'graceful restart on;' : ''}
       ${passive ? 'passive;' : ''}
       debug { states, events };
-      ipv4 { import all; export where source = RTS_STATIC; };
+      ipv4 { import all; export filter { if source != RTS_STATIC then reject; ${dress} accept; }; };
     }
   `
 }
