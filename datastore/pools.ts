@@ -101,8 +101,17 @@ export async function deletePool(store: Datastore, name: string, options: Option
       return still
     }
     await releaseEmptyBlocks(store, pool, options)
-    if ((await store.delete(poolKey(name), disabled.revision, options)).is === 'deleted') return { is: 'deleted', pool }
+    if ((await store.delete(poolKey(name), disabled.revision, options)).is !== 'deleted') continue
+    return (await takenSince(store, pool, options)) ?? { is: 'deleted', pool }
   }
+}
+
+/** An agent may have died between taking an address and its look at the pool, and found the address again after its restart: the pool comes back. */
+async function takenSince(store: Datastore, pool: IpPool, options: Options): Promise<PoolDeleted | undefined> {
+  const used = await inUse(store, pool, options)
+  if (used.is !== 'in-use') return undefined
+  await createOf(store, IP_POOL, pool, options)
+  return used
 }
 
 /** Whether any address of a pool is in use, by pods or tunnels, and on which nodes. */

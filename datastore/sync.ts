@@ -23,6 +23,8 @@ export interface SyncOptions {
   readonly signal: AbortSignal
 }
 
+/** The store answers, only not to this watch: what was told holds until the next list. */
+const TOO_FAR_BEHIND = 'datastore.compacted'
 const RETRY = { base: millis(100), cap: millis(5_000) }
 
 /**
@@ -33,7 +35,7 @@ export async function* sync(store: Datastore, options: SyncOptions): AsyncGenera
   const ending = new AbortController()
   const signal = AbortSignal.any([options.signal, ending.signal])
   const news = new News()
-  const following = follow(store, { ...options, signal }, news)
+  const following = follow(store, { ...options, signal }, news).finally(() => ending.abort())
   try {
     while (!signal.aborted) {
       yield* news.take()
@@ -66,12 +68,14 @@ class News {
   }
 
   *take(): Generator<SyncEvent> {
+    // Of one moment: what comes while the reader looks at these changes belongs to the next state.
+    const state = this.#state
     const changes = [...this.#changes.values()].filter(change => this.#isNews(change))
     this.#changes.clear()
     if (changes.length > 0) yield { is: 'changes', changes }
-    if (this.#state === undefined || this.#state === this.#told) return
-    this.#told = this.#state
-    yield this.#state
+    if (state === undefined || state === this.#told) return
+    this.#told = state
+    yield state
   }
 
   /** What came and went unseen never was. */
@@ -92,15 +96,11 @@ async function follow(store: Datastore, { prefix, clock, random, signal }: SyncO
       await watch(store, { prefix, signal, from }, known, news)
     } catch (reason) {
       if (signal.aborted) return
-      if (!isCompacted(reason)) news.become({ is: 'stale', since: clock.wall().toISOString(), error: reasonOf(reason) })
+      if (!(reason instanceof Fault)) throw reason
+      if (reason.code !== TOO_FAR_BEHIND) news.become({ is: 'stale', since: clock.wall().toISOString(), error: reasonOf(reason) })
     }
     await sleep(clock, backoff(failures++, RETRY, random), signal).catch(() => undefined)
   }
-}
-
-/** Too far behind for a watch, but the store answers: what was told holds until the next list. */
-function isCompacted(reason: unknown): boolean {
-  return reason instanceof Fault && reason.code === 'datastore.compacted'
 }
 
 async function relist(

@@ -8,6 +8,7 @@ const SQLITE = {
   perm: 3,
   busy: 5,
   locked: 6,
+  noMem: 7,
   readonly: 8,
   ioErr: 10,
   corrupt: 11,
@@ -62,8 +63,9 @@ function toldBySqlite(thrown: unknown, path: string): Told | undefined {
       ]
     case SQLITE.full:
       return ['datastore.full', { says: 'the disk is full', mend: `free space where ${dirname(path)} lies` }]
+    case SQLITE.noMem:
     case SQLITE.ioErr:
-      return ['datastore.io', { says: reasonOf(thrown), mend: `look for disk errors where ${dirname(path)} lies (dmesg)` }]
+      return ['datastore.io', { says: reasonOf(thrown), mend: mendDisk(path) }]
     default:
       return undefined
   }
@@ -87,8 +89,12 @@ function toldBySystem(thrown: unknown, path: string): Told | undefined {
     case 'ENOENT':
       return ['datastore.path', { says: 'the path cannot be a file', errno, mend: 'name a file in a directory' }]
     default:
-      return undefined
+      return /^E(?!RR_)/.test(errno) ? ['datastore.io', { says: reasonOf(thrown), errno, mend: mendDisk(path) }] : undefined
   }
+}
+
+function mendDisk(path: string): string {
+  return `look for errors of the disk that ${dirname(path)} lies on (dmesg), and for open-file and memory limits`
 }
 
 function mendAccess(path: string): string {

@@ -24,6 +24,7 @@ export interface Request {
 }
 
 export type Assignment =
+  /** `pool` is empty when the pool's document cannot be read. */
   | { readonly is: 'assigned'; readonly address: Ipv4; readonly pool: string; readonly block: Prefix }
   /** No pool, or none that is enabled. */
   | { readonly is: 'no-pool' }
@@ -95,6 +96,7 @@ export class Ipam {
     const affinities = await listOf(this.#store, BLOCK_AFFINITY, request)
     const blocks = await this.#ownBlocks(affinities, request)
     if (blocks === 'lost') return 'lost'
+    // After the blocks: an address found in a pool that is still there is seen by whoever deletes that pool later.
     const pools = await listOf(this.#store, IP_POOL, request)
     const had = await this.#alreadyAssigned(blocks, pools, request)
     if (had !== undefined) return had
@@ -124,14 +126,18 @@ export class Ipam {
   async #alreadyAssigned(
     blocks: readonly Stored<IpamBlock>[],
     pools: Records<IpPool>,
-    { handle, signal }: Request,
+    request: Request,
   ): Promise<Assignment | 'lost' | undefined> {
-    for (const { value: block } of blocks) {
-      const ordinal = ordinalFor(block, handle)
+    for (const { key, value: block } of blocks) {
+      const ordinal = ordinalFor(block, request.handle)
       if (ordinal === undefined) continue
-      if (!(await this.#isConfirmed(block.cidr, { signal }))) return 'lost'
-      const pool = pools.read.find(({ value }) => covers(value.cidr, block.cidr))?.value.name ?? ''
-      return { is: 'assigned', address: addressAt(block.cidr, ordinal), pool, block: block.cidr }
+      const pool = pools.read.find(({ value }) => covers(value.cidr, block.cidr))
+      if (pool === undefined && pools.junk.length === 0) {
+        await this.#giveBack(key, request.handle, request)
+        return 'lost'
+      }
+      if (!(await this.#isConfirmed(block.cidr, request))) return 'lost'
+      return { is: 'assigned', address: addressAt(block.cidr, ordinal), pool: pool?.value.name ?? '', block: block.cidr }
     }
     return undefined
   }
