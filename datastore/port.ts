@@ -1,6 +1,6 @@
 /** What Cali asks of any datastore: documents by key, compare-and-swap on one key, lists and watches. */
 
-/** Opaque; compare for equality only. */
+/** Opaque; compare for equality only. Never used twice, not even for a key that is deleted and created again: claims of blocks rely on it. */
 export type Revision = string
 
 export interface Entry {
