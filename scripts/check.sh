@@ -2,14 +2,21 @@
 # npm run check: formatter, linter, types and unit tests; no namespaces, no root, under a minute.
 . "$(dirname "$0")/setup.sh"
 need_node_packages
+
+wrong=
+[ -t 2 ] && colours=force || colours=off
 say 'Biome …'
-biome ci --error-on-warnings >&2
+biome ci --error-on-warnings --colors="$colours" >&2 || wrong="$wrong Biome"
 say 'Types …'
-tsc -p . >&2
+tsc -p . >&2 || wrong="$wrong types"
 say 'Unit tests …'
 # What spans processes or namespaces lives below these folders of test/ and runs in "npm test".
 files=$(find base model netlink bgp ipip datastore cni calictl agent test -name '*.test.ts' \
   ! -path 'test/lab/*' ! -path 'test/vm/*' ! -path 'test/interop/*' ! -path 'test/e2e/*' | sort)
+# "npm test" counts what it reads there.
+set -- --test-reporter=spec --test-reporter-destination=stdout
+[ -z "${CALI_TAP:-}" ] || set -- "$@" --test-reporter=tap --test-reporter-destination="$CALI_TAP"
 # shellcheck disable=SC2086
-exec node --disable-warning=ExperimentalWarning --test --test-reporter=spec --test-reporter-destination=stdout \
-  --test-reporter=tap --test-reporter-destination="${CALI_TAP:-/dev/null}" $files
+node --disable-warning=ExperimentalWarning --test --test-concurrency="$(nproc)" "$@" $files || wrong="$wrong tests"
+
+[ -z "$wrong" ] || { say "Not right:$wrong"; exit 1; }
