@@ -113,6 +113,18 @@ describe('declaring', () => {
     assert.equal(peerOf(a, b).flaps, 0)
   })
 
+  test('two passive peers never meet; one that may dial from now on does', async () => {
+    const cluster = new Cluster()
+    const [a, b] = [await cluster.member('192.0.2.1'), await cluster.member('192.0.2.2')]
+    a.speaker.setPeers([{ ...meshPeer(b.address, a.address), passive: true }])
+    b.speaker.setPeers([{ ...meshPeer(a.address, b.address), passive: true }])
+    cluster.run(60)
+    assert.equal(peerOf(a, b).state, 'active')
+    a.speaker.setPeers([meshPeer(b.address, a.address)])
+    cluster.run(1)
+    assert.equal(peerOf(a, b).state, 'established')
+  })
+
   test('a stranger is refused without a word and counted', async () => {
     const cluster = new Cluster()
     const [a, b] = [await cluster.member('192.0.2.1'), await cluster.member('192.0.2.2')]

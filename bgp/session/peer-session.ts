@@ -110,9 +110,11 @@ export class PeerSession {
     return { in: { ...this.#received }, out: { ...this.#sent } }
   }
 
-  /** Holds for the next connection; the present one goes on. */
+  /** Holds for the next connection; the present one goes on. Who may dial from here on does so. */
   reconfigure(peer: PeerConfig): void {
+    const mayDial = this.#peer.passive && !peer.passive
     this.#peer = peer
+    if (mayDial && this.#peering.enabled && establishedId(this.#peering) === undefined) this.start()
   }
 
   start(): void {
