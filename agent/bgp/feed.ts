@@ -14,7 +14,7 @@ const DIAL_LATER = millis(2000)
 
 export class Feed {
   readonly #speaker: Speaker
-  #pools = ''
+  #pools: string | undefined
 
   constructor(speaker: Speaker) {
     this.#speaker = speaker

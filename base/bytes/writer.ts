@@ -20,33 +20,39 @@ export class Writer {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#room(1), value)
+    const at = this.#room(1)
+    this.#view.setUint8(at, value)
     return this
   }
 
   u16(value: number): this {
-    this.#view.setUint16(this.#room(2), value, this.#little)
+    const at = this.#room(2)
+    this.#view.setUint16(at, value, this.#little)
     return this
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#room(4), value, this.#little)
+    const at = this.#room(4)
+    this.#view.setUint32(at, value, this.#little)
     return this
   }
 
   /** Network order whatever the writer's own: addresses inside host-order messages. */
   u32be(value: number): this {
-    this.#view.setUint32(this.#room(4), value)
+    const at = this.#room(4)
+    this.#view.setUint32(at, value)
     return this
   }
 
   i32(value: number): this {
-    this.#view.setInt32(this.#room(4), value, this.#little)
+    const at = this.#room(4)
+    this.#view.setInt32(at, value, this.#little)
     return this
   }
 
   bytes(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#room(bytes.length))
+    const at = this.#room(bytes.length)
+    this.#bytes.set(bytes, at)
     return this
   }
 
@@ -80,6 +86,7 @@ export class Writer {
     return this.#bytes.subarray(0, this.#at)
   }
 
+  /** Grows the buffer, and so replaces it: ask before touching bytes or view. */
   #room(length: number): number {
     const from = this.#at
     if (from + length > this.#bytes.length) {

@@ -35,7 +35,9 @@ test('imports follow the arrows', () => {
 
 test('every import of ours names a file that is there', () => {
   const broken = SOURCES.flatMap(({ path, imports }) =>
-    imports.flatMap(({ file, from }) => (!file?.endsWith('.ts') || existsSync(join(ROOT, file)) ? [] : [`${path} imports ${from}`])),
+    imports.flatMap(({ file, from }) =>
+      !file?.endsWith('.ts') || existsSync(join(ROOT, file)) ? [] : [`${path} imports ${from}`],
+    ),
   )
   assert.deepEqual(broken, [])
 })
