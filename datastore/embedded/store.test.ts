@@ -16,6 +16,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises'
 import { ManualClock } from '@network/base/testing/manual-clock.ts'
+import { asOrdinaryUser } from '@network/base/testing/ordinary-user.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { systemClock } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
@@ -66,17 +67,17 @@ describe('opening', () => {
     await assert.rejects(openDatastore(`sqlite:${path}`, chance), fault('datastore.path', path))
   })
 
-  test('a file or directory that may not be written is refused', {
-    skip: process.getuid?.() === 0 && 'root may write all',
-  }, async () => {
+  test('a file or directory that may not be written is refused', async () => {
     await using directory = await temporaryDirectory()
+    chmodSync(directory.path, 0o755)
     const path = join(directory.path, 'cali.db')
     await (await openDatastore(`sqlite:${path}`, chance))[Symbol.asyncDispose]()
-    chmodSync(path, 0o400)
-    await assert.rejects(openDatastore(`sqlite:${path}`, chance), fault('datastore.forbidden', path))
-    chmodSync(path, 0o600)
-    chmodSync(directory.path, 0o500)
-    await assert.rejects(openDatastore(`sqlite:${path}`, chance), fault('datastore.forbidden', path))
+    const open = () => asOrdinaryUser(() => openDatastore(`sqlite:${path}`, chance))
+    chmodSync(path, 0o444)
+    await assert.rejects(open(), fault('datastore.forbidden', path))
+    chmodSync(path, 0o666)
+    chmodSync(directory.path, 0o555)
+    await assert.rejects(open(), fault('datastore.forbidden', path))
     chmodSync(directory.path, 0o700)
   })
 
