@@ -162,7 +162,7 @@ in_vm() {
   node test/vm/bundle.ts >&2
   # There is no terminal inside; who has one outside wants its colours all the same.
   [ ! -t 1 ] || [ -n "${NO_COLOR:-}" ] || export FORCE_COLOR=1
-  export CALI_USE_BUNDLE=1
+  export CALI_USE_BUNDLE=1 CALI_IN_GUEST=1
   # shellcheck disable=SC2086,SC2016
   sh test/vm/run.sh --timeout 900 ${VM_OPTIONS:-} -- sh -c 'modprobe ipip || exit 125; exec "$@"' sh "$@"
 }
