@@ -10,6 +10,7 @@ import { ACCEPTED, Speaker } from '@network/bgp/speaker.ts'
 import { Ipam } from '@network/datastore/ipam/ipam.ts'
 import { registerNode } from '@network/datastore/nodes.ts'
 import { openDatastore } from '@network/datastore/open.ts'
+import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
 import { BGP_PORT, Feed } from './bgp/feed.ts'
@@ -18,12 +19,13 @@ import type { Config } from './config.ts'
 import { Controller } from './controller.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
+import { FormerState, formerFileOf } from './kernel/former.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { isOurRoute } from './kernel/ownership.ts'
 import { addressTable } from './kernel/tables/addresses.ts'
 import { linkTable } from './kernel/tables/links.ts'
 import { routeTable } from './kernel/tables/routes.ts'
-import { sysctlTable } from './kernel/tables/sysctls.ts'
+import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
 import type { Underlay } from './plan/facts.ts'
 import { podMtu } from './plan/workloads.ts'
 import { openAgentSocket } from './serve/socket.ts'
@@ -51,6 +53,8 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   const monitor = scope.own(KernelMonitor.open({ groups: ['link', 'address', 'route', 'netconf'] }), 'kernel monitor')
   const netlink = scope.own(NetlinkClient.open(), 'netlink')
   const choice = chooseUnderlay(netlink, config.nodeIp)
+  const former = FormerState.open({ path: formerFileOf(config), settings: kernelSettings, log })
+  former.beforeTunnel(netlink.link(TUNNEL_DEVICE))
   const unsupported = ipipUnsupported(netlink)
   const restarting = netlink.routes().some(isOurRoute)
 
@@ -79,7 +83,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     log,
     tables: {
       links: linkTable(netlink, devices),
-      sysctls: sysctlTable,
+      sysctls: sysctlTable(kernelSettings, (path, had, writes) => former.beforeSysctl(path, had, writes)),
       addresses: addressTable(netlink, devices, address =>
         [...cluster.snapshot.pools.values()].some(pool => contains(pool.cidr, address)),
       ),
