@@ -20,6 +20,7 @@ import { Controller } from './controller.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
 import { FormerState, formerFileOf } from './kernel/former.ts'
+import { heard } from './kernel/heard.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { isOurRoute } from './kernel/ownership.ts'
 import { addressTable } from './kernel/tables/addresses.ts'
@@ -128,8 +129,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   scope.spawn('kernel monitor', async signal => {
     for await (const events of monitor.batches(signal)) {
       kernel.wake()
-      for (const event of events)
-        if (event.is === 'link' || event.is === 'address' || event.is === 'overrun') controller.underlayMayHaveChanged()
+      for (const event of events) heard(event, { controller, log })
     }
   })
   scope.spawn('restart', async () => {

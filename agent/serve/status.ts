@@ -12,6 +12,7 @@ import type { Config } from '../config.ts'
 import type { Controller } from '../controller.ts'
 import type { RecordedRepair } from '../kernel/kernel.ts'
 import type { KeyState } from '../kernel/reconciler.ts'
+import { interfaceProblems } from '../plan/interfaces.ts'
 
 /** The kernel's side of the status. */
 export interface KernelView {
@@ -60,9 +61,18 @@ export function agentStatus(sources: StatusSources): AgentStatus {
         : []),
       ...(plan?.problems ?? []),
       ...kernel.problems,
+      ...strangeInterfaces(sources),
     ],
     converged: plan !== undefined && kernel.converged,
   }
+}
+
+/** Only a complete snapshot can tell that nobody names an interface. */
+function strangeInterfaces({ config, cluster, controller, netlink }: StatusSources): string[] {
+  if (!cluster.complete) return []
+  const { snapshot } = cluster
+  const underlayMtu = controller.choice.underlay.mtu
+  return interfaceProblems({ self: config.nodeName, snapshot, links: netlink.links(), underlayMtu })
 }
 
 function ipipStatus({ ipipUnsupported, netlink, controller }: StatusSources): IpipStatus {

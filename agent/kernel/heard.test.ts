@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { prefix } from '@network/base/net/prefix.ts'
+import { silentLog } from '@network/base/run/log.ts'
+import type { KernelEvent } from '@network/netlink/monitor.ts'
+import { type RouteSpec, toRoute } from '@network/netlink/route.ts'
+import { heard } from './heard.ts'
+
+const route = (spec: Partial<RouteSpec>): KernelEvent => ({
+  is: 'route',
+  change: 'gone',
+  route: toRoute({ destination: prefix('0.0.0.0/0'), ...spec }),
+})
+
+const CASES: readonly [what: string, event: KernelEvent, means: readonly string[]][] = [
+  ['the default route goes', route({}), ['plan']],
+  ['a route of ours goes', route({ protocol: 80, metric: 1024 }), []],
+  ['a route in a table of no interest goes', route({ table: 100 }), []],
+  ['news were lost', { is: 'overrun', says: 'the buffer was full' }, ['warn', 'underlay', 'plan']],
+]
+
+for (const [what, event, means] of CASES)
+  test(`${what}: ${means.join(', ') || 'nothing to plan'}`, () => {
+    const done: string[] = []
+    const controller = { underlayMayHaveChanged: () => done.push('underlay'), wake: () => done.push('plan') }
+    heard(event, { controller, log: { ...silentLog, warn: () => done.push('warn') } })
+    assert.deepEqual(done, means)
+  })

@@ -1,0 +1,37 @@
+/** What news from the kernel mean to the plan; the tables are read again at any news. */
+
+import type { Log } from '@network/base/run/log.ts'
+import type { KernelEvent } from '@network/netlink/monitor.ts'
+import { TABLE } from '@network/netlink/route.ts'
+import { isOurRoute } from './ownership.ts'
+
+export interface Hearers {
+  readonly controller: {
+    underlayMayHaveChanged(): void
+    wake(): void
+  }
+  readonly log: Log
+}
+
+export function heard(event: KernelEvent, { controller, log }: Hearers): void {
+  switch (event.is) {
+    case 'link':
+    case 'address':
+      controller.underlayMayHaveChanged()
+      return
+    case 'route':
+      // Next hops behind a gateway are reached by routes that are not ours, the default route above all.
+      if (event.route.table === TABLE.main && !isOurRoute(event.route)) controller.wake()
+      return
+    case 'overrun':
+      log.warn('news from the kernel were lost; all is read again', { why: event.says })
+      controller.underlayMayHaveChanged()
+      controller.wake()
+      return
+    case 'neighbour':
+    case 'netconf':
+      return
+    default:
+      event satisfies never
+  }
+}
