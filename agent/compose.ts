@@ -132,9 +132,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
       for (const event of events) heard(event, { controller, log })
     }
   })
-  scope.spawn('restart', async () => {
-    const how = await speaker.settled
-    log.info('peers have told all they know', { how, restarting })
+  // A node that is new here has nothing stale: what is wanted by nobody may go at once.
+  scope.spawn('restart', async signal => {
+    if (restarting && (await firstOf(speaker.settled, signal)) === 'ended') return
+    log.info('what nobody wants may go', { restarting })
     // What the peers told last must be wanted before anything unwanted may go.
     controller.replan()
     kernel.desiredIsComplete()
@@ -178,4 +179,11 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     restarting,
     socket: socket.path,
   })
+}
+
+/** The value, or `ended` when the signal aborts before it is there. */
+function firstOf<T>(value: Promise<T>, signal: AbortSignal): Promise<T | 'ended'> {
+  const { promise, resolve } = Promise.withResolvers<'ended'>()
+  signal.addEventListener('abort', () => resolve('ended'), { once: true })
+  return Promise.race([value, promise])
 }

@@ -36,11 +36,15 @@ async function run(given: Flags, level: string): Promise<number> {
   try {
     const config = await loadConfig(given, process.env)
     log = openLog(level, { node: config.nodeName })
-    await using scope = new Scope('agent', (task, reason) => {
-      // A task that dies is a bug or a broken kernel interface: the supervisor starts us afresh, and the kernel carries traffic meanwhile.
-      log.error('task died', { task, why: reasonOf(reason), stack: reason instanceof Error ? reason.stack : undefined })
-      process.exit(EXIT_FAILED)
-    })
+    await using scope = new Scope(
+      'agent',
+      (task, reason) => {
+        // A task that dies is a bug or a broken kernel interface: the supervisor starts us afresh, and the kernel carries traffic meanwhile.
+        log.error('task died', { task, why: reasonOf(reason), stack: reason instanceof Error ? reason.stack : undefined })
+        process.exit(EXIT_FAILED)
+      },
+      { clock: systemClock },
+    )
     await composeAgent(config, scope, { clock: systemClock, random: systemRandom, log })
     const why = await new Promise(resolve => {
       if (stopping.signal.aborted) resolve(stopping.signal.reason)

@@ -1,5 +1,13 @@
 /** One visible owner for tasks and resources: everything begun under a scope ends with it, in reverse order. */
+import type { Clock } from '../time/clock.ts'
+import { after, type Millis, millis } from '../time/units.ts'
 import { Fault, reasonOf } from './fault.ts'
+
+export interface Ending {
+  readonly clock: Clock
+  /** How long disposal waits for tasks to end; 5 s unless told. */
+  readonly patience?: Millis
+}
 
 export type Owned = AsyncDisposable | Disposable
 
@@ -9,11 +17,15 @@ export class Scope {
   readonly #owned: { readonly name: string; readonly end: () => Promise<void> }[] = []
   readonly #tasks = new Map<Promise<void>, string>()
   readonly #died: (name: string, reason: unknown) => void
+  readonly #clock: Clock
+  readonly #patience: Millis
 
   /** `died` hears of a task that failed while the scope was alive. */
-  constructor(name: string, died: (task: string, reason: unknown) => void) {
+  constructor(name: string, died: (task: string, reason: unknown) => void, { clock, patience = millis(5000) }: Ending) {
     this.name = name
     this.#died = died
+    this.#clock = clock
+    this.#patience = patience
   }
 
   /** Aborts when the scope ends. */
@@ -53,7 +65,18 @@ export class Scope {
         problems.push(`${name}: ${reasonOf(reason)}`)
       }
     }
-    await Promise.all(this.#tasks.keys())
+    await this.#tasksEnded()
+    for (const task of this.#tasks.values()) problems.push(`${task}: still runs after ${this.#patience / 1000} s`)
     if (problems.length > 0) throw new Fault('scope.end', { doing: 'end', on: this.name, says: problems.join('; ') })
+  }
+
+  #tasksEnded(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = this.#clock.wakeAt(after(this.#clock.now(), this.#patience), resolve)
+    void Promise.all(this.#tasks.keys()).then(() => {
+      cancel()
+      resolve()
+    })
+    return promise
   }
 }

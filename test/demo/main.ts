@@ -18,7 +18,8 @@ const { json } = new Command('demo')
 
 const clock = systemClock
 const say = json === true ? () => undefined : (line: string) => process.stdout.write(`${line}\n`)
-const colour = json !== true && process.stdout.isTTY && !process.env.NO_COLOR
+// The virtual machine has no terminal; who started it may have one.
+const colour = json !== true && (process.stdout.isTTY || process.env.FORCE_COLOR !== undefined) && !process.env.NO_COLOR
 
 const outcomes = await play()
 const passed = outcomes.every(outcome => outcome.passed)
