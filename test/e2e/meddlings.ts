@@ -1,0 +1,118 @@
+/** What a stranger may do to our objects on a node, and what stands in the node's kernel as far as that matters. */
+import { readFileSync } from 'node:fs'
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { formatPrefix } from '@network/base/net/prefix.ts'
+import { inNamespace } from '@network/base/sys/namespace.ts'
+import type { Random } from '@network/base/time/clock.ts'
+import { NetlinkClient } from '@network/netlink/client.ts'
+import { formatRoute, type Route, TABLE } from '@network/netlink/route.ts'
+import { namespaceOf } from '../lab/command.ts'
+import type { Lab } from '../lab/lab.ts'
+import { must } from './frozen.ts'
+
+/** A stranger's act: a line of shell. */
+export interface Meddling {
+  readonly node: string
+  readonly shell: string
+}
+
+const TUNNEL = 'tunl0'
+/** Of interfaces; the kernel tells of a change of these at once. */
+const TOLD = ['proxy_arp', 'forwarding', 'rp_filter']
+const OURS = 'proto 80 metric 1024'
+
+/** Links, addresses, routes of all tables but local, permanent neighbours and settings, one line each, sorted. */
+export function kernelState(node: string): string[] {
+  using client = NetlinkClient.open({ namespace: namespaceOf(node) })
+  const links = client.links()
+  const nameOf = (index: number | undefined) => links.find(link => link.index === index)?.name ?? '?'
+  return [
+    ...links.map(({ name, mtu, up }) => `link ${name} mtu ${mtu} ${up ? 'up' : 'down'}`),
+    ...client.addresses().map(row => `address ${formatIpv4(row.address)}/${row.length} dev ${nameOf(row.link)}`),
+    ...client
+      .routes()
+      .filter(({ table }) => table !== TABLE.local)
+      .map(row => `route ${formatRoute(row, nameOf)} scope ${row.scope}`),
+    ...client
+      .neighbours()
+      .filter(({ state }) => state === 'permanent')
+      .map(row => `neighbour ${formatIpv4(row.address)} dev ${nameOf(row.link)} ${row.mac}`),
+    ...settingsOf(
+      node,
+      links.map(({ name }) => name),
+    ),
+  ].sort()
+}
+
+/** Something at random that breaks an object of ours on the node. */
+export function meddle(node: string, random: Random): Meddling {
+  using client = NetlinkClient.open({ namespace: namespaceOf(node) })
+  const acts = [
+    ...client
+      .routes({ table: TABLE.main, protocol: 80 })
+      .filter(({ metric }) => metric === 1024)
+      .flatMap(againstRoute),
+    `ip route add blackhole 10.244.250.0/26 ${OURS}`,
+    'echo 0 >/proc/sys/net/ipv4/ip_forward',
+    ...client.links().flatMap(({ name }) => againstLink(name, client)),
+  ]
+  const pick = () => acts[Math.floor(random() * acts.length)] ?? ''
+  // Half of them come in pairs, of which the second may find nothing left to break.
+  return { node, shell: random() < 0.5 ? pick() : `${pick()}; ${pick()} 2>/dev/null || :` }
+}
+
+/** Foreign objects that look as much like ours as they can. */
+export async function layBait(lab: Lab, node: string): Promise<void> {
+  const { gateway } = lab.node(node)
+  const ours = (await lab.routes(node)).filter(({ protocol, metric }) => protocol === '80' && metric === 1024)
+  const routes = [
+    ...ours.map(({ dst }) => `blackhole ${dst} proto 80 metric 2048`),
+    ...ours.map(({ dst }) => `blackhole ${dst} proto 80 metric 1024 table 100`),
+    ...['static', 'bird', 'boot'].map((name, at) => `10.244.20${at}.0/26 via ${gateway} proto ${name} metric 1024`),
+    `10.244.210.0/26 via ${gateway} proto 80 metric 7`,
+    `10.99.0.0/24 via ${gateway} proto static`,
+  ]
+  const tunnel = lab.hasIpip ? [`ip address add 192.168.77.1/32 dev ${TUNNEL}`] : []
+  const shell = [
+    ...routes.map(words => `ip route add ${words}`),
+    'ip link add calibbbbbbbbbbb type veth peer name bait',
+    'ip address add 10.244.220.1/32 dev calibbbbbbbbbbb',
+    `ip neighbour add ${gateway.replace(/\d+$/, '200')} lladdr 02:00:00:00:00:99 dev eth0 nud permanent`,
+    ...tunnel,
+  ]
+  await must(lab, node, 'sh', '-ec', shell.join('\n'))
+}
+
+function againstRoute(route: Route): string[] {
+  const destination = formatPrefix(route.destination)
+  const kind = route.type === 'unicast' ? '' : `${route.type} `
+  return [
+    `ip route del ${kind}${destination} ${OURS}`,
+    `ip route replace prohibit ${destination} ${OURS}`,
+    ...(route.gateway === undefined ? [] : [`ip route replace ${destination} dev eth0 scope link ${OURS}`]),
+  ]
+}
+
+function againstLink(name: string, client: NetlinkClient): string[] {
+  if (name === TUNNEL) return againstTunnel(client)
+  if (!/^cali[0-9a-f]{11}$/.test(name) || name === 'calibbbbbbbbbbb') return []
+  const flips = TOLD.map(setting => `echo 0 >/proc/sys/net/ipv4/conf/${name}/${setting}`)
+  return [...flips, `ip link set ${name} down`]
+}
+
+function againstTunnel(client: NetlinkClient): string[] {
+  const index = client.link(TUNNEL)?.index
+  const own = client.addresses(index).filter(({ link, address }) => link === index && formatIpv4(address).startsWith('10.244.'))
+  return [
+    `ip link set ${TUNNEL} down`,
+    `ip link set ${TUNNEL} mtu 1280`,
+    `echo 1 >/proc/sys/net/ipv4/conf/${TUNNEL}/rp_filter`,
+    `ip address add 10.244.251.1/32 dev ${TUNNEL}`,
+    ...own.map(({ address }) => `ip address del ${formatIpv4(address)}/32 dev ${TUNNEL}`),
+  ]
+}
+
+function settingsOf(node: string, links: readonly string[]): string[] {
+  const paths = ['net/ipv4/ip_forward', ...links.flatMap(link => TOLD.map(name => `net/ipv4/conf/${link}/${name}`))]
+  return inNamespace(namespaceOf(node), () => paths.map(path => `${path}=${readFileSync(`/proc/sys/${path}`, 'utf8').trim()}`))
+}
