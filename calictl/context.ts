@@ -11,8 +11,8 @@ export const FORMATS = ['table', 'json', 'yaml'] as const
 export type Format = (typeof FORMATS)[number]
 
 export interface Context {
-  /** Opened at the first call: commands that only ask agents work without it. */
-  readonly store: () => Promise<Datastore>
+  /** Opened at the first call: commands that only ask agents work without it. Refused where there is none, unless told to make it. */
+  readonly store: (where?: 'existing' | 'made') => Promise<Datastore>
   readonly agents: Agents
   readonly format: Format
   /** Data, a line or more at a time. */

@@ -18,7 +18,7 @@ run(process.argv.slice(2), {
   err: text => void process.stderr.write(`${text}\n`),
   env: process.env,
   readText,
-  openStore: url => openDatastore(url, { clock: systemClock, random: systemRandom }),
+  openStore: (url, how) => openDatastore(url, { clock: systemClock, random: systemRandom, ...how }),
   agentsIn: runDir => agentsIn(runDir, systemClock),
   clock: systemClock,
   signal: new AbortController().signal,

@@ -1,6 +1,7 @@
 /** The command line as a whole: help everywhere, usage, where things are found, and the launcher. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -64,6 +65,32 @@ test('a datastore that cannot be opened: exit 5', async () => {
   const { exit, err } = await stage.calictl(`ippool get --datastore sqlite:${stage.directory}`)
   assert.match(err, /^error: cannot open/)
   assert.equal(exit, 5)
+})
+
+for (const line of [
+  'ippool get',
+  'ippool set default --ipip Never',
+  'ippool delete default',
+  'node get',
+  'node delete a',
+  'ipam show',
+  'workload get',
+])
+  test(`calictl ${line}: a store that is not there is not made, and named`, async () => {
+    await using stage = await openStage()
+    const path = join(stage.directory, 'deep', 'mistyped.db')
+    const { exit, out, err } = await stage.calictl(`${line} --datastore sqlite:${path}`)
+    assert.deepEqual([exit, out], [5, ''])
+    assert.ok(err.includes(`error: cannot open datastore ${path}: there is no such file; `), err)
+    assert.match(err, /cali-agent and "calictl ippool create" make a store; .*--datastore or CALI_DATASTORE$/)
+    assert.ok(!existsSync(join(stage.directory, 'deep')))
+  })
+
+test('a cluster may begin with its first pool: ippool create makes the store', async () => {
+  await using stage = await openStage()
+  const at = `--datastore sqlite:${join(stage.directory, 'deep', 'new.db')}`
+  assert.equal((await stage.calictl(`ippool create default --cidr 10.1.0.0/16 ${at}`)).exit, 0)
+  assert.match((await stage.calictl(`ippool get ${at}`)).out, /default +10\.1\.0\.0\/16/)
 })
 
 test('the file is asked for what flags and environment leave open', async () => {

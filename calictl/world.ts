@@ -17,7 +17,7 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Undefined when there is no such file. */
   readonly readText: (path: string) => Promise<string | undefined>
-  readonly openStore: (url: string) => Promise<Datastore>
+  readonly openStore: (url: string, how: { readonly mustExist: boolean }) => Promise<Datastore>
   readonly agentsIn: (runDir: string) => Agents
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -41,8 +41,9 @@ export async function openContext(world: World, options: GlobalOptions): Promise
   const config = needsFile(world, options) ? await readConfig(world) : undefined
   const fileRunDir = isRecord(config) && typeof config.runDir === 'string' ? config.runDir : undefined
   let opened: Promise<Datastore> | undefined
-  const store = () => {
-    opened ??= openStore(world, options, config)
+  const store: Context['store'] = async (where = 'existing') => {
+    const url = storeUrl(world, options, config)
+    opened ??= world.openStore(url, { mustExist: where === 'existing' })
     return opened
   }
   const agents = world.agentsIn(options.runDir ?? fileRunDir ?? DEFAULT_RUN_DIR)
@@ -72,9 +73,9 @@ async function readConfig({ readText }: World): Promise<unknown> {
   }
 }
 
-async function openStore(world: World, options: GlobalOptions, config: unknown): Promise<Datastore> {
+function storeUrl(world: World, options: GlobalOptions, config: unknown): string {
   const where = datastoreAt({ flag: options.datastore, env: world.env.CALI_DATASTORE, config })
-  if (where.is === 'known') return world.openStore(where.url)
+  if (where.is === 'known') return where.url
   throw failure('usage', {
     doing: 'find',
     on: 'the datastore',

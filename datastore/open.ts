@@ -10,9 +10,14 @@ export interface OpenOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log?: Log
+  /** True: a store that is not there is refused as `datastore.absent`. For who only looks: a mistyped path must not become a store. */
+  readonly mustExist?: boolean
 }
 
-/** Opens `sqlite:/absolute/path`, making the file and its directory where they are missing. Rejects with a `datastore.…` Fault. */
+/**
+ * Opens `sqlite:/absolute/path`, making the file and its directory where they are missing, unless it must exist. Rejects with a
+ * `datastore.…` Fault.
+ */
 export async function openDatastore(url: string, options: OpenOptions): Promise<Datastore> {
   const path = /^sqlite:(?:\/\/)?(\/.*[^/])$/.exec(url)?.[1]
   if (path === undefined) throw refused(url)

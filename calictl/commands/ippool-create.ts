@@ -27,7 +27,8 @@ export async function makePool(context: Context, name: string, options: CreateOp
       { doing: 'create', on: `pool ${name} with ipipMode ${pool.ipipMode}` },
       await surveyAgents(context),
     )
-  const created = await createPool(await context.store(), pool, { signal: context.signal })
+  // A cluster may begin with its first pool: this command alone makes the store where there is none.
+  const created = await createPool(await context.store('made'), pool, { signal: context.signal })
   if (created.is !== 'created') throw refusal(pool, created)
   const warning = subnetWarning(pool.ipipMode, (await readAll(context, NODE)).toSorted(byName))
   if (warning !== undefined) context.err(warning)

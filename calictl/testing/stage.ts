@@ -35,8 +35,8 @@ export interface Stage extends AsyncDisposable {
 export async function openStage(clock: Clock = systemClock): Promise<Stage> {
   const directory = await mkdtemp(join(tmpdir(), 'calictl-'))
   const url = `sqlite:${directory}/cali.db`
-  const open = (at: string) => openDatastore(at, { clock: systemClock, random: systemRandom })
-  const store = await open(url)
+  const open: World['openStore'] = (at, how) => openDatastore(at, { clock: systemClock, random: systemRandom, ...how })
+  const store = await open(url, { mustExist: false })
   const servers: Server[] = []
   const signal = new AbortController().signal
   return {

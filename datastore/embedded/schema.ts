@@ -21,10 +21,26 @@ const TABLES = `
 `
 
 /** Makes directory and file where they are missing, for their owner only. */
-export function prepareFile(path: string): void {
+export function makeFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   // Only ever opened when it did not exist: closing a second descriptor would drop this process's locks on it.
   if (statSync(path, { throwIfNoEntry: false }) === undefined) createFile(path)
+}
+
+/** Refuses a path where nobody has made a store. */
+export function refuseAbsent(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false })
+  if (file !== undefined && (file.size > 0 || !file.isFile())) return
+  throw new Fault('datastore.absent', {
+    doing: 'open datastore',
+    on: path,
+    says: file === undefined ? 'there is no such file' : 'the file is empty',
+    mend: 'cali-agent and "calictl ippool create" make a store; to use another one, name its file with --datastore or CALI_DATASTORE',
+  })
+}
+
+/** Refuses what is no file, or may not be written by this user. */
+export function checkAccess(path: string): void {
   if (!statSync(path).isFile())
     throw new Fault('datastore.path', { doing: 'open datastore', on: path, says: 'it is not a file', mend: 'name a file' })
   accessSync(path, constants.R_OK | constants.W_OK)

@@ -90,6 +90,23 @@ describe('opening', () => {
     for (const suffix of ['', '-wal', '-shm']) assert.equal(statSync(path + suffix).mode & 0o777, 0o600, suffix)
   })
 
+  for (const [what, make] of [
+    ['there is no such file', () => undefined],
+    ['the file is empty', (path: string) => writeFileSync(path, '')],
+  ] as const)
+    test(`a store that must exist is refused and not made: ${what}`, async () => {
+      await using directory = await temporaryDirectory()
+      const path = join(directory.path, 'cali.db')
+      make(path)
+      await assert.rejects(openDatastore(`sqlite:${path}`, { ...chance, mustExist: true }), {
+        code: 'datastore.absent',
+        message: new RegExp(`${path}: ${what}; .*--datastore`),
+      })
+      assert.equal(statSync(path, { throwIfNoEntry: false })?.size ?? 0, 0)
+      await (await openDatastore(`sqlite:${path}`, chance))[Symbol.asyncDispose]()
+      await (await openDatastore(`sqlite:${path}`, { ...chance, mustExist: true }))[Symbol.asyncDispose]()
+    })
+
   for (const url of ['etcd:http://127.0.0.1:2379', 'sqlite:cali.db', 'sqlite:', 'sqlite:/var/lib/', '/var/lib/cali.db'])
     test(`${url} is refused, and what is right is named`, () =>
       assert.rejects(openDatastore(url, chance), { code: 'datastore.url', message: /sqlite:\/var\/lib\/cali\/cali\.db/ }))

@@ -9,7 +9,7 @@ import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
 import { after, millis } from '@network/base/time/units.ts'
 import type { Created, Datastore, Deleted, Entry, Listing, Options, Revision, Updated, WatchEvent } from '../port.ts'
 import { Ear, tellOthers } from './ear.ts'
-import { prepareFile, prepareTables } from './schema.ts'
+import { checkAccess, makeFile, prepareTables, refuseAbsent } from './schema.ts'
 import { isBusy, lockedOut, troubleOf } from './trouble.ts'
 
 export interface EmbeddedOptions {
@@ -18,6 +18,8 @@ export interface EmbeddedOptions {
   readonly log?: Log
   /** How many of the newest changes a watch can start from. */
   readonly keep?: number
+  /** Nothing is made: a file that is missing or empty is refused. */
+  readonly mustExist?: boolean
 }
 
 const KEEP = 10_000
@@ -51,11 +53,13 @@ export class EmbeddedStore implements Datastore {
     this.#sql = statements(db)
   }
 
-  /** Opens the file at an absolute path, making it where it is missing. */
+  /** Opens the file at an absolute path, making it where it is missing unless it must exist. */
   static async open(path: string, options: EmbeddedOptions): Promise<EmbeddedStore> {
-    const all = { log: silentLog, keep: KEEP, ...options }
+    const all = { log: silentLog, keep: KEEP, mustExist: false, ...options }
     try {
-      prepareFile(path)
+      if (all.mustExist) refuseAbsent(path)
+      else makeFile(path)
+      checkAccess(path)
       return await patiently({ path, doing: 'open datastore', signal: new AbortController().signal, ...all }, () => {
         const db = new DatabaseSync(path, { timeout: 0 })
         try {
