@@ -19,6 +19,10 @@ import type { Config } from './config.ts'
 import { Controller } from './controller.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
+import { Firewall } from './kernel/firewall/firewall.ts'
+import { hearRuleset } from './kernel/firewall/hear.ts'
+import { systemLegacy } from './kernel/firewall/legacy.ts'
+import { systemNft } from './kernel/firewall/nft.ts'
 import { FormerState, formerFileOf } from './kernel/former.ts'
 import { heard } from './kernel/heard.ts'
 import { Kernel } from './kernel/kernel.ts'
@@ -92,6 +96,14 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     },
   })
   scope.defer('kernel', async () => kernel.stop())
+  const firewall = new Firewall({
+    nft: systemNft,
+    legacy: systemLegacy,
+    clock,
+    random,
+    log,
+    changed: () => controller.wake(),
+  })
 
   const speaker = new Speaker({
     routerId: choice.underlay.address,
@@ -112,6 +124,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     config,
     cluster,
     feed: new Feed(speaker),
+    firewall,
     netlink,
     underlay: choice,
     ipipUnsupported: unsupported,
@@ -126,6 +139,8 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   speaker.onChange(() => controller.wake())
 
   scope.spawn('datastore sync', signal => cluster.follow(signal))
+  scope.spawn('firewall', signal => firewall.run(signal))
+  scope.spawn('ruleset monitor', signal => hearRuleset(firewall, log, signal))
   scope.spawn('kernel monitor', async signal => {
     for await (const events of monitor.batches(signal)) {
       kernel.wake()
@@ -148,7 +163,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     netlink,
     log,
     podMtu: () => podMtu(cluster.snapshot, controller.choice.underlay.mtu),
-    routed: (address, until, signal) => kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal),
+    routed: async (address, until, signal) => {
+      await kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal)
+      await firewall.reached(address, until, signal)
+    },
   })
   const sources = {
     config,
@@ -157,6 +175,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     cluster,
     controller,
     kernel,
+    firewall,
     speaker: () => speaker.status(),
     netlink,
     ipipUnsupported: unsupported,
@@ -164,7 +183,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   const socket = await openAgentSocket(
     `${config.runDir}/${config.nodeName}.sock`,
     {
-      'GET /status': async () => agentStatus(sources),
+      'GET /status': async () => agentStatus(sources, await firewall.status()),
       'POST /cni': (body, signal) => workloads.serve(JSON.parse(body), signal),
     },
     log,

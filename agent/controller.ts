@@ -9,8 +9,10 @@ import type { NetlinkClient } from '@network/netlink/client.ts'
 import type { Feed } from './bgp/feed.ts'
 import type { Cluster } from './cluster.ts'
 import type { Config } from './config.ts'
+import type { Firewall } from './kernel/firewall/firewall.ts'
 import { readSysctl } from './kernel/tables/sysctls.ts'
 import type { Underlay } from './plan/facts.ts'
+import { planFirewall } from './plan/firewall.ts'
 import { type Neighbour, planMesh } from './plan/peers.ts'
 import { type Plan, planAll } from './plan/plan.ts'
 import { lacksTunnelAddress } from './tunnel-address.ts'
@@ -22,6 +24,7 @@ export interface ControllerOptions {
   readonly config: Config
   readonly cluster: Cluster
   readonly feed: Feed
+  readonly firewall: Firewall
   readonly netlink: NetlinkClient
   readonly underlay: Choice
   readonly ipipUnsupported: string | undefined
@@ -94,7 +97,7 @@ export class Controller {
 
   /** Plans at once: for who must know that the plan holds all that is known at this moment. */
   replan(): void {
-    const { config, cluster, feed, netlink, ipipUnsupported, apply, claimTunnelAddress } = this.#options
+    const { config, cluster, feed, firewall, netlink, ipipUnsupported, apply, claimTunnelAddress } = this.#options
     if (!cluster.complete) return
     const { snapshot } = cluster
     const plan = planAll({
@@ -111,8 +114,11 @@ export class Controller {
     const mesh = self === undefined ? [] : planMesh(self, snapshot, config.asn)
     const configured = config.peers.map((peer): Neighbour => ({ ...peer, type: 'configured', dials: 'at-once' }))
     this.#neighbours = [...mesh, ...configured.filter(({ address }) => !mesh.some(node => node.address === address))]
-    feed.declare(this.#neighbours, plan.originate, snapshot)
+    firewall.desire(planFirewall(config.nodeName, snapshot, { underlay: this.#choice.underlay, neighbours: this.#neighbours }))
     apply(plan)
+    // A peer may send as soon as it has heard of us: it is let in before. Who is let in wakes us.
+    const admitted = this.#neighbours.filter(({ address }) => firewall.admits(address))
+    if (firewall.decided) feed.declare(admitted, plan.originate, snapshot)
     if (self !== undefined && ipipUnsupported === undefined && lacksTunnelAddress(self, snapshot))
       this.#once('tunnel address', claimTunnelAddress)
   }

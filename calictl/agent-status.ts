@@ -43,6 +43,7 @@ const SHAPE: Shape = {
     device: nullOr({ name: 'string', address: nullOr('string'), up: 'boolean' }),
   },
   pools: [{ name: 'string', ipipMode: 'string' }],
+  firewall: { active: 'boolean', reason: nullOr('string'), dropped: { forgedIpip: 'number', spoofedSource: 'number' } },
   bgp: {
     originated: ['string'],
     settled: 'boolean',

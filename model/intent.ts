@@ -50,6 +50,18 @@ export interface SysctlIntent {
   readonly why: string
 }
 
+/** What the node's own nftables table lets pass. */
+export interface FirewallIntent {
+  /** The NIC that other nodes are reached by: what others' rules say of it concerns pods. */
+  readonly underlay: string
+  /** May send IP protocol 4 to this node. */
+  readonly nodes: ReadonlySet<Ipv4>
+  /** May speak BGP with this node. */
+  readonly peers: ReadonlySet<Ipv4>
+  /** Each pod's interface with an address that it may send from. */
+  readonly sources: readonly { readonly device: string; readonly address: Ipv4 }[]
+}
+
 /** Everything that one node wants of its kernel, each table by its key. */
 export interface Intents {
   readonly links: ReadonlyMap<string, LinkIntent>

@@ -18,6 +18,7 @@ export interface AgentStatus {
   readonly ipip: IpipStatus
   /** The pools as this agent acts upon them: how a change of mode is seen to have arrived. */
   readonly pools: readonly PoolStatus[]
+  readonly firewall: FirewallStatus
   readonly bgp: BgpStatus
   readonly routes: readonly RouteStatus[]
   readonly workloads: readonly WorkloadStatus[]
@@ -42,6 +43,20 @@ export interface IpipStatus {
   /** Why not, where it is not. */
   readonly reason: string | null
   readonly device: { readonly name: string; readonly address: string | null; readonly mtu: number; readonly up: boolean } | null
+}
+
+export interface FirewallStatus {
+  /** The node's nftables table is in force. */
+  readonly active: boolean
+  /** Why not, where it is not. */
+  readonly reason: string | null
+  /** Packets, since the table was made. */
+  readonly dropped: {
+    /** IP protocol 4 from an address that is no node's, or from a pod. */
+    readonly forgedIpip: number
+    /** From a pod with a source address that is not its own. */
+    readonly spoofedSource: number
+  }
 }
 
 export interface PoolStatus {

@@ -1,4 +1,4 @@
-/** One rtnetlink socket, in this network namespace or in another: opens, sends, receives, waits; parses nothing. netlink(7). */
+/** One netlink socket, in this network namespace or in another: opens, sends, receives, waits; parses nothing. netlink(7). */
 import { Writer } from '@network/base/bytes/writer.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { inNamespace } from '@network/base/sys/namespace.ts'
@@ -23,6 +23,8 @@ export interface SocketOptions {
   readonly receiveBuffer?: number
   /** Multicast groups to hear, by number (1 to 32). */
   readonly groups?: readonly number[]
+  /** What is spoken with the kernel: rtnetlink when left out. */
+  readonly family?: keyof typeof FAMILY
 }
 
 /** What a receive can find: a datagram, nothing yet, or that the kernel had to drop some. */
@@ -41,7 +43,8 @@ export interface Channel extends Disposable {
 
 const AF_NETLINK = 16
 const SOCK_RAW = 3
-const NETLINK_ROUTE = 0
+/** netlink(7): NETLINK_ROUTE and NETLINK_NETFILTER. */
+const FAMILY = { route: 0, netfilter: 12 }
 const SO = { sendBuffer: 7, receiveBuffer: 8, sendBufferForced: 32, receiveBufferForced: 33 }
 const SOL_NETLINK = 270
 const NETLINK = { capAck: 10, extAck: 11, strictCheck: 12 }
@@ -58,7 +61,8 @@ export class NetlinkSocket implements Channel {
 
   /** Opens and binds; a namespace that cannot be entered is a Fault that names its path. */
   static open(options: SocketOptions = {}): NetlinkSocket {
-    const fd = options.namespace === undefined ? newSocket() : inNamespace(options.namespace, newSocket)
+    const family = FAMILY[options.family ?? 'route']
+    const fd = options.namespace === undefined ? newSocket(family) : inNamespace(options.namespace, () => newSocket(family))
     try {
       tune(fd, options.receiveBuffer ?? DEFAULT_RECEIVE_BUFFER)
       bindSocket(fd, socketAddress(options.groups ?? []))
@@ -116,8 +120,8 @@ export class NetlinkSocket implements Channel {
   }
 }
 
-function newSocket(): number {
-  return openSocket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)
+function newSocket(family: number): number {
+  return openSocket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, family)
 }
 
 function tune(fd: number, receiveBuffer: number): void {

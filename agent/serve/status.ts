@@ -5,7 +5,16 @@ import { formatPrefix } from '@network/base/net/prefix.ts'
 import type { SpeakerStatus, PeerStatus as SpokenPeer } from '@network/bgp/speaker.ts'
 import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
 import { formatRoute, type RouteIntent } from '@network/model/intent.ts'
-import type { AgentStatus, BgpStatus, IpipStatus, PeerStatus, RouteStatus, WorkloadStatus } from '@network/model/status.ts'
+import type {
+  AgentStatus,
+  BgpStatus,
+  FirewallStatus,
+  IpipStatus,
+  PeerStatus,
+  RepairStatus,
+  RouteStatus,
+  WorkloadStatus,
+} from '@network/model/status.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Config } from '../config.ts'
@@ -22,6 +31,13 @@ export interface KernelView {
   readonly repairs: { readonly count: number; readonly last: readonly RecordedRepair[] }
 }
 
+/** The firewall's side of the status. */
+export interface FirewallView {
+  readonly converged: boolean
+  readonly problems: readonly string[]
+  readonly repairs: RepairStatus
+}
+
 export interface StatusSources {
   readonly config: Config
   readonly version: string
@@ -29,13 +45,15 @@ export interface StatusSources {
   readonly cluster: Cluster
   readonly controller: Controller
   readonly kernel: KernelView
+  readonly firewall: FirewallView
   readonly speaker: () => SpeakerStatus
   readonly netlink: NetlinkClient
   readonly ipipUnsupported: string | undefined
 }
 
-export function agentStatus(sources: StatusSources): AgentStatus {
-  const { config, cluster, controller, kernel } = sources
+/** `protection` was asked of the firewall at this moment: its counters are the kernel's. */
+export function agentStatus(sources: StatusSources, protection: FirewallStatus): AgentStatus {
+  const { config, cluster, controller, firewall, kernel } = sources
   const { underlay, from } = controller.choice
   const { plan } = controller
   const registered = controller.self !== undefined
@@ -51,20 +69,28 @@ export function agentStatus(sources: StatusSources): AgentStatus {
     datastore: cluster.status,
     ipip: ipipStatus(sources),
     pools: plan?.pools ?? [],
+    firewall: protection,
     bgp: bgpStatus(sources.speaker(), controller),
     routes: plan === undefined ? [] : [...plan.intents.routes.values()].map(route => routeStatus(route, kernel)),
     workloads: workloadStatus(sources),
-    repairs: kernel.repairs,
+    repairs: joined(kernel.repairs, firewall.repairs),
     problems: [
       ...(cluster.complete && !registered
         ? [`node ${config.nodeName} was deleted from the datastore: nobody routes to it; restart the agent to register it again`]
         : []),
       ...(plan?.problems ?? []),
       ...kernel.problems,
+      ...firewall.problems,
       ...strangeInterfaces(sources),
     ],
-    converged: plan !== undefined && kernel.converged,
+    converged: plan !== undefined && kernel.converged && firewall.converged,
   }
+}
+
+/** The newest first, no more than either keeps. */
+function joined(a: RepairStatus, b: RepairStatus): RepairStatus {
+  const newest = [...a.last, ...b.last].sort((one, other) => other.at.localeCompare(one.at))
+  return { count: a.count + b.count, last: newest.slice(0, Math.max(a.last.length, b.last.length)) }
 }
 
 /** Only a complete snapshot can tell that nobody names an interface. */

@@ -47,6 +47,7 @@ function textOf(statuses: readonly AgentStatus[], now: Date): string {
     nodesTable(statuses, now),
     peersTable(statuses, now),
     sessionsLine(statuses),
+    firewallLines(statuses),
     repairLines(statuses, now),
     problemLines(statuses),
   ]
@@ -101,6 +102,19 @@ function sessionsLine(statuses: readonly AgentStatus[]): string {
 function unsettledClause(statuses: readonly AgentStatus[]): string {
   const waiting = statuses.filter(({ bgp }) => !bgp.settled).map(({ node }) => node)
   return waiting.length === 0 ? '' : `; still waiting for the routes of their peers after a start: ${waiting.join(', ')}`
+}
+
+/** Silent where all is on and nothing was dropped. */
+function firewallLines(statuses: readonly AgentStatus[]): string {
+  const lines = statuses.flatMap(({ node, firewall: { active, reason, dropped } }) => [
+    ...(active ? [] : [`  ${node}: off${reason === null ? '' : `: ${reason}`}`]),
+    ...(dropped.forgedIpip + dropped.spoofedSource === 0
+      ? []
+      : [
+          `  ${node}: dropped ${dropped.forgedIpip} packets of forged IPIP, ${dropped.spoofedSource} of pods with a source not theirs`,
+        ]),
+  ])
+  return lines.length === 0 ? '' : ['Firewall:', ...lines].join('\n')
 }
 
 function repairLines(statuses: readonly AgentStatus[], now: Date): string {

@@ -1,0 +1,268 @@
+/** Keeps nftables as wanted: reads, writes in one transaction, reads back; again on every doubt. */
+
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import type { Log } from '@network/base/run/log.ts'
+import { backoff } from '@network/base/time/backoff.ts'
+import type { Clock, Random } from '@network/base/time/clock.ts'
+import { after, between, type Instant, millis } from '@network/base/time/units.ts'
+import type { FirewallIntent } from '@network/model/intent.ts'
+import type { FirewallStatus } from '@network/model/status.ts'
+import type { RecordedRepair } from '../kernel.ts'
+import { Accepts } from './accepts.ts'
+import { Bell } from './bell.ts'
+import { type Found, formsAfterWriting, foundIn, isRight, meddlingWith, type Totals } from './found.ts'
+import type { Legacy } from './legacy.ts'
+import type { Nft } from './nft.ts'
+import { type Elements, elementsOf, type Forms, OUR_FORMS, OUR_TABLE, setNames } from './ruleset.ts'
+import { transactionFor } from './transaction.ts'
+
+export interface FirewallOptions {
+  readonly nft: Nft
+  readonly legacy: Legacy
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Called when `decided` or what is admitted has changed. */
+  readonly changed: () => void
+}
+
+type State =
+  | { readonly is: 'starting' }
+  | { readonly is: 'active' }
+  /** Nothing is protected, and nothing waits for it. */
+  | { readonly is: 'off'; readonly why: string }
+
+type Look =
+  | { readonly is: 'known'; readonly table: Found | undefined }
+  /** `lasting`: nothing will change before somebody installs something. */
+  | { readonly is: 'unknown'; readonly why: string; readonly lasting: boolean }
+
+/** Others' changes come in many pieces; whoever waits for us is served at once. */
+const SETTLE = millis(500)
+/** The kernel tells of changes, but for those of iptables-legacy. */
+const AUDIT = millis(30_000)
+const BLIND_AUDIT = millis(3000)
+const RETRY = { base: millis(1000), cap: millis(30_000) }
+/** Of counters that somebody asks for. */
+const FRESH = millis(1000)
+const REPAIRS_KEPT = 20
+const NAME = `nft table ${OUR_TABLE.family} ${OUR_TABLE.name}`
+
+export class Firewall {
+  readonly #options: FirewallOptions
+  readonly #accepts: Accepts
+  readonly #bell: Bell
+  readonly #waiters = new Set<{ readonly address: string; readonly done: () => void }>()
+  readonly #repairs: RecordedRepair[] = []
+  #repairCount = 0
+  #wanted: Elements | undefined
+  #underlay = ''
+  /** How this machine's nft prints our rules: versions differ. */
+  #forms: Forms = OUR_FORMS
+  /** What was read back as it should be, and must be so until we change it. */
+  #settled: Elements | undefined
+  #admitted: ReadonlySet<string> = new Set()
+  #state: State = { is: 'starting' }
+  #trouble: string | undefined
+  #attempts = 0
+  #hears = false
+  #dropped: { readonly totals: Totals; readonly at: Instant }
+
+  constructor(options: FirewallOptions) {
+    const { clock } = options
+    this.#options = options
+    this.#accepts = new Accepts(options, repair => this.#repaired(repair.object, repair.found))
+    this.#bell = new Bell(clock)
+    this.#dropped = { totals: { forgedIpip: 0, spoofedSource: 0 }, at: clock.now() }
+  }
+
+  /** Says what should be true from here on, whole. */
+  desire(intent: FirewallIntent): void {
+    const wanted = elementsOf(intent)
+    if (this.#wanted !== undefined && sameElements(wanted, this.#wanted) && intent.underlay === this.#underlay) return
+    this.#wanted = wanted
+    this.#underlay = intent.underlay
+    this.#bell.by(this.#options.clock.now())
+  }
+
+  /** Somebody changed something: look soon. */
+  heard(): void {
+    this.#bell.by(after(this.#options.clock.now(), SETTLE))
+  }
+
+  /** Whether the kernel's changes are heard at all; else it is looked at more often. */
+  hears(yes: boolean): void {
+    this.#hears = yes
+  }
+
+  /** True once it is known whether there is protection, and of whom. */
+  get decided(): boolean {
+    return this.#state.is !== 'starting'
+  }
+
+  /** Whether packets of a peer, in IPIP or of BGP, are let in: once admitted, it stays so until nobody wants it. */
+  admits(address: Ipv4): boolean {
+    return this.#state.is === 'off' || this.#admitted.has(formatIpv4(address))
+  }
+
+  /** Resolves once the pod that has the address may send from it (`installed`); nobody need wait until it no more may. */
+  reached(address: Ipv4, until: 'installed' | 'absent', signal: AbortSignal): Promise<void> {
+    if (until === 'absent') return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const abandon = () => {
+        this.#waiters.delete(waiter)
+        reject(signal.reason)
+      }
+      const waiter = {
+        address: formatIpv4(address),
+        done: () => {
+          this.#waiters.delete(waiter)
+          signal.removeEventListener('abort', abandon)
+          resolve()
+        },
+      }
+      if (signal.aborted) return reject(signal.reason)
+      signal.addEventListener('abort', abandon, { once: true })
+      this.#waiters.add(waiter)
+      this.#answer()
+    })
+  }
+
+  /** Works until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (await this.#bell.rings(signal)) {
+      const { clock, legacy } = this.#options
+      this.#bell.by(after(clock.now(), this.#hears && !legacy.inUse() ? AUDIT : BLIND_AUDIT))
+      await this.#pass()
+    }
+  }
+
+  /** As of the last look, which is made anew where it is older than a second. */
+  async status(): Promise<FirewallStatus> {
+    const { clock } = this.#options
+    if (this.#state.is === 'active' && between(this.#dropped.at, clock.now()) > FRESH) await this.#look()
+    const reason = this.#state.is === 'off' ? this.#state.why : this.#state.is === 'starting' ? 'not yet written' : null
+    return { active: this.#state.is === 'active', reason, dropped: this.#dropped.totals }
+  }
+
+  /** Nothing that is wanted is missing; without protection nothing is. */
+  get converged(): boolean {
+    if (this.#trouble !== undefined || this.#state.is === 'starting') return false
+    return this.#state.is === 'off' || (this.#settled !== undefined && this.#settled === this.#wanted)
+  }
+
+  /** What somebody should look at, one sentence each. */
+  get problems(): readonly string[] {
+    return [
+      ...(this.#state.is === 'off'
+        ? [
+            `the firewall is off, so anybody may send IPIP to this node, pods may use any source address, and a policy that drops forwarded packets stops them: ${this.#state.why}`,
+          ]
+        : []),
+      ...(this.#trouble === undefined || this.#state.is === 'off' ? [] : [`${NAME}: ${this.#trouble}`]),
+      ...this.#accepts.problems,
+    ]
+  }
+
+  get repairs(): { readonly count: number; readonly last: readonly RecordedRepair[] } {
+    return { count: this.#repairCount, last: this.#repairs }
+  }
+
+  async #pass(): Promise<void> {
+    const wanted = this.#wanted
+    if (wanted === undefined) return
+    await this.#keepTable(wanted)
+    this.#answer()
+    // Accepting in other people's chains relies on the marks that our own table sets.
+    if (this.#state.is !== 'active') return
+    const retryAt = await this.#accepts.keep(this.#underlay)
+    if (retryAt !== undefined) this.#bell.by(retryAt)
+  }
+
+  async #keepTable(wanted: Elements): Promise<void> {
+    const found = await this.#look()
+    if (found.is === 'unknown') return this.#give(undefined, found.why, found.lasting)
+    if (this.#settled !== undefined) {
+      const meddling = meddlingWith(this.#settled, found.table)
+      if (meddling.length > 0) this.#repaired(NAME, meddling.join(', '))
+    }
+    this.#settled = undefined
+    const commands = transactionFor(wanted, found.table, this.#dropped.totals)
+    if (commands.length === 0) return this.#succeed(wanted)
+    const answer = await this.#options.nft.commit(commands)
+    if (answer.is !== 'done') return this.#give(found.table, answer.is === 'refused' ? answer.says : 'nft cannot be run')
+    const now = await this.#look(found.table !== undefined && isRight(found.table) ? 'any-time' : 'written')
+    if (now.is === 'unknown') return this.#give(found.table, now.why)
+    const wrong = meddlingWith(wanted, now.table)
+    if (wrong.length > 0) return this.#give(now.table, `nft shows something else than was written: ${wrong.join(', ')}`)
+    this.#succeed(wanted)
+  }
+
+  async #look(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
+    const { nft, clock } = this.#options
+    const listed = await nft.list(['table', OUR_TABLE.family, OUR_TABLE.name])
+    switch (listed.is) {
+      case 'done': {
+        if (when === 'written') this.#forms = formsAfterWriting(listed.value) ?? this.#forms
+        const table = foundIn(listed.value, this.#forms)
+        this.#dropped = { totals: table.dropped, at: clock.now() }
+        return { is: 'known', table }
+      }
+      case 'absent':
+        return { is: 'known', table: undefined }
+      case 'missing':
+        return { is: 'unknown', why: 'the command nft is missing; install the package nftables', lasting: true }
+      case 'refused':
+        return { is: 'unknown', why: listed.says, lasting: false }
+      default:
+        return listed satisfies never
+    }
+  }
+
+  #succeed(wanted: Elements): void {
+    const news = this.#state.is !== 'active' || [...wanted.peers].some(peer => !this.#admitted.has(peer))
+    if (this.#state.is !== 'active') this.#options.log.info('firewall in force', { table: NAME })
+    else if (this.#trouble !== undefined) this.#options.log.info('firewall no longer in trouble', { problem: this.#trouble })
+    this.#settled = wanted
+    this.#admitted = wanted.peers
+    this.#state = { is: 'active' }
+    this.#trouble = undefined
+    this.#attempts = 0
+    if (news) this.#options.changed()
+  }
+
+  /** A table that stands protects, even when it could not be brought up to date; without one we go on unprotected. */
+  #give(table: Found | undefined, why: string, lasting = false): void {
+    const { clock, random, log, changed } = this.#options
+    const former = this.#state.is
+    if (why !== this.#trouble && (this.#state.is !== 'off' || why !== this.#state.why))
+      log.warn('firewall not as wanted', { why })
+    this.#state = table !== undefined && isRight(table) ? { is: 'active' } : { is: 'off', why }
+    this.#trouble = lasting ? undefined : why
+    this.#attempts++
+    if (!lasting) this.#bell.by(after(clock.now(), backoff(this.#attempts, RETRY, random)))
+    if (this.#state.is !== former) changed()
+  }
+
+  #answer(): void {
+    for (const waiter of this.#waiters) if (this.#state.is === 'off' || this.#mayBeSource(waiter.address)) waiter.done()
+  }
+
+  /** Whichever interface has the address now: one that had it before does not count. */
+  #mayBeSource(address: string): boolean {
+    const elements = [...(this.#wanted?.sources ?? [])].filter(element => element.endsWith(` ${address}`))
+    return elements.length > 0 && elements.every(element => this.#settled?.sources.has(element))
+  }
+
+  #repaired(object: string, found: string): void {
+    const { clock, log } = this.#options
+    this.#repairCount++
+    this.#repairs.unshift({ object, found, at: clock.wall().toISOString() })
+    this.#repairs.length = Math.min(this.#repairs.length, REPAIRS_KEPT)
+    log.warn('repairing', { object, found })
+  }
+}
+
+function sameElements(a: Elements, b: Elements): boolean {
+  return setNames().every(name => a[name].size === b[name].size && [...a[name]].every(element => b[name].has(element)))
+}

@@ -1,0 +1,65 @@
+/** Runs nft(8): whole transactions in, lists out, JSON both ways (libnftables-json(5)). */
+
+import { isRecord } from '@network/model/resources/kind.ts'
+import { execa } from 'execa'
+
+export type Json = Readonly<Record<string, unknown>>
+
+/** One object of a list, or one command of a transaction, by its kind: `{ chain: … }`, `{ add: … }`. */
+export type Objects = readonly Json[]
+
+export type Answer<T> =
+  | { readonly is: 'done'; readonly value: T }
+  /** What was asked for is not there. */
+  | { readonly is: 'absent' }
+  /** The command itself is not installed. */
+  | { readonly is: 'missing' }
+  | { readonly is: 'refused'; readonly says: string }
+
+export interface Nft {
+  /** `nft list …`. */
+  list(what: readonly string[]): Promise<Answer<Objects>>
+  /** All commands or none. */
+  commit(commands: Objects): Promise<Answer<undefined>>
+}
+
+/** Exit status of a shell that has no such command. */
+const NOT_FOUND = 127
+const TIMEOUT_MS = 30_000
+/** An agent started by a service manager may have no directories of administration in its PATH. */
+const ENVIRONMENT = { PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`, LC_ALL: 'C' }
+
+/** The program of this machine, in this network namespace. */
+export const systemNft: Nft = {
+  async list(what) {
+    // Numbers instead of names: what a name stands for is up to files of the machine.
+    const ended = await run('nft', ['-j', '-n', 'list', ...what])
+    return ended.is === 'done' ? { is: 'done', value: objectsIn(ended.value) } : ended
+  },
+  async commit(commands) {
+    // What Node gives a child as its input is a socket, which nft cannot open as a file; a shell makes a pipe of it.
+    const ended = await run('sh', ['-c', 'cat | nft -j -f -'], JSON.stringify({ nftables: commands }))
+    return ended.is === 'done' ? { is: 'done', value: undefined } : ended
+  },
+}
+
+/** Runs a command that administers packet filters. */
+export async function run(command: string, argv: readonly string[], input?: string): Promise<Answer<string>> {
+  const ended = await execa(command, argv, {
+    reject: false,
+    timeout: TIMEOUT_MS,
+    env: ENVIRONMENT,
+    maxBuffer: 1 << 28,
+    ...(input === undefined ? { stdin: 'ignore' } : { input }),
+  })
+  if (!ended.failed) return { is: 'done', value: ended.stdout }
+  if (ended.code === 'ENOENT' || ended.exitCode === NOT_FOUND) return { is: 'missing' }
+  const says = (ended.stderr || ended.shortMessage || 'no reason given').trim().split('\n', 1).join('')
+  return /No such file or directory/.test(says) ? { is: 'absent' } : { is: 'refused', says: says }
+}
+
+function objectsIn(text: string): Objects {
+  const document: unknown = text.trim() === '' ? {} : JSON.parse(text)
+  const objects = isRecord(document) ? document['nftables'] : undefined
+  return Array.isArray(objects) ? objects.filter(isRecord) : []
+}
