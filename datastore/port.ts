@@ -43,7 +43,7 @@ export interface Datastore {
   /** How it is called in messages: `sqlite:/var/lib/cali/cali.db`. */
   readonly url: string
   get(key: string, options: Options): Promise<Entry | undefined>
-  /** All entries whose key begins with `prefix`, ordered by key. */
+  /** All entries whose key begins with `prefix`, ordered by the code points of their keys. */
   list(prefix: string, options: Options): Promise<Listing>
   create(key: string, document: unknown, options: Options): Promise<Created>
   /** Writes only if the key still has `revision`. */

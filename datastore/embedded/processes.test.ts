@@ -13,7 +13,7 @@ import { systemClock } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import { ipamUsage } from '../ipam/usage.ts'
 import { createPool } from '../pools.ts'
-import { collect } from '../testing/contract.ts'
+import { collect } from '../testing/contract/promise.ts'
 import { temporaryDirectory } from '../testing/directory.ts'
 import { EmbeddedStore } from './store.ts'
 

@@ -121,7 +121,7 @@ export class EmbeddedStore implements Datastore {
     using ear = new Ear(this.#path, { clock, log })
     this.#ears.add(ear)
     try {
-      for (let last = Number(from); !signal.aborted; ) {
+      for (let last = numberOf(from); !signal.aborted; ) {
         const rows = await this.#attempt(`watch ${prefix} in`, signal, () => this.#changesAfter(last))
         for (const row of rows) {
           if (signal.aborted) return
@@ -228,6 +228,11 @@ export class EmbeddedStore implements Datastore {
       throw new Fault('datastore.corrupt', { ...detail, mend: 'delete the row with sqlite3' }, { cause })
     }
   }
+}
+
+/** The number in a revision of ours; NaN, which no number equals or follows, for any other text. */
+function numberOf(revision: Revision): number {
+  return /^\d+$/.test(revision) ? Number(revision) : Number.NaN
 }
 
 interface Statements {

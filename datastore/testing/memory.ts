@@ -53,7 +53,7 @@ export class MemoryStore implements Datastore {
   async list(prefix: string, options: Options): Promise<Listing> {
     this.#check(options)
     const entries = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix))
-    return { entries: entries.sort((a, b) => (a.key < b.key ? -1 : 1)), revision: String(this.#revision) }
+    return { entries: entries.sort(byCodePoints), revision: String(this.#revision) }
   }
 
   async create(key: string, document: unknown, options: Options): Promise<Created> {
@@ -82,7 +82,7 @@ export class MemoryStore implements Datastore {
     const bell = new Bell()
     this.#bells.add(bell)
     try {
-      for (let last = Number(from); !signal.aborted; await bell.rung(signal)) {
+      for (let last = /^\d+$/.test(from) ? Number(from) : Number.NaN; !signal.aborted; await bell.rung(signal)) {
         for (const { revision, key, entry } of this.#after(last)) {
           if (signal.aborted) return
           last = revision
@@ -133,4 +133,9 @@ export class MemoryStore implements Datastore {
   #ring(): void {
     for (const bell of this.#bells) bell.ring()
   }
+}
+
+/** As the octets of UTF-8 are ordered; UTF-16 would put some letters elsewhere. */
+function byCodePoints(a: Entry, b: Entry): number {
+  return Buffer.compare(Buffer.from(a.key), Buffer.from(b.key))
 }
