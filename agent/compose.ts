@@ -33,12 +33,14 @@ import { routeTable } from './kernel/tables/routes.ts'
 import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
 import type { Underlay } from './plan/facts.ts'
 import { podMtu } from './plan/workloads.ts'
-import { openAgentSocket } from './serve/socket.ts'
+import { claimSocketPath, openAgentSocket } from './serve/socket.ts'
 import { agentStatus } from './serve/status.ts'
 import { claimTunnelAddress } from './tunnel-address.ts'
 import { chooseUnderlay } from './underlay.ts'
 import { VERSION } from './version.ts'
-import { Workloads } from './workload/attach.ts'
+import { FileJournal } from './workload/journal.ts'
+import { kernelWiring } from './workload/wire.ts'
+import { Workloads } from './workload/workloads.ts'
 
 /** Offered to peers: so long they keep our routes while we are away (RFC 4724). */
 const RESTART_TIME = seconds(120)
@@ -55,6 +57,9 @@ export interface Surroundings {
 /** Starts the agent under `scope`; it ends with the scope and leaves the kernel as it is. */
 export async function composeAgent(config: Config, scope: Scope, { clock, random, log }: Surroundings): Promise<void> {
   const startedAt = clock.wall().toISOString()
+  const socketPath = `${config.runDir}/${config.nodeName}.sock`
+  // Before anything is touched: two agents of one node would undo each other's work.
+  await claimSocketPath(socketPath)
   const monitor = scope.own(KernelMonitor.open({ groups: ['link', 'address', 'route', 'netconf'] }), 'kernel monitor')
   const netlink = scope.own(NetlinkClient.open(), 'netlink')
   const choice = chooseUnderlay(netlink, config.nodeIp)
@@ -160,14 +165,24 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     node: config.nodeName,
     store,
     ipam,
-    netlink,
+    wiring: kernelWiring(netlink),
+    journal: new FileJournal(`${config.runDir}/${config.nodeName}.unfinished`),
+    clock,
+    random,
     log,
     podMtu: () => podMtu(cluster.snapshot, controller.choice.underlay.mtu),
     routed: async (address, until, signal) => {
       await kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal)
       await firewall.reached(address, until, signal)
     },
+    circumstances: () => ({
+      node: config.nodeName,
+      datastore: cluster.status,
+      pools: cluster.snapshot.pools,
+      registered: controller.self !== undefined,
+    }),
   })
+  scope.spawn('workloads', signal => workloads.keepTidy(signal))
   const sources = {
     config,
     version: VERSION,
@@ -181,10 +196,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     ipipUnsupported: unsupported,
   }
   const socket = await openAgentSocket(
-    `${config.runDir}/${config.nodeName}.sock`,
+    socketPath,
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
-      'POST /cni': (body, signal) => workloads.serve(JSON.parse(body), signal),
+      'POST /cni': (body, signal) => workloads.serve(body, signal),
     },
     log,
   )

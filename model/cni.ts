@@ -29,8 +29,14 @@ export const CNI_ERROR = {
   undecodable: 6,
   invalidConfig: 7,
   tryAgainLater: 11,
+  /** STATUS: no ADD can be served. */
+  notAvailable: 50,
+  /** STATUS: no ADD can be served, and the pods that are there may not be reached. */
+  limited: 51,
   addressesExhausted: 100,
   internal: 101,
+  /** CHECK: something is not as ADD left it. */
+  notAsAdded: 102,
 } as const
 
 export interface CniError {
@@ -57,7 +63,35 @@ export interface CniResult {
   readonly dns: Readonly<Record<string, never>>
 }
 
-export const SUPPORTED = { cniVersion: '1.1.0', supportedVersions: [...CNI_VERSIONS] }
+/** The network configuration, as far as everybody needs it: decoded, of a version that is spoken here. */
+export type NetworkConfig =
+  | { readonly is: 'config'; readonly version: CniVersion; readonly fields: Readonly<Record<string, unknown>> }
+  | { readonly is: 'refused'; readonly reply: CniReply }
+
+/** Decodes standard input; plugin and agent refuse the same things with the same words. */
+export function readNetworkConfig(text: string): NetworkConfig {
+  const refuse = (code: number, msg: string, details: string): NetworkConfig => ({
+    is: 'refused',
+    reply: cniFailure(LATEST, code, msg, details),
+  })
+  let decoded: unknown
+  try {
+    decoded = JSON.parse(text)
+  } catch (reason) {
+    return refuse(CNI_ERROR.undecodable, 'the network configuration is not JSON', String(reason))
+  }
+  if (typeof decoded !== 'object' || decoded === null || Array.isArray(decoded))
+    return refuse(CNI_ERROR.invalidConfig, 'the network configuration is not an object', 'it looks like {"cniVersion":"1.0.0",…}')
+  const fields: Readonly<Record<string, unknown>> = { ...decoded }
+  const version = CNI_VERSIONS.find(known => known === fields['cniVersion'])
+  if (version !== undefined) return { is: 'config', version, fields }
+  const said = fields['cniVersion'] === undefined ? 'missing' : JSON.stringify(fields['cniVersion'])
+  return refuse(CNI_ERROR.incompatibleVersion, `cniVersion is ${said}`, `it must be one of ${CNI_VERSIONS.join(', ')}`)
+}
+
+const LATEST = '1.1.0'
+
+export const SUPPORTED = { cniVersion: LATEST, supportedVersions: [...CNI_VERSIONS] }
 
 export function cniFailure(cniVersion: string, code: number, msg: string, details: string): CniReply {
   const body: CniError = { cniVersion, code, msg, details }

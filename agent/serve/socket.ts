@@ -1,7 +1,7 @@
 /** The agent's unix socket: the CNI plugin and calictl speak HTTP with it. */
 
 import { rmSync } from 'node:fs'
-import { chmod, mkdir } from 'node:fs/promises'
+import { access, chmod, constants, mkdir } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
@@ -15,14 +15,23 @@ export type Route = (body: string, signal: AbortSignal) => Promise<unknown>
 export type Routes = Readonly<Record<string, Route>>
 
 const MAX_BODY = 1 << 20
+/** unix(7): 108 octets with the zero at the end. */
+const LONGEST_PATH = 107
 
 export interface AgentSocket extends AsyncDisposable {
   readonly path: string
 }
 
-/** Listens on `path`, mode 0600: whoever may wire pods or see the cluster is root. A live agent on the same path is a Fault. */
-export async function openAgentSocket(path: string, routes: Routes, log: Log): Promise<AgentSocket> {
-  await mkdir(dirname(path), { recursive: true })
+/** Sees that `path` can be listened on: its directory can be written, and no live agent answers there. Otherwise a Fault. */
+export async function claimSocketPath(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > LONGEST_PATH)
+    throw refused(path, `the path is longer than ${LONGEST_PATH} octets`, 'name a shorter --run-dir')
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await access(dirname(path), constants.W_OK)
+  } catch (cause) {
+    throw refused(path, reasonOf(cause))
+  }
   if (await answers(path))
     throw new Fault('agent.running', {
       doing: 'listen on',
@@ -30,6 +39,11 @@ export async function openAgentSocket(path: string, routes: Routes, log: Log): P
       says: 'another agent answers there',
       mend: 'stop it, or give this one another --run-dir or --node-name',
     })
+}
+
+/** Listens on `path`, mode 0600: whoever may wire pods or see the cluster is root. What a dead agent left there is replaced. */
+export async function openAgentSocket(path: string, routes: Routes, log: Log): Promise<AgentSocket> {
+  await claimSocketPath(path)
   rmSync(path, { force: true })
   const server = createServer((request, response) => void serve(request, response, routes, log))
   await listen(server, path)
@@ -45,18 +59,13 @@ export async function openAgentSocket(path: string, routes: Routes, log: Log): P
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', cause =>
-      reject(
-        new Fault('agent.socket', {
-          doing: 'listen on',
-          on: path,
-          says: reasonOf(cause),
-          mend: 'run as root, or name a --run-dir of yours',
-        }),
-      ),
-    )
+    server.once('error', cause => reject(refused(path, reasonOf(cause))))
     server.listen(path, resolve)
   })
+}
+
+function refused(path: string, says: string, mend = 'run as root, or name a --run-dir of yours'): Fault {
+  return new Fault('agent.socket', { doing: 'listen on', on: path, says, mend })
 }
 
 function answers(path: string): Promise<boolean> {

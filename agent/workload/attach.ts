@@ -1,26 +1,28 @@
-/** A pod comes and goes: address, wiring, endpoint, route; all of it or nothing. */
+/** A pod comes and goes: address, wiring, endpoint, route; all of it or nothing, also when the agent dies in the middle. */
 
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
-import type { Ipam } from '@network/datastore/ipam/ipam.ts'
+import type { Assignment, Ipam } from '@network/datastore/ipam/ipam.ts'
 import type { Datastore } from '@network/datastore/port.ts'
-import { CNI_ERROR, type CniReply, type CniRequest, type CniResult, type CniVersion, cniFailure } from '@network/model/cni.ts'
+import { createOf, getOf, listOf, type Stored, updateOf } from '@network/datastore/records.ts'
+import type { Problem } from '@network/model/resources/kind.ts'
 import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
-import type { NetlinkClient } from '@network/netlink/client.ts'
-import { addressHandle, hostInterfaceName } from './names.ts'
-import { type PodInterface, readCniCall } from './request.ts'
-import { GATEWAY, HOST_MAC, unwirePod, wirePod } from './wire.ts'
+import type { Journal } from './journal.ts'
+import { addressHandle, GATEWAY, HOST_MAC, hostInterfaceName, interfaceOf, tunnelHandle } from './names.ts'
+import type { Attached } from './replies.ts'
+import type { PodInterface } from './request.ts'
+import type { PodWiring } from './wire.ts'
 
-/** Of one ADD or DEL, below the plugin's own. */
-const DEADLINE_MS = 60_000
+/** Of taking something away once it was begun: no caller who leaves may stop that halfway. */
+const UNDO_MS = 60_000
 
-export interface WorkloadOptions {
+export interface AttachOptions {
   readonly node: string
   readonly store: Datastore
   readonly ipam: Ipam
-  /** Of the node's own namespace. */
-  readonly netlink: NetlinkClient
+  readonly wiring: PodWiring
+  readonly journal: Journal
   readonly log: Log
   /** MTU for new pods, octets. */
   readonly podMtu: () => number
@@ -28,131 +30,155 @@ export interface WorkloadOptions {
   readonly routed: (address: Ipv4, until: 'installed' | 'absent', signal: AbortSignal) => Promise<void>
 }
 
-export class Workloads {
-  readonly #options: WorkloadOptions
-  /** Calls for one pod run one after another. */
-  readonly #turns = new Map<string, Promise<unknown>>()
+/*
+ * make:   former sandbox removed · journal · address · veth pair · endpoint · route · journal closed · answer
+ * remove: journal · endpoint away · veth pair away · route away · address away · journal closed · answer
+ *
+ * A crash anywhere leaves the line in the journal, and the next life removes what it names. What removing needs is in the line and in the
+ * endpoint, and each step of it succeeds when there is nothing left to do. An address whose endpoint went before it, or never came, is found
+ * by `releaseOrphans`: no endpoint has its handle.
+ */
+export class Attachments {
+  readonly #options: AttachOptions
+  /** Handles that are being made: their addresses have no endpoint yet. */
+  readonly #making = new Set<string>()
+  /** Of those who look for orphans at this moment; what begins meanwhile joins them. */
+  readonly #spared = new Set<Set<string>>()
 
-  constructor(options: WorkloadOptions) {
+  constructor(options: AttachOptions) {
     this.#options = options
   }
 
-  /** Answers one CNI call; never throws: what goes wrong is a CNI error with its sentence. */
-  async serve(request: CniRequest, gone: AbortSignal): Promise<CniReply> {
-    const call = readCniCall(request)
-    if (call.is === 'refused') return call.reply
-    const signal = AbortSignal.any([gone, AbortSignal.timeout(DEADLINE_MS)])
+  /** Attaches the pod or leaves nothing; a former sandbox of the same pod goes first. Calls for one pod must not overlap. */
+  async make(pod: PodInterface, netns: string, signal: AbortSignal): Promise<Attached> {
+    const { node, wiring } = this.#options
+    // Before anything of a former sandbox is touched.
+    signal.throwIfAborted()
+    wiring.probe(netns)
+    mustBeStorable({ ...endpointOf(pod, node), addresses: [GATEWAY] })
+    const handle = addressHandle(pod)
+    this.#making.add(handle)
+    for (const spared of this.#spared) spared.add(handle)
     try {
-      return await this.#inTurn(`${call.pod.namespace}/${call.pod.pod}/${call.pod.ifName}`, async () => {
-        if (call.is === 'add') return { exitCode: 0, body: await this.#add(call.pod, call.netns, call.version, signal) }
-        await this.#remove(call.pod, signal)
-        return { exitCode: 0, body: null }
-      })
-    } catch (reason) {
-      this.#options.log.error('cni call failed', { command: call.is, ...call.pod, why: reasonOf(reason) })
-      return failureOf(call.version, call.pod, reason)
+      const former = await this.find(pod, signal)
+      if (former !== undefined) await this.remove(interfaceOf(former.value))
+      return await this.#makeAnew(pod, netns, signal)
+    } finally {
+      this.#making.delete(handle)
     }
   }
 
-  async #add(
-    pod: PodInterface,
-    netns: string,
-    version: CniVersion,
-    signal: AbortSignal,
-  ): Promise<Readonly<Record<string, unknown>>> {
-    const { ipam, log, netlink, node, podMtu, routed } = this.#options
-    // A second ADD, or a new sandbox of the same pod: what the first one left goes before anything is made.
-    const former = await this.#find(pod, signal)
-    if (former !== undefined) await this.#removeEndpoint(former.endpoint, signal)
+  /** Detaches the container's interface; done twice, or for a pod that never was, it succeeds. Calls for one pod must not overlap. */
+  async remove(pod: PodInterface): Promise<void> {
+    const { ipam, journal, node } = this.#options
+    const signal = AbortSignal.timeout(UNDO_MS)
+    journal.begin(pod)
+    const found = await this.find(pod, signal)
+    if (found === undefined || found.value.containerId === pod.containerId)
+      await this.#removeEndpoint(found?.value ?? endpointOf(pod, node), signal)
+    // A newer sandbox of the pod owns the endpoint and the interface; the address goes by the container's own handle.
+    else await ipam.release(addressHandle(pod), { signal })
+    journal.finish(pod)
+  }
 
-    const assigned = await ipam.assign({ handle: addressHandle(pod), use: `${pod.namespace}/${pod.pod}`, signal })
-    if (assigned.is === 'no-pool')
-      throw new Exhausted(
-        'there is no pool to take an address from',
-        'create one: calictl ippool create default --cidr 10.244.0.0/16',
-      )
-    if (assigned.is === 'pools-full')
-      throw new Exhausted(
-        `no free address is left in ${assigned.pools.join(', ')} for node ${node}`,
-        'create a further pool, or see who holds addresses: calictl ipam show --blocks',
-      )
-    const { address } = assigned
-    const hostInterface = hostInterfaceName(pod)
+  /** The endpoint of a pod interface, whatever its container. */
+  find(pod: PodInterface, signal: AbortSignal): Promise<Stored<WorkloadEndpoint> | undefined> {
+    const { store, node } = this.#options
+    return getOf(store, WORKLOAD_ENDPOINT, WORKLOAD_ENDPOINT.keyOf(endpointOf(pod, node)), { signal })
+  }
+
+  /** Endpoints of this node, and the keys of those that nobody can read: whose they are, nobody knows. */
+  async all(signal: AbortSignal): Promise<{ readonly endpoints: readonly WorkloadEndpoint[]; readonly junk: readonly string[] }> {
+    const { store, node } = this.#options
+    const { read, junk } = await listOf(store, WORKLOAD_ENDPOINT, { signal })
+    return {
+      endpoints: read.map(({ value }) => value).filter(endpoint => endpoint.node === node),
+      junk: junk.map(({ key }) => key),
+    }
+  }
+
+  /** Handles that are made while `work` runs, or were being made when it began: what they have is nobody's to take. */
+  async sparing<T>(work: (spared: Set<string>) => Promise<T>): Promise<T> {
+    const spared = new Set(this.#making)
+    this.#spared.add(spared)
     try {
-      const mac = wirePod(netlink, { netns, hostInterface, podInterface: pod.ifName, address, mtu: podMtu() })
-      await this.#store({ ...endpointOf(pod, node), mac, addresses: [address] }, signal)
-      await routed(address, 'installed', signal)
-      log.info('pod attached', { ...pod, address: formatIpv4(address), interface: hostInterface })
-      return { ...resultOf(version, { pod, netns, hostInterface, mac, address }) }
+      return await work(spared)
+    } finally {
+      this.#spared.delete(spared)
+    }
+  }
+
+  /** Frees the addresses of this node that no endpoint answers for, except those of `spared`, which grows meanwhile. */
+  async releaseOrphans(spared: Set<string>, signal: AbortSignal): Promise<void> {
+    const { ipam, log, node } = this.#options
+    const { endpoints, junk } = await this.all(signal)
+    if (junk.length > 0) {
+      log.warn('addresses without an endpoint are kept: an endpoint that cannot be read may answer for them', { keys: junk })
+      return
+    }
+    for (const endpoint of endpoints) spared.add(addressHandle(interfaceOf(endpoint)))
+    spared.add(tunnelHandle(node))
+    for (const { address, handle, use } of await ipam.releaseUnused(spared, { signal }))
+      log.info('address released: no endpoint answers for it', { address: formatIpv4(address), handle, use })
+  }
+
+  async #makeAnew(pod: PodInterface, netns: string, signal: AbortSignal): Promise<Attached> {
+    const { journal } = this.#options
+    journal.begin(pod)
+    try {
+      const attached = await this.#build(pod, netns, signal)
+      journal.finish(pod)
+      return attached
     } catch (reason) {
       await this.#undo(pod, reason)
       throw reason
     }
   }
 
-  /** Unwinds with a deadline of its own: the caller's may be what ran out. */
-  async #undo(pod: PodInterface, why: unknown): Promise<void> {
-    try {
-      await this.#remove(pod, AbortSignal.timeout(DEADLINE_MS))
-    } catch (reason) {
-      this.#options.log.error('unwinding failed; the runtime repeats DEL', {
-        ...pod,
-        why: reasonOf(why),
-        failed: reasonOf(reason),
-      })
-    }
+  async #build(pod: PodInterface, netns: string, signal: AbortSignal): Promise<Attached> {
+    const { ipam, log, node, podMtu, routed, wiring } = this.#options
+    const assigned = await ipam.assign({ handle: addressHandle(pod), use: `${pod.namespace}/${pod.pod}`, signal })
+    if (assigned.is !== 'assigned') throw exhausted(node, assigned)
+    const { address } = assigned
+    const hostInterface = hostInterfaceName(pod)
+    const mac = wiring.wire({ netns, hostInterface, podInterface: pod.ifName, address, mtu: podMtu() })
+    await this.#store({ ...endpointOf(pod, node), mac, addresses: [address] }, signal)
+    await routed(address, 'installed', signal)
+    signal.throwIfAborted()
+    log.info('pod attached', { ...pod, address: formatIpv4(address), interface: hostInterface })
+    return { netns, hostInterface, podInterface: pod.ifName, mac, address }
   }
 
-  /** DEL: done twice, or for a pod that never was, it succeeds. */
-  async #remove(pod: PodInterface, signal: AbortSignal): Promise<void> {
-    const found = await this.#find(pod, signal)
-    if (found === undefined || found.endpoint.containerId === pod.containerId)
-      await this.#removeEndpoint(found?.endpoint ?? endpointOf(pod, this.#options.node), signal)
-    // A newer sandbox of the pod may own the endpoint by now; the address goes by the container's own handle.
-    else await this.#options.ipam.release(addressHandle(pod), { signal })
+  /** A failure here leaves the journal open, and so is not the last word. */
+  async #undo(pod: PodInterface, why: unknown): Promise<void> {
+    try {
+      await this.remove(pod)
+    } catch (reason) {
+      this.#options.log.error('unwinding failed; tried again soon', { ...pod, why: reasonOf(why), failed: reasonOf(reason) })
+    }
   }
 
   /** The endpoint first, for it is the cause of the route; the address last, when nothing leads to it. */
   async #removeEndpoint(endpoint: WorkloadEndpoint, signal: AbortSignal): Promise<void> {
-    const { ipam, log, netlink, routed } = this.#options
+    const { ipam, log, routed, wiring } = this.#options
     await this.#delete(endpoint, signal)
-    unwirePod(netlink, endpoint.interfaceName)
+    wiring.unwire(endpoint.interfaceName)
     for (const address of endpoint.addresses) await routed(address, 'absent', signal)
-    const handle = addressHandle({ ...endpoint, ifName: endpoint.endpoint })
-    const released = await ipam.release(handle, { signal })
+    const released = await ipam.release(addressHandle(interfaceOf(endpoint)), { signal })
     if (endpoint.addresses.length > 0 || released.length > 0)
       log.info('pod detached', { namespace: endpoint.namespace, pod: endpoint.pod, addresses: released.map(formatIpv4) })
   }
 
-  async #find(pod: PodInterface, signal: AbortSignal): Promise<{ endpoint: WorkloadEndpoint; revision: string } | undefined> {
-    const { store, node } = this.#options
-    const entry = await store.get(WORKLOAD_ENDPOINT.keyOf(endpointOf(pod, node)), { signal })
-    if (entry === undefined) return undefined
-    const parsed = WORKLOAD_ENDPOINT.parse(entry.document)
-    if (parsed.ok) return { endpoint: parsed.value, revision: entry.revision }
-    throw new Fault('workload.junk', {
-      doing: 'read',
-      on: entry.key,
-      says: parsed.problems.map(({ at, says }) => `${at} ${says}`).join('; '),
-    })
-  }
-
   async #store(endpoint: WorkloadEndpoint, signal: AbortSignal): Promise<void> {
     const { store } = this.#options
-    const key = WORKLOAD_ENDPOINT.keyOf(endpoint)
-    const document = WORKLOAD_ENDPOINT.print(endpoint)
-    const present = await store.get(key, { signal })
+    const present = await getOf(store, WORKLOAD_ENDPOINT, WORKLOAD_ENDPOINT.keyOf(endpoint), { signal })
     const outcome =
       present === undefined
-        ? await store.create(key, document, { signal })
-        : await store.update(key, document, present.revision, { signal })
-    if (outcome.is !== 'written')
-      throw new Fault('workload.race', {
-        doing: 'write',
-        on: key,
-        says: 'somebody else wrote it at the same time',
-        mend: 'try again',
-      })
+        ? await createOf(store, WORKLOAD_ENDPOINT, endpoint, { signal })
+        : await updateOf(store, WORKLOAD_ENDPOINT, { value: endpoint, revision: present.revision }, { signal })
+    if (outcome.is === 'written') return
+    const says = 'somebody else wrote it at the same time'
+    throw new Fault('pod.race', { doing: 'write', on: WORKLOAD_ENDPOINT.keyOf(endpoint), says, mend: 'try again' })
   }
 
   async #delete(endpoint: WorkloadEndpoint, signal: AbortSignal): Promise<void> {
@@ -160,29 +186,6 @@ export class Workloads {
     const key = WORKLOAD_ENDPOINT.keyOf(endpoint)
     for (let entry = await store.get(key, { signal }); entry !== undefined; entry = await store.get(key, { signal }))
       if ((await store.delete(key, entry.revision, { signal })).is !== 'conflict') return
-  }
-
-  async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(key) ?? Promise.resolve()
-    const mine = before.then(work, work)
-    const settled = mine.then(
-      () => undefined,
-      () => undefined,
-    )
-    this.#turns.set(key, settled)
-    try {
-      return await mine
-    } finally {
-      if (this.#turns.get(key) === settled) this.#turns.delete(key)
-    }
-  }
-}
-
-class Exhausted extends Error {
-  readonly mend: string
-  constructor(says: string, mend: string) {
-    super(says)
-    this.mend = mend
   }
 }
 
@@ -197,66 +200,33 @@ function endpointOf(pod: PodInterface, node: string): WorkloadEndpoint {
     interfaceName: hostInterfaceName(pod),
     mac: HOST_MAC,
     addresses: [],
+    ...(pod.network === '' ? {} : { network: pod.network }),
   }
 }
 
-interface Wired {
-  readonly pod: PodInterface
-  readonly netns: string
-  readonly hostInterface: string
-  readonly mac: string
-  readonly address: Ipv4
+/** A document that nobody can read back would be a pod that nobody can route to. */
+function mustBeStorable(endpoint: WorkloadEndpoint): void {
+  const read = WORKLOAD_ENDPOINT.parse(WORKLOAD_ENDPOINT.print(endpoint))
+  if (read.ok) return
+  const problems = read.problems.map(({ at, says }: Problem) => `${at} ${says}`)
+  throw new Fault('pod.name', {
+    doing: 'make an endpoint for',
+    on: `${endpoint.namespace}/${endpoint.pod} ${endpoint.endpoint}`,
+    says: problems.join('; '),
+  })
 }
 
-function resultOf(version: CniVersion, { pod, netns, hostInterface, mac, address }: Wired): CniResult {
-  return {
-    cniVersion: version,
-    interfaces: [
-      { name: hostInterface, mac: HOST_MAC },
-      { name: pod.ifName, mac, sandbox: netns },
-    ],
-    ips: [
-      {
-        ...(version === '0.4.0' ? { version: '4' } : {}),
-        address: `${formatIpv4(address)}/32`,
-        gateway: formatIpv4(GATEWAY),
-        interface: 1,
-      },
-    ],
-    routes: [{ dst: '0.0.0.0/0', gw: formatIpv4(GATEWAY) }],
-    dns: {},
-  }
-}
-
-function failureOf(version: CniVersion, pod: PodInterface, reason: unknown): CniReply {
-  const who = `pod ${pod.namespace}/${pod.pod}`
-  if (reason instanceof Exhausted)
-    return cniFailure(version, CNI_ERROR.addressesExhausted, `${who}: ${reason.message}`, reason.mend)
-  if (reason instanceof Fault && reason.code === 'sys.namespace')
-    return cniFailure(
-      version,
-      CNI_ERROR.unknownContainer,
-      `${who}: ${reason.message}`,
-      'CNI_NETNS must be the path of a live network namespace',
-    )
-  if (reason instanceof Fault && reason.code.startsWith('datastore.'))
-    return cniFailure(
-      version,
-      CNI_ERROR.tryAgainLater,
-      `${who}: ${reason.message}`,
-      'the datastore must answer before a pod can start',
-    )
-  if (reason instanceof DOMException && reason.name === 'TimeoutError')
-    return cniFailure(
-      version,
-      CNI_ERROR.tryAgainLater,
-      `${who}: not ready after ${DEADLINE_MS / 1000} s`,
-      'see calictl node status',
-    )
-  return cniFailure(
-    version,
-    CNI_ERROR.internal,
-    `${who}: ${reasonOf(reason)}`,
-    reason instanceof Fault ? reason.code : 'see the log of the agent',
-  )
+function exhausted(node: string, assignment: Exclude<Assignment, { is: 'assigned' }>): Fault {
+  const act = { doing: 'give an address to', on: `a pod of node ${node}` }
+  if (assignment.is === 'no-pool')
+    return new Fault('ipam.no-pool', {
+      ...act,
+      says: 'there is no pool to take one from',
+      mend: 'create one: calictl ippool create default --cidr 10.244.0.0/16',
+    })
+  return new Fault('ipam.pools-full', {
+    ...act,
+    says: `no address is free in ${assignment.pools.join(', ')}`,
+    mend: 'create a further pool, or see who holds addresses: calictl ipam show --blocks',
+  })
 }

@@ -1,6 +1,13 @@
-/** Names of a pod's interface on the host side, and of its claim on an address. */
+/** What everybody calls a pod's interface on the host side, its gateway, and its claim on an address. */
 import { createHash } from 'node:crypto'
+import { ipv4 } from '@network/base/net/ipv4.ts'
+import type { WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
 import type { PodInterface } from './request.ts'
+
+/** The same on every host side: a pod may move without its neighbours' ARP entries going stale. */
+export const HOST_MAC = 'ee:ee:ee:ee:ee:ee'
+/** Exists nowhere; the host side answers for it by proxy ARP. */
+export const GATEWAY = ipv4('169.254.1.1')
 
 /** Calico's: `cali` and 11 hex digits of SHA-1 over `namespace.pod`; a second interface of a pod adds its name. */
 export function hostInterfaceName({ namespace, pod, ifName }: PodInterface): string {
@@ -8,9 +15,14 @@ export function hostInterfaceName({ namespace, pod, ifName }: PodInterface): str
   return `cali${createHash('sha1').update(subject).digest('hex').slice(0, 11)}`
 }
 
-/** What the pod's address is released by. */
-export function addressHandle({ containerId, ifName }: PodInterface): string {
+/** What the pod's address is released by: one container's one interface, which is what CNI calls an attachment. */
+export function addressHandle({ containerId, ifName }: Pick<PodInterface, 'containerId' | 'ifName'>): string {
   return `cni.${containerId}.${ifName}`
+}
+
+/** The pod interface that an endpoint stands for. */
+export function interfaceOf({ namespace, pod, containerId, endpoint, network = '' }: WorkloadEndpoint): PodInterface {
+  return { namespace, pod, containerId, ifName: endpoint, network }
 }
 
 export function tunnelHandle(node: string): string {

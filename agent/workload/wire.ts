@@ -1,7 +1,7 @@
 /** Wires a pod: the veth pair, its host side, and inside the pod an address with a gateway that needs no subnet. */
 
+import { fstatSync } from 'node:fs'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import { ipv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { openNamespace } from '@network/base/sys/namespace.ts'
@@ -12,11 +12,9 @@ import { SCOPE, toRoute } from '@network/netlink/route.ts'
 import { addRoute } from '@network/netlink/route-message.ts'
 import { readSysctl, writeSysctl } from '../kernel/tables/sysctls.ts'
 import { workloadSysctls } from '../plan/workloads.ts'
+import { inspectPod, type Wired } from './inspect.ts'
+import { GATEWAY, HOST_MAC } from './names.ts'
 
-/** The same on every host side: a pod may move without its neighbours' ARP entries going stale. */
-export const HOST_MAC = 'ee:ee:ee:ee:ee:ee'
-/** Exists nowhere; the host side answers for it by proxy ARP. */
-export const GATEWAY = ipv4('169.254.1.1')
 const DEFAULT_ROUTE = prefix('0.0.0.0/0')
 const GATEWAY_ROUTE = prefix('169.254.1.1/32')
 
@@ -28,6 +26,28 @@ export interface Wiring {
   readonly address: Ipv4
   /** Octets, of both ends. */
   readonly mtu: number
+}
+
+/** What attaching needs of the kernel; a test puts another kernel there. */
+export interface PodWiring {
+  /** Throws when `netns` cannot be a pod's: missing, no namespace, or the node's own. */
+  probe(netns: string): void
+  /** Wires the pod or leaves nothing behind. Returns the MAC address of the pod's side. */
+  wire(wiring: Wiring): string
+  /** Removes the pair by its host side; gone already is fine. */
+  unwire(hostInterface: string): void
+  /** What is not as `wire` and the agent's routes left it, one sentence each. */
+  inspect(wired: Wired): readonly string[]
+}
+
+/** The real kernel, by a client of the node's own namespace. */
+export function kernelWiring(host: NetlinkClient): PodWiring {
+  return {
+    probe: mustBeForeign,
+    wire: wiring => wirePod(host, wiring),
+    unwire: hostInterface => unwirePod(host, hostInterface),
+    inspect: wired => inspectPod(host, wired),
+  }
 }
 
 /** Wires the pod or leaves nothing behind. Returns the MAC address of the pod's side. */
@@ -64,6 +84,19 @@ export function unwirePod(host: NetlinkClient, hostInterface: string): void {
 }
 
 /** Settings before the link is up: the first ARP request must find proxy_arp on and no delay. */
+/** A default route through a pod's gateway would cut the node itself off. */
+function mustBeForeign(netns: string): void {
+  using namespace = openNamespace(netns)
+  using own = openNamespace('/proc/thread-self/ns/net')
+  if (fstatSync(namespace.fd).ino !== fstatSync(own.fd).ino) return
+  throw new Fault('pod.host-namespace', {
+    doing: 'wire a pod into',
+    on: netns,
+    says: "it is the node's own network namespace",
+    mend: 'a pod of the host network needs no CNI call',
+  })
+}
+
 function settleHostSide(host: NetlinkClient, hostInterface: string): void {
   for (const { path, accept } of workloadSysctls(hostInterface)) {
     if (readSysctl(path) === accept[0]) continue

@@ -4,7 +4,7 @@ import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { parsePrefix } from '@network/base/net/prefix.ts'
 import * as v from 'valibot'
 import { documentOf, nameField } from './fields.ts'
-import { API_VERSION, type Kind, keyPrefixOf, parserOf } from './kind.ts'
+import { API_VERSION, isRecord, type Kind, keyPrefixOf, parserOf } from './kind.ts'
 
 export interface WorkloadEndpoint {
   readonly node: string
@@ -19,7 +19,12 @@ export interface WorkloadEndpoint {
   readonly interfaceName: string
   readonly mac: string
   readonly addresses: readonly Ipv4[]
+  /** The CNI network that the pod was added to; absent where no CNI call made the endpoint. */
+  readonly network?: string
 }
+
+/** Calico has no field for the name of a CNI network. */
+const NETWORK = 'cali/cni-network'
 
 export const INTERFACE_NAME = /^cali[0-9a-f]{11}$/
 
@@ -63,6 +68,7 @@ const schema = v.pipe(
       interfaceName: spec.interfaceName,
       mac: spec.mac,
       addresses: spec.ipNetworks,
+      ...networkOf(metadata.annotations),
     }),
   ),
 )
@@ -75,7 +81,11 @@ export const WORKLOAD_ENDPOINT: Kind<WorkloadEndpoint> = {
   print: endpoint => ({
     apiVersion: API_VERSION,
     kind: 'WorkloadEndpoint',
-    metadata: { name: workloadName(endpoint), namespace: endpoint.namespace },
+    metadata: {
+      name: workloadName(endpoint),
+      namespace: endpoint.namespace,
+      ...(endpoint.network === undefined ? {} : { annotations: { [NETWORK]: endpoint.network } }),
+    },
     spec: {
       node: endpoint.node,
       pod: endpoint.pod,
@@ -86,6 +96,11 @@ export const WORKLOAD_ENDPOINT: Kind<WorkloadEndpoint> = {
       ipNetworks: endpoint.addresses.map(address => `${formatIpv4(address)}/32`),
     },
   }),
+}
+
+function networkOf(annotations: unknown): { readonly network?: string } {
+  const network = isRecord(annotations) ? annotations[NETWORK] : undefined
+  return typeof network === 'string' ? { network } : {}
 }
 
 /** Calico's form: node, orchestrator, pod and interface joined by "-", with "-" inside a part doubled. */
