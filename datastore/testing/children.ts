@@ -19,6 +19,9 @@ switch (what) {
   case 'write':
     await writeOn()
     break
+  case 'count':
+    await count(Number(rest[0]))
+    break
   case 'echo':
     await echo(Number(rest[0]))
     break
@@ -42,6 +45,20 @@ async function writeOn(): Promise<void> {
     const created = await store.create(`/w/${n}`, { n, filling: 'x'.repeat(300) }, { signal })
     if (created.is === 'written') process.stdout.write(`${n}\n`)
   }
+}
+
+/** Waits for a line, then counts `/n` up and claims as many keys, together with others; prints how many claims were its own. */
+async function count(times: number): Promise<void> {
+  process.stdout.write('ready\n')
+  for await (const _ of createInterface(process.stdin)) break
+  for (let done = 0; done < times; ) {
+    const entry = await store.get('/n', { signal })
+    if (entry === undefined) throw new Error('there is nothing to count on')
+    if ((await store.update('/n', Number(entry.document) + 1, entry.revision, { signal })).is === 'written') done += 1
+  }
+  let claimed = 0
+  for (let n = 0; n < times; n++) if ((await store.create(`/claim/${n}`, process.pid, { signal })).is === 'written') claimed += 1
+  process.stdout.write(`${claimed}\n`)
 }
 
 /** Answers every `/ping/n` with a `/pong/n`. */
