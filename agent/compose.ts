@@ -15,7 +15,7 @@ import { NetlinkClient } from '@network/netlink/client.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
 import { BGP_PORT, Feed } from './bgp/feed.ts'
 import { Cluster } from './cluster.ts'
-import type { Config } from './config.ts'
+import { type Config, filesOf } from './config.ts'
 import { Controller } from './controller.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
@@ -23,7 +23,7 @@ import { Firewall } from './kernel/firewall/firewall.ts'
 import { hearRuleset } from './kernel/firewall/hear.ts'
 import { systemLegacy } from './kernel/firewall/legacy.ts'
 import { systemNft } from './kernel/firewall/nft.ts'
-import { FormerState, formerFileOf } from './kernel/former.ts'
+import { FormerState } from './kernel/former.ts'
 import { heard } from './kernel/heard.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { isOurRoute } from './kernel/ownership.ts'
@@ -57,13 +57,13 @@ export interface Surroundings {
 /** Starts the agent under `scope`; it ends with the scope and leaves the kernel as it is. */
 export async function composeAgent(config: Config, scope: Scope, { clock, random, log }: Surroundings): Promise<void> {
   const startedAt = clock.wall().toISOString()
-  const socketPath = `${config.runDir}/${config.nodeName}.sock`
+  const files = filesOf(config)
   // Before anything is touched: two agents of one node would undo each other's work.
-  await claimSocketPath(socketPath)
+  await claimSocketPath(files.socket)
   const monitor = scope.own(KernelMonitor.open({ groups: ['link', 'address', 'route', 'netconf'] }), 'kernel monitor')
   const netlink = scope.own(NetlinkClient.open(), 'netlink')
   const choice = chooseUnderlay(netlink, config.nodeIp)
-  const former = FormerState.open({ path: formerFileOf(config), settings: kernelSettings, log })
+  const former = FormerState.open({ path: files.former, settings: kernelSettings, log })
   former.beforeTunnel(netlink.link(TUNNEL_DEVICE))
   const unsupported = ipipUnsupported(netlink)
   const restarting = netlink.routes().some(isOurRoute)
@@ -166,7 +166,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     store,
     ipam,
     wiring: kernelWiring(netlink),
-    journal: new FileJournal(`${config.runDir}/${config.nodeName}.unfinished`),
+    journal: new FileJournal(files.unfinished),
     clock,
     random,
     log,
@@ -196,7 +196,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     ipipUnsupported: unsupported,
   }
   const socket = await openAgentSocket(
-    socketPath,
+    files.socket,
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
       'POST /cni': (body, signal) => workloads.serve(body, signal),

@@ -34,6 +34,18 @@ export interface Config {
   readonly peers: readonly BgpPeerConfig[]
 }
 
+/** What the agent keeps in its run directory; all of it is gone after a boot, like the kernel's state that it belongs to. */
+export function filesOf({ runDir, nodeName }: Pick<Config, 'runDir' | 'nodeName'>) {
+  const base = `${runDir}/${nodeName}`
+  return {
+    socket: `${base}.sock`,
+    /** How settings were before the agent changed them. */
+    former: `${base}.former.json`,
+    /** Directory: attachments begun and not finished. */
+    unfinished: `${base}.unfinished`,
+  }
+}
+
 /** As given on the command line; undefined where it was not. */
 export interface Flags {
   readonly nodeName?: string

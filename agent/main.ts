@@ -7,27 +7,59 @@ import { Command, Option } from 'commander'
 import { composeAgent } from './compose.ts'
 import { type Flags, loadConfig } from './config.ts'
 import { openLog } from './log.ts'
+import { uninstallHere } from './uninstall/command.ts'
 import { VERSION } from './version.ts'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
 
-const command = new Command('cali-agent')
+type Given = Flags & { readonly logLevel: string }
+
+const program = settingsOf(new Command('cali-agent'), 'info')
   .description('Routes pods on this node: wires them, keeps the kernel as it should be, speaks BGP with the other nodes.')
-  .option('--node-name <name>', 'name of this node (default: the hostname)')
-  .option('--node-id <id>', 'tells this machine from another of the same name (default: /etc/machine-id)')
-  .option('--node-ip <address>', 'address that other nodes reach this one by (default: source address of the default route)')
-  .option('--datastore <url>', 'datastore, also CALI_DATASTORE (default: sqlite:/var/lib/cali/cali.db)')
-  .option('--run-dir <dir>', "directory of the agent's socket (default: /run/cali)")
-  .option('--config <file>', 'configuration file (default: /etc/cali/cali.yaml, where it exists)')
-  .addOption(new Option('--log-level <level>', 'how much to tell').choices(['debug', 'info', 'warn', 'error']).default('info'))
   .version(VERSION)
+  .enablePositionalOptions()
   .addHelpText('after', '\nExample:\n  cali-agent --node-ip 172.16.20.11 --datastore sqlite:/var/lib/cali/cali.db')
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
-  .parse()
+  .action(running)
+program.addCommand(
+  settingsOf(new Command('run'), 'info')
+    .description('the same as without a command')
+    .addHelpText('after', '\nExample:\n  cali-agent run --node-ip 172.16.20.11')
+    .copyInheritedSettings(program)
+    .action(running),
+)
+program.addCommand(
+  settingsOf(new Command('uninstall'), 'warn')
+    .summary('takes this node out of the cluster and everything of Cali off this machine')
+    .description(
+      "Takes this node out of the cluster and everything of Cali off this machine: routes, interfaces of pods, the tunnel device's address, the firewall, this node's documents in the datastore. Settings of the kernel that the agent changed get their former values back, unless somebody changed them since. Stop the agent first. Can be run again.",
+    )
+    .addHelpText('after', '\nExample:\n  cali-agent uninstall --datastore sqlite:/var/lib/cali/cali.db')
+    .copyInheritedSettings(program)
+    .action(async ({ logLevel, ...flags }: Given) => {
+      process.exitCode = await uninstallHere(flags, logLevel)
+    }),
+)
+await program.parseAsync()
 
-const { logLevel, ...flags } = command.opts<Flags & { readonly logLevel: string }>()
-process.exitCode = await run(flags, logLevel)
+/** The settings that all commands share. */
+function settingsOf(command: Command, logLevel: string): Command {
+  return command
+    .option('--node-name <name>', 'name of this node (default: the hostname)')
+    .option('--node-id <id>', 'tells this machine from another of the same name (default: /etc/machine-id)')
+    .option('--node-ip <address>', 'address that other nodes reach this one by (default: source address of the default route)')
+    .option('--datastore <url>', 'datastore, also CALI_DATASTORE (default: sqlite:/var/lib/cali/cali.db)')
+    .option('--run-dir <dir>', "directory of the agent's socket (default: /run/cali)")
+    .option('--config <file>', 'configuration file (default: /etc/cali/cali.yaml, where it exists)')
+    .addOption(
+      new Option('--log-level <level>', 'how much to tell').choices(['debug', 'info', 'warn', 'error']).default(logLevel),
+    )
+}
+
+async function running({ logLevel, ...flags }: Given): Promise<void> {
+  process.exitCode = await run(flags, logLevel)
+}
 
 async function run(given: Flags, level: string): Promise<number> {
   let log = openLog(level, {})

@@ -37,9 +37,9 @@ test('all values come back, also those that the kernel turned along with forward
   change(former, settings, FORWARD, '1')
   assert.equal(settings.read(`${CONF}/eth0/forwarding`), '1', 'P0: forwarding turned the others')
   const again = FormerState.open({ path, settings, log: silentLog })
-  assert.ok(restoreSysctls(again.kept, settings).length >= 3)
+  assert.ok(restoreSysctls(again.kept, settings).removed.length >= 3)
   assert.deepEqual(Object.fromEntries(settings.values), MACHINE)
-  assert.deepEqual(restoreSysctls(again.kept, settings), [], 'twice is as good as once')
+  assert.deepEqual(restoreSysctls(again.kept, settings), { removed: [], problems: [] }, 'twice is as good as once')
 })
 
 test('only the first value counts, over restarts too', () => {
@@ -61,7 +61,7 @@ test('what somebody changed after us stays as they want it', () => {
   settings.write(`${CONF}/eth0/rp_filter`, '0')
   settings.write(FORWARD, '0')
   settings.write(`${CONF}/eth0/forwarding`, '1')
-  assert.deepEqual(restoreSysctls(former.kept, settings), [])
+  assert.deepEqual(restoreSysctls(former.kept, settings), { removed: [], problems: [] })
   assert.deepEqual([settings.read(`${CONF}/eth0/rp_filter`), settings.read(`${CONF}/eth0/forwarding`)], ['0', '1'])
 })
 
@@ -103,4 +103,15 @@ test('a folder that cannot be written to does not stop the change', () => {
   change(former, settings, `${CONF}/eth0/rp_filter`, '2')
   assert.equal(settings.read(`${CONF}/eth0/rp_filter`), '2')
   assert.match(warned.join('\n'), /cannot be kept/)
+})
+
+test('a setting that cannot be put back is told, and spoils no other', () => {
+  const settings = new MemorySettings(MACHINE)
+  const former = FormerState.open({ path: join(folder, 'stuck.json'), settings, log: silentLog })
+  change(former, settings, `${CONF}/eth0/rp_filter`, '2')
+  change(former, settings, FORWARD, '1')
+  settings.refusing.add(`${CONF}/eth0/rp_filter`)
+  const { problems } = restoreSysctls(former.kept, settings)
+  assert.match(problems.join('\n'), /^net\/ipv4\/conf\/eth0\/rp_filter could not be put back to 1: cannot write/)
+  assert.equal(settings.read(FORWARD), '0')
 })

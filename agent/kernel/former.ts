@@ -9,7 +9,6 @@ import { reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Link } from '@network/netlink/link.ts'
 import * as v from 'valibot'
-import type { Config } from '../config.ts'
 import { hasOurName } from './ownership.ts'
 import type { Settings } from './tables/sysctls.ts'
 
@@ -36,10 +35,6 @@ export interface FormerOptions {
   readonly path: string
   readonly settings: Settings
   readonly log: Log
-}
-
-export function formerFileOf({ runDir, nodeName }: Pick<Config, 'runDir' | 'nodeName'>): string {
-  return `${runDir}/${nodeName}.former.json`
 }
 
 export class FormerState {
@@ -109,21 +104,24 @@ export class FormerState {
   }
 }
 
-/** Puts settings back in the order in which they must be: what turns others first. Returns what was done, one sentence each. */
-export function restoreSysctls({ sysctls }: Former, settings: Settings): string[] {
-  const turned = sysctls[FORWARDING]
-  const isStillOurs = (path: string, wrote: string | null) => wrote !== null && settings.read(path) === wrote
-  const puts = turned !== undefined && isStillOurs(FORWARDING, turned.wrote) ? [FORWARDING] : []
-  const followers = puts.length > 0
-  for (const [path, { wrote }] of Object.entries(sysctls))
-    if (path !== FORWARDING && (wrote === null ? followers : isStillOurs(path, wrote))) puts.push(path)
-  return puts.flatMap(path => {
+/** Puts settings back, first the one that turns others; what somebody changed since stays as they want it. */
+export function restoreSysctls({ sysctls }: Former, settings: Settings): { removed: string[]; problems: string[] } {
+  const isStillOurs = (path: string) => sysctls[path] !== undefined && settings.read(path) === sysctls[path].wrote
+  const turned = isStillOurs(FORWARDING)
+  const others = Object.entries(sysctls).flatMap(([path, { wrote }]) =>
+    path !== FORWARDING && (wrote === null ? turned : isStillOurs(path)) ? [path] : [],
+  )
+  const removed: string[] = []
+  const problems: string[] = []
+  for (const path of turned ? [FORWARDING, ...others] : others) {
     const had = sysctls[path]?.had
     const present = settings.read(path)
-    if (had === undefined || present === undefined || present === had) return []
+    if (had === undefined || present === undefined || present === had) continue
     const outcome = settings.write(path, had)
-    return [outcome.is === 'done' ? `${path} is ${had} again` : `${path} could not be put back: ${outcome.says}`]
-  })
+    if (outcome.is === 'done') removed.push(`${path} is ${had} again`)
+    else problems.push(`${path} could not be put back to ${had}: ${outcome.says}`)
+  }
+  return { removed, problems }
 }
 
 function readFormer({ path, log }: FormerOptions): Former | undefined {

@@ -68,7 +68,8 @@ function refused(path: string, says: string, mend = 'run as root, or name a --ru
   return new Fault('agent.socket', { doing: 'listen on', on: path, says, mend })
 }
 
-function answers(path: string): Promise<boolean> {
+/** True when an agent listens on the socket. */
+export function answers(path: string): Promise<boolean> {
   return new Promise(resolve => {
     const probe = connect(path, () => {
       probe.destroy()

@@ -89,7 +89,8 @@ function launch(node: NodePlan, configFile: string | undefined): Running {
   return started
 }
 
-function flagsOf(node: NodePlan): string[] {
+/** What tells every command of the agent which node it is for. */
+export function flagsOf(node: NodePlan): string[] {
   return [
     ...['--node-name', node.name, '--node-id', node.machineId, '--node-ip', node.address],
     ...['--datastore', `sqlite:${RUN_DIR}/cali.db`, '--run-dir', RUN_DIR],
