@@ -8,15 +8,19 @@ export interface CniCall {
   readonly command: string
   readonly node: string
   readonly pod: string
+  /** Of which the pod's namespace has its name; called as the pod unless told. */
+  readonly container?: string
+  /** Of the network configuration, besides or instead of the usual ones. */
+  readonly fields?: Readonly<Record<string, unknown>>
 }
 
 /** The plugin's raw answer to a call: what a container runtime sees. */
-export function callCni({ command, node, pod }: CniCall): Promise<Outcome> {
-  const config = { cniVersion: '1.0.0', name: 'cali', type: 'cali', agent: socketOf(node) }
+export function callCni({ command, node, pod, container = pod, fields = {} }: CniCall): Promise<Outcome> {
+  const config = { cniVersion: '1.0.0', name: 'cali', type: 'cali', agent: socketOf(node), ...fields }
   const env = {
     CNI_COMMAND: command,
-    CNI_CONTAINERID: pod,
-    CNI_NETNS: `${NETNS_DIR}/${pod}`,
+    CNI_CONTAINERID: container,
+    CNI_NETNS: `${NETNS_DIR}/${container}`,
     CNI_IFNAME: 'eth0',
     CNI_ARGS: `K8S_POD_NAMESPACE=default;K8S_POD_NAME=${pod}`,
     CNI_PATH: CNI_PLUGIN.slice(0, CNI_PLUGIN.lastIndexOf('/')),
