@@ -78,10 +78,8 @@ function createFile(path: string): void {
 }
 
 function refuseForeign(db: DatabaseSync, path: string): void {
-  const application = header(db, 'application_id')
-  const version = header(db, 'user_version')
-  const isFresh = application === 0 && version === 0 && db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
-  if (application !== APPLICATION && !isFresh)
+  const { application, version, isEmpty } = readIdentity(db)
+  if (application !== APPLICATION && !(application === 0 && version === 0 && isEmpty))
     throw new Fault('datastore.foreign', {
       doing: 'open datastore',
       on: path,
@@ -95,6 +93,20 @@ function refuseForeign(db: DatabaseSync, path: string): void {
       says: `a newer Cali wrote it: its version is ${version}, this program knows ${SCHEMA_VERSION}`,
       mend: 'use the newer program',
     })
+}
+
+/** In one transaction: between two looks another agent may make the tables, and what is half old and half new looks foreign. */
+function readIdentity(db: DatabaseSync): { application: number; version: number; isEmpty: boolean } {
+  db.exec('BEGIN')
+  try {
+    return {
+      application: header(db, 'application_id'),
+      version: header(db, 'user_version'),
+      isEmpty: db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined,
+    }
+  } finally {
+    if (db.isTransaction) db.exec('ROLLBACK')
+  }
 }
 
 function header(db: DatabaseSync, field: 'application_id' | 'user_version'): number {
