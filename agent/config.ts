@@ -2,11 +2,12 @@
 
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import { type Ipv4, isUsableHost } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
 import { CONFIG_FILE, datastoreAt } from '@network/datastore/where.ts'
 import { addressField, asnField, nameField } from '@network/model/resources/fields.ts'
+import { isRecord } from '@network/model/resources/kind.ts'
 import * as v from 'valibot'
 
 export const DEFAULT_RUN_DIR = '/run/cali'
@@ -56,28 +57,46 @@ export interface Flags {
   readonly config?: string
 }
 
+const someText = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'))
+const nodeAddress = v.pipe(
+  addressField,
+  v.check(
+    isUsableHost,
+    'must be an address of this node that other nodes reach, not one of loopback, multicast or a reserved range',
+  ),
+)
+
 const fileSchema = v.strictObject(
   {
     datastore: v.optional(v.string('must be text')),
     nodeName: v.optional(nameField),
-    nodeId: v.optional(v.string('must be text')),
-    nodeIP: v.optional(addressField),
-    runDir: v.optional(v.string('must be text')),
+    nodeId: v.optional(someText),
+    nodeIP: v.optional(nodeAddress),
+    runDir: v.optional(someText),
     bgp: v.optional(
-      v.strictObject({
-        asNumber: v.optional(asnField),
-        holdTime: v.optional(
-          v.pipe(
-            v.number('must be a number of seconds'),
-            v.integer('must be a whole number of seconds'),
-            v.minValue(HOLD_TIME.min, `must be at least ${HOLD_TIME.min} seconds`),
-            v.maxValue(HOLD_TIME.max, `must be at most ${HOLD_TIME.max} seconds`),
+      v.strictObject(
+        {
+          asNumber: v.optional(asnField),
+          holdTime: v.optional(
+            v.pipe(
+              v.number('must be a number of seconds'),
+              v.integer('must be a whole number of seconds'),
+              v.minValue(HOLD_TIME.min, `must be at least ${HOLD_TIME.min} seconds`),
+              v.maxValue(HOLD_TIME.max, `must be at most ${HOLD_TIME.max} seconds`),
+            ),
           ),
-        ),
-        peers: v.optional(
-          v.array(v.strictObject({ address: addressField, asNumber: asnField, name: v.optional(nameField) }), 'must be a list'),
-        ),
-      }),
+          peers: v.optional(
+            v.array(
+              v.strictObject(
+                { address: addressField, asNumber: asnField, name: v.optional(nameField) },
+                'must be a mapping with address and asNumber',
+              ),
+              'must be a list',
+            ),
+          ),
+        },
+        'must be a mapping',
+      ),
     ),
   },
   'must be a mapping',
@@ -90,16 +109,16 @@ export async function loadConfig(flags: Flags, environment: Readonly<Record<stri
   const text = readConfigFile(path, flags.config !== undefined)
   const file = await parseConfigFile(path, text)
   const nodeName = flags.nodeName ?? file.nodeName ?? hostname().toLowerCase()
-  const named = v.safeParse(nameField, nodeName)
-  if (!named.success) throw refused('--node-name', `"${nodeName}" ${named.issues[0].message}`)
+  const setBy = (setting: string) => `${setting} of ${path}`
+  taken(nameField, nodeName, flags.nodeName === undefined && file.nodeName !== undefined ? setBy('nodeName') : '--node-name')
   const datastore = datastoreAt({ flag: flags.datastore, env: environment.CALI_DATASTORE, config: file })
-  if (datastore.is === 'nonsense') throw refused(datastore.from, datastore.says)
+  if (datastore.is === 'nonsense') throw refused(datastore.from.replace(CONFIG_FILE, path), datastore.says)
   return {
     nodeName,
-    nodeId: flags.nodeId ?? file.nodeId ?? machineId(),
-    nodeIp: flags.nodeIp === undefined ? file.nodeIP : addressFlag(flags.nodeIp),
+    nodeId: taken(someText, flags.nodeId ?? file.nodeId ?? machineId(), '--node-id'),
+    nodeIp: flags.nodeIp === undefined ? file.nodeIP : taken(nodeAddress, flags.nodeIp, '--node-ip'),
     datastore: datastore.url,
-    runDir: flags.runDir ?? file.runDir ?? DEFAULT_RUN_DIR,
+    runDir: taken(someText, flags.runDir ?? file.runDir ?? DEFAULT_RUN_DIR, '--run-dir'),
     asn: file.bgp?.asNumber ?? DEFAULT_ASN,
     holdTime: seconds(file.bgp?.holdTime ?? HOLD_TIME.default),
     peers: (file.bgp?.peers ?? []).map(peer => ({
@@ -115,7 +134,7 @@ function readConfigFile(path: string, mustExist: boolean): string | undefined {
     return readFileSync(path, 'utf8')
   } catch (reason) {
     if (!mustExist && reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return undefined
-    throw refused(path, reasonOf(reason))
+    throw refused('--config', reasonOf(reason))
   }
 }
 
@@ -126,27 +145,44 @@ async function parseConfigFile(path: string, text: string | undefined): Promise<
   try {
     document = parse(text) ?? {}
   } catch (reason) {
-    throw refused(path, reasonOf(reason))
+    // The lines after the first draw a picture of the place, which a log line cannot show.
+    const [says = ''] = reasonOf(reason).split('\n')
+    throw refused(path, `it is not YAML: ${says.replace(/:$/, '')}`)
   }
+  if (!isRecord(document)) throw refused(path, 'the document must be a mapping, such as "nodeName: a1"')
   const result = v.safeParse(fileSchema, document)
   if (result.success) return result.output
   throw refused(
     path,
     result.issues
-      .map(issue => `${issue.path?.map(item => String(item.key)).join('.') ?? 'document'}: ${sentenceOf(issue)}`)
+      .map(issue => `${issue.path?.map(item => String(item.key)).join('.') ?? 'the document'} ${sentenceOf(issue)}`)
       .join('; '),
   )
 }
 
 function sentenceOf(issue: v.BaseIssue<unknown>): string {
-  if (issue.expected === 'never') return 'no such setting'
+  if (issue.expected === 'never') {
+    const parent = (issue.path ?? []).slice(0, -1).map(item => item.key)
+    return `is no setting; there are ${settingsIn(fileSchema, parent).join(', ')}`
+  }
   return issue.received === 'undefined' ? 'is missing' : issue.message
 }
 
-function addressFlag(text: string): Ipv4 {
-  const parsed = v.safeParse(addressField, text)
-  if (!parsed.success) throw refused('--node-ip', parsed.issues[0].message)
-  return parsed.output
+/** The settings that there are at a place of the file. */
+function settingsIn(schema: unknown, [first, ...rest]: readonly unknown[]): string[] {
+  if (!isRecord(schema)) return []
+  if (isRecord(schema['wrapped'])) return settingsIn(schema['wrapped'], [first, ...rest])
+  if (isRecord(schema['item'])) return settingsIn(schema['item'], rest)
+  if (!isRecord(schema['entries'])) return []
+  return first === undefined ? Object.keys(schema['entries']) : settingsIn(schema['entries'][String(first)], rest)
+}
+
+/** The value as the schema takes it, or a fault that names the setting, what was said and what is wrong with it. */
+function taken<T>(schema: v.GenericSchema<string, T>, text: string, setting: string): T {
+  const parsed = v.safeParse(schema, text)
+  if (parsed.success) return parsed.output
+  const { message } = parsed.issues[0]
+  throw refused(setting, message.includes(`"${text}"`) ? message : `"${text}" ${message}`)
 }
 
 function machineId(): string {
