@@ -15,7 +15,7 @@ import { type IfIndex, type Link, type LinkRef, readLink, writeLinkQuery } from 
 import { type Neighbour, readNeighbour, writeNeighbourQuery } from './neighbour.ts'
 import { type Netconf, readNetconf, writeNetconfQuery } from './netconf.ts'
 import type { Route, RouteFilter } from './route.ts'
-import { readRoute, writeRouteLookup, writeRouteQuery } from './route-message.ts'
+import { readRoute, routeReader, writeRouteLookup, writeRouteQuery } from './route-message.ts'
 import { type Channel, NetlinkSocket, type SocketOptions } from './socket.ts'
 import { type Ack, eachMessage, FLAG, type Instruction, type Message, readAck, readDone, TYPE, writeMessage } from './wire.ts'
 
@@ -101,7 +101,7 @@ export class NetlinkClient implements Disposable {
   /** IPv4 routes that the filter lets through, of all tables when it names none; a table that does not exist is empty. */
   routes(filter: RouteFilter = {}): readonly Route[] {
     const write = (writer: Writer) => writeRouteQuery(writer, filter)
-    return this.#dump({ type: TYPE.getRoute, doing: 'list', on: 'routes', write }, TYPE.newRoute, readRoute, NO_SUCH_TABLE)
+    return this.#dump({ type: TYPE.getRoute, doing: 'list', on: 'routes', write }, TYPE.newRoute, routeReader(), NO_SUCH_TABLE)
   }
 
   /** IPv4 neighbours of one link, or of all. */

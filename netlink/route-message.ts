@@ -1,5 +1,5 @@
 /** The messages of IPv4 routes: what makes, replaces, removes and lists them, and their bytes. linux/rtnetlink.h, rtnetlink(7). */
-import { type Cursor, WireFault } from '@network/base/bytes/cursor.ts'
+import { Cursor, WireFault } from '@network/base/bytes/cursor.ts'
 import type { Writer } from '@network/base/bytes/writer.ts'
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { toPrefix } from '@network/base/net/prefix.ts'
@@ -110,6 +110,26 @@ export function readRoute(body: Cursor): Route | undefined {
   }
 }
 
+/**
+ * Reads the rows of a list, most of which differ from the row before in nothing but their destination: then only that is read.
+ * One reader a list; its rows share what they have in common.
+ */
+export function routeReader(): (body: Cursor) => Route | undefined {
+  let last: { readonly octets: Uint8Array; readonly at: number; readonly route: Route } | undefined
+  return body => {
+    const octets = body.rest()
+    if (last !== undefined && isSameBut(last.at, octets, last.octets)) {
+      const { route, at } = last
+      const address = new Cursor(octets, 'network', at, at + 4).u32()
+      return { ...route, destination: toPrefix(toIpv4(address), route.destination.length) }
+    }
+    const route = readRoute(new Cursor(octets, 'host'))
+    const at = destinationIn(octets)
+    last = route === undefined || at === undefined ? undefined : { octets: octets.slice(), at, route }
+    return route
+  }
+}
+
 /** Asks for the rows that the filter lets through. */
 export function writeRouteQuery(writer: Writer, filter: RouteFilter): void {
   const type = filter.type === undefined ? 0 : ROUTE_TYPES.indexOf(filter.type)
@@ -125,6 +145,25 @@ export function writeRouteLookup(writer: Writer, destination: Ipv4): void {
 }
 /** The answer names the table that the row is in. */
 const LOOKUP_TABLE = 0x1000
+
+/** Equal in all but the four octets at `at`. */
+function isSameBut(at: number, one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false
+  for (let index = 0; index < one.length; index++)
+    if (one[index] !== other[index] && (index < at || index >= at + 4)) return false
+  return true
+}
+
+/** Where in the body of a route message the destination's address is; undefined for default routes. */
+function destinationIn(body: Uint8Array): number | undefined {
+  const cursor = new Cursor(body, 'host', ROUTE_HEADER_OCTETS)
+  let found: number | undefined
+  eachAttribute(cursor, (type, value) => {
+    if (type === ATTR.destination) found = value.from
+  })
+  return found
+}
+const ROUTE_HEADER_OCTETS = 12
 
 interface RouteHeader {
   readonly length: number

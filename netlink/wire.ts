@@ -44,6 +44,8 @@ export const TYPE = {
 export const AF_INET = 2
 const HEADER_OCTETS = 16
 const ATTRIBUTE_HEADER_OCTETS = 4
+/** Of an attribute that holds 32 bits. */
+const WORD_ATTRIBUTE_OCTETS = 8
 /** Without the two bits that say "nested" and "network order". */
 const ATTRIBUTE_TYPE_MASK = 0x3fff
 const EXTENDED_TEXT = 1
@@ -97,9 +99,12 @@ export function eachMessage(datagram: Uint8Array, visit: (message: Message) => v
   const cursor = new Cursor(datagram, 'host')
   while (cursor.left > 0) {
     const length = cursor.u32()
-    const header = { type: cursor.u16(), flags: cursor.u16(), sequence: cursor.u32(), port: cursor.u32() }
+    const type = cursor.u16()
+    const flags = cursor.u16()
+    const sequence = cursor.u32()
+    const port = cursor.u32()
     if (length < HEADER_OCTETS) throw new WireFault('netlink message length', { wanted: HEADER_OCTETS, left: length })
-    visit({ ...header, body: cursor.sub(length - HEADER_OCTETS) })
+    visit({ type, flags, sequence, port, body: cursor.sub(length - HEADER_OCTETS) })
     skipPadding(cursor, length)
   }
 }
@@ -150,7 +155,7 @@ export function readDone(message: Message): Ack {
 
 /** Writes an attribute that holds an IPv4 address, which is in network order where all else is in the host's. */
 export function writeIpv4(writer: Writer, type: number, address: Ipv4): void {
-  writeAttribute(writer, type, value => value.u32be(address))
+  writer.u16(WORD_ATTRIBUTE_OCTETS).u16(type).u32be(address)
 }
 
 export function readIpv4(value: Cursor): Ipv4 {
@@ -159,7 +164,7 @@ export function readIpv4(value: Cursor): Ipv4 {
 
 /** Writes an attribute that holds 32 bits. */
 export function writeNumber(writer: Writer, type: number, number: number): void {
-  writeAttribute(writer, type, value => value.u32(number))
+  writer.u16(WORD_ATTRIBUTE_OCTETS).u16(type).u32(number)
 }
 
 /** Reads text that ends in a zero octet, as the kernel writes names. */

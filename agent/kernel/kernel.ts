@@ -192,16 +192,17 @@ export class Kernel<L, S, A, R> {
     this.#setTimer()
   }
 
-  /** Upserts go forward through the tables, removals back. */
+  /** Upserts go forward through the tables, removals back. True when all must be looked at again. */
   #round(): boolean {
-    let changed = false
+    let again = false
     for (const [, table] of this.#all) {
       if (!table.upsert()) continue
-      changed = true
       table.observe()
+      // Nothing depends on routes, and a list of them is long: when they are as wanted, one is enough.
+      again ||= table !== this.#routes || table.unsettled.length > 0
     }
-    if (this.#mayRemove) for (const [, table] of this.#all.toReversed()) changed = table.remove() || changed
-    return changed
+    if (this.#mayRemove) for (const [, table] of this.#all.toReversed()) again = table.remove() || again
+    return again
   }
 
   #record(repairs: readonly Repair[]): void {

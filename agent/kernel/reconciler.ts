@@ -38,6 +38,8 @@ interface Trouble {
   readonly retryAt: Instant | undefined
 }
 
+/** What is made for one system call dies young; of all at once the garbage collector would have to keep much. */
+const STEPS_AT_ONCE = 1024
 const RETRY = { base: millis(100), cap: millis(30_000) }
 
 export class Reconciler<W, H> implements Reconciliation {
@@ -78,12 +80,12 @@ export class Reconciler<W, H> implements Reconciliation {
 
   /** Writes what is missing or different. True when anything was written. */
   upsert(): boolean {
-    return this.#apply(this.#due(key => this.#delta.wanted(key) !== undefined))
+    return this.#apply(this.#due(want => want !== undefined))
   }
 
   /** Removes rows of ours that nobody wants. Only to be called when the desired side is complete. */
   remove(): boolean {
-    return this.#apply(this.#due(key => this.#delta.wanted(key) === undefined))
+    return this.#apply(this.#due(want => want === undefined))
   }
 
   stateOf(key: string): KeyState {
@@ -125,29 +127,41 @@ export class Reconciler<W, H> implements Reconciliation {
     return times.length === 0 ? undefined : times.reduce((a, b) => (a < b ? a : b))
   }
 
-  #due(choose: (key: string) => boolean): Step<W, H>[] {
+  *#due(choose: (want: W | undefined) => boolean): Generator<Step<W, H>, void> {
     const now = this.#clock.now()
-    const steps: Step<W, H>[] = []
     for (const key of this.#delta.dirty) {
-      if (!choose(key)) continue
+      const want = this.#delta.wanted(key)
+      if (!choose(want)) continue
       const have = this.#delta.seen(key)
       if (have !== undefined && this.#table.foreign(have) !== undefined) continue
       const retryAt = this.#trouble.get(key)?.retryAt
-      if (retryAt !== undefined && retryAt > now) continue
-      steps.push({ key, want: this.#delta.wanted(key), have })
+      if (retryAt === undefined || retryAt <= now) yield { key, want, have }
     }
-    return steps
   }
 
-  #apply(steps: readonly Step<W, H>[]): boolean {
-    if (steps.length === 0) return false
+  #apply(due: Iterable<Step<W, H>>): boolean {
+    let applied = false
+    let steps: Step<W, H>[] = []
+    for (const step of due) {
+      if (steps.push(step) < STEPS_AT_ONCE) continue
+      applied = this.#applySome(steps) || applied
+      steps = []
+    }
+    return (steps.length > 0 && this.#applySome(steps)) || applied
+  }
+
+  #applySome(steps: readonly Step<W, H>[]): boolean {
     const outcomes = this.#table.apply(steps)
-    steps.forEach((step, at) => {
+    let applied = false
+    for (const [at, { key }] of steps.entries()) {
       const outcome = outcomes[at] ?? { is: 'failed', says: 'no answer from the kernel' }
-      if (outcome.is === 'done') this.#trouble.delete(step.key)
-      else this.#note(step.key, outcome)
-    })
-    return outcomes.some(({ is }) => is === 'done')
+      if (outcome.is !== 'done') this.#note(key, outcome)
+      else {
+        applied = true
+        this.#trouble.delete(key)
+      }
+    }
+    return applied
   }
 
   #note(key: string, outcome: Trouble['outcome']): void {

@@ -43,3 +43,19 @@ test('a buffer that is reused shows nothing of what it held', () => {
   writer.u32(0xffffffff).reset()
   assert.deepEqual([...writer.u8(1).align(4).finish()], [1, 0, 0, 0])
 })
+
+test('a cursor over a part of a buffer reads that part and no octet beyond', () => {
+  const buffer = new Uint8Array([9, 9, 1, 2, 3, 9])
+  const part = new Cursor(buffer.subarray(1), 'network', 1, 4)
+  assert.deepEqual([part.at, part.left, part.from], [0, 3, 1])
+  const inner = part.sub(2)
+  assert.deepEqual([inner.u16(), inner.left, inner.at], [0x0102, 0, 2])
+  assert.throws(() => inner.u8(), WireFault)
+  assert.deepEqual([...part.rest()], [3])
+  for (const [from, end] of [
+    [-1, 2],
+    [3, 2],
+    [0, 7],
+  ] as const)
+    assert.throws(() => new Cursor(buffer, 'network', from, end), WireFault)
+})

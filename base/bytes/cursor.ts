@@ -16,22 +16,30 @@ export type ByteOrder = 'network' | 'host'
 const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 export class Cursor {
-  readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #little: boolean
+  readonly #from: number
   readonly #end: number
-  #at = 0
+  #at: number
 
-  constructor(bytes: Uint8Array, order: ByteOrder = 'network') {
-    this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  /** Reads from octet `from` up to `end`; a view can be shared by many cursors, and making one is dear. */
+  constructor(source: Uint8Array | DataView, order: ByteOrder = 'network', from = 0, end = source.byteLength) {
+    if (from < 0 || from > end || end > source.byteLength) throw new WireFault('bounds', { wanted: end, left: source.byteLength })
+    this.#view = source instanceof DataView ? source : new DataView(source.buffer, source.byteOffset, source.byteLength)
     this.#little = order === 'host' && HOST_IS_LITTLE
-    this.#end = bytes.byteLength
+    this.#from = from
+    this.#end = end
+    this.#at = from
+  }
+
+  /** Where in its source the first octet lies. */
+  get from(): number {
+    return this.#from
   }
 
   /** Octets read so far. */
   get at(): number {
-    return this.#at
+    return this.#at - this.#from
   }
 
   /** Octets not yet read. */
@@ -63,7 +71,7 @@ export class Cursor {
   /** A view of the next `length` octets; copy it to keep it past the life of the buffer. */
   take(length: number): Uint8Array {
     const from = this.#advance(length)
-    return this.#bytes.subarray(from, from + length)
+    return new Uint8Array(this.#view.buffer, this.#view.byteOffset + from, length)
   }
 
   rest(): Uint8Array {
@@ -72,7 +80,8 @@ export class Cursor {
 
   /** A cursor that cannot read past the next `length` octets; this one moves behind them. */
   sub(length: number): Cursor {
-    return new Cursor(this.take(length), this.#little ? 'host' : 'network')
+    const from = this.#advance(length)
+    return new Cursor(this.#view, this.#little ? 'host' : 'network', from, from + length)
   }
 
   skip(length: number): void {

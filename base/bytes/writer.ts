@@ -86,7 +86,7 @@ export class Writer {
     return this.#bytes.subarray(0, this.#at)
   }
 
-  /** Grows the buffer, and so replaces it: ask before touching bytes or view. */
+  /** Grows the buffer, and so replaces it: ask before touching bytes or view. Whoever asks for room writes all of it. */
   #room(length: number): number {
     const from = this.#at
     if (from + length > this.#bytes.length) {
@@ -96,7 +96,6 @@ export class Writer {
       this.#view = new DataView(grown.buffer)
     }
     this.#at += length
-    this.#bytes.fill(0, from, this.#at)
     return from
   }
 }
