@@ -13,7 +13,7 @@ export type Traces = Readonly<Record<string, readonly string[]>>
 export async function tracesOf(lab: Lab, node: string): Promise<Traces> {
   const lines = async (...argv: string[]) => (await must(lab, node, ...argv)).split('\n').sort()
   return {
-    links: await lines('ip', '-d', '-o', 'link'),
+    links: (await lines('ip', '-d', '-o', 'link')).map(withoutFirstUp),
     addresses: await lines('ip', '-4', '-o', 'address'),
     routes: await lines('ip', '-4', 'route', 'show', 'table', 'all'),
     neighbours: (await lines('ip', '-4', 'neigh', 'show', 'nud', 'permanent')).filter(line => !line.includes('NOARP')),
@@ -35,6 +35,11 @@ export function difference(was: Traces, is: Traces): string[] {
 /** Runs `cali-agent uninstall` on the node as its operator would. */
 export function uninstallOn(lab: Lab, node: string, more: readonly string[] = []): Promise<Outcome> {
   return lab.exec(node, [...program('agent'), 'uninstall', ...flagsOf(lab.node(node)), ...more])
+}
+
+/** The kernel gives a device a queue and a way to make IPv6 addresses when it is first set up, and leaves it both for good. */
+function withoutFirstUp(line: string): string {
+  return line.replace(/ qdisc \S+/, '').replace(/ addrgenmode \S+/, '')
 }
 
 /** All of IPv4's that are an interface's, and forwarding. */
