@@ -8,6 +8,7 @@ import { openDatastore } from '@network/datastore/open.ts'
 import type { AgentStatus } from '@network/model/status.ts'
 import { agentStatus, everyAgent, meshIsUp } from '../lab/agent-status.ts'
 import { createLab, type Lab } from '../lab/lab.ts'
+import { program } from '../lab/paths.ts'
 import { ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
 import { must } from './frozen.ts'
@@ -77,6 +78,15 @@ test('a node that was uninstalled can be installed again, and left again after a
   const { stderr, exitCode } = await uninstallOn(lab, 'a1')
   assert.equal(exitCode, 0, stderr)
   assert.deepEqual(difference(bare, await tracesOf(lab, 'a1')), [])
+})
+
+test('every command of the agent has help with an example, and an unknown one is a usage error', async () => {
+  for (const command of [[], ['run'], ['uninstall']]) {
+    const { stdout, exitCode } = await lab.exec('a1', [...program('agent'), ...command, '--help'])
+    assert.equal(exitCode, 0)
+    assert.match(stdout, new RegExp(`Example:\n  ${['cali-agent', ...command].join(' ')} --`))
+  }
+  assert.equal((await lab.exec('a1', [...program('agent'), 'reinstall'])).exitCode, 2)
 })
 
 /** Keys of all documents that name the node. */
