@@ -27,8 +27,13 @@ test('a live agent keeps its path; a dead one’s is taken over', async () => {
 test('a run-dir that cannot be made names the path and the setting', async () => {
   const file = join(directory, 'file')
   writeFileSync(file, '')
-  await assert.rejects(claimSocketPath(join(file, 'a.sock')), /cannot listen on .*file\/a\.sock: .*EEXIST.*--run-dir/)
+  await assert.rejects(
+    claimSocketPath(join(file, 'a.sock')),
+    /cannot listen on .*file\/a\.sock: .*file is no directory; .*--run-dir/,
+  )
   await assert.rejects(claimSocketPath(join(file, 'deeper', 'a.sock')), /ENOTDIR.*--run-dir/)
+  await assert.rejects(claimSocketPath('/proc/nowhere/a.sock'), /ENOENT.*--run-dir/)
+  await claimSocketPath(join(directory, 'new', 'and-newer', 'a.sock'))
 })
 
 test('a path that no socket can have is refused with its length', async () => {

@@ -1,12 +1,13 @@
 /** The agent's unix socket: the CNI plugin and calictl speak HTTP with it. */
 
 import { rmSync } from 'node:fs'
-import { access, chmod, constants, mkdir } from 'node:fs/promises'
+import { access, chmod, constants, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
+import { makeDirectory } from '@network/base/sys/directory.ts'
 
 /** Answers one request; what it returns is sent as JSON. */
 export type Route = (body: string, signal: AbortSignal) => Promise<unknown>
@@ -26,12 +27,14 @@ export interface AgentSocket extends AsyncDisposable {
 export async function claimSocketPath(path: string): Promise<void> {
   if (Buffer.byteLength(path) > LONGEST_PATH)
     throw refused(path, `the path is longer than ${LONGEST_PATH} octets`, 'name a shorter --run-dir')
+  const directory = dirname(path)
   try {
-    await mkdir(dirname(path), { recursive: true })
-    await access(dirname(path), constants.W_OK)
+    makeDirectory(directory)
+    await access(directory, constants.W_OK)
   } catch (cause) {
     throw refused(path, reasonOf(cause))
   }
+  if (!(await stat(directory)).isDirectory()) throw refused(path, `${directory} is no directory`)
   if (await answers(path))
     throw new Fault('agent.running', {
       doing: 'listen on',

@@ -1,9 +1,10 @@
 /** The embedded store's file: whose it is, its version, its tables. */
 
-import { accessSync, closeSync, constants, mkdirSync, openSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { Fault } from '@network/base/run/fault.ts'
+import { makeDirectory } from '@network/base/sys/directory.ts'
 
 /** `CALI`, in the file's header: another program's database is not touched. */
 const APPLICATION = 0x43414c49
@@ -22,7 +23,7 @@ const TABLES = `
 
 /** Makes directory and file where they are missing, for their owner only. */
 export function makeFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeDirectory(dirname(path), 0o700)
   // Only ever opened when it did not exist: closing a second descriptor would drop this process's locks on it.
   if (statSync(path, { throwIfNoEntry: false }) === undefined) createFile(path)
 }
