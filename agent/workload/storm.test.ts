@@ -66,7 +66,7 @@ test('whatever comes in whatever order, endpoints, addresses and pairs agree wit
       await stage.judge()
       await stage.close()
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
 })
 
@@ -106,6 +106,9 @@ type Standing = ReadonlySet<number | undefined>
 interface Happened {
   readonly op: Op
   outcome: 'done' | 'failed' | 'crashed' | undefined
+  body: CniReply['body']
+  /** Containers that a GC names. */
+  readonly stays: ReadonlySet<string>
 }
 
 class Stage {
@@ -116,7 +119,6 @@ class Stage {
   /** In order of their calls, which is the order of their turns. */
   readonly #history: Happened[] = []
   readonly #crashes: Storm['crashes'][number][]
-  readonly #replies = new Map<string, CniReply>()
   #life: Life | undefined
 
   constructor(wanted: Storm, turn: (label: string) => Promise<void>) {
@@ -152,13 +154,13 @@ class Stage {
   async run(op: Op): Promise<void> {
     const life = this.#living()
     const gone = new AbortController()
-    const happened: Happened = { op, outcome: undefined }
-    const answer = life.workloads.serve(this.#request(op), gone.signal)
+    const happened: Happened = { op, outcome: undefined, body: null, stays: this.#staying(op) }
+    const answer = life.workloads.serve(requestOf(happened), gone.signal)
     this.#history.push(happened)
     if ('abandoned' in op && op.abandoned) void this.#turn('the caller goes').then(() => gone.abort(new Error('gone')))
     const reply = await answer
     happened.outcome = life.isDead ? 'crashed' : reply.exitCode === 0 ? 'done' : 'failed'
-    if (op.op === 'ADD' && happened.outcome === 'done') this.#replies.set(containerOf(op.pod, op.sandbox), reply)
+    happened.body = reply.body
   }
 
   /** One more life, which nothing ends. */
@@ -194,7 +196,8 @@ class Stage {
     for (let round = 0; round < 2; round++)
       for (let pod = 0; pod < PODS; pod++)
         for (let sandbox = 0; sandbox < SANDBOXES; sandbox++) {
-          const reply = await workloads.serve(this.#request({ op: 'DEL', pod, sandbox, abandoned: false }), signal)
+          const names = { pod: podOf(pod), containerId: containerOf(pod, sandbox), more: {} }
+          const reply = await workloads.serve(callText('DEL', names), signal)
           assert.equal(reply.exitCode, 0, JSON.stringify(reply.body))
         }
     assert.deepEqual(await this.#endpoints(), [])
@@ -205,19 +208,22 @@ class Stage {
 
   /** What ADD answered is what CHECK finds. */
   async #check({ pod, containerId }: WorkloadEndpoint): Promise<void> {
-    const result = this.#replies.get(containerId)?.body
-    if (result === undefined || result === null) return
+    const adds = this.#history.filter(({ op }) => op.op === 'ADD' && containerOf(op.pod, op.sandbox) === containerId)
+    const last = adds.findLast(({ outcome }) => outcome !== 'failed')
+    // Nobody was told what a call made that a crash interrupted.
+    if (last?.outcome !== 'done') return
     const { workloads } = this.#living({ scheduled: false })
-    const reply = await workloads.serve(callText('CHECK', { pod, containerId, more: { prevResult: result } }), signal)
+    const reply = await workloads.serve(callText('CHECK', { pod, containerId, more: { prevResult: last.body } }), signal)
     assert.equal(reply.exitCode, 0, JSON.stringify(reply.body))
   }
 
   /** The model: each call in the order of the calls. What a crash interrupted may be done or not. */
   #standing(pod: number): Standing {
     let standing: Standing = new Set([undefined])
-    for (const { op, outcome } of this.#history) {
+    for (const happened of this.#history) {
+      const { op, outcome } = happened
       if (op.op !== 'GC' && op.pod !== pod) continue
-      const after = effectOf(op, pod, standing)
+      const after = effectOf(happened, pod, standing)
       if (outcome === 'done') standing = after
       else if (outcome === 'crashed') standing = new Set([...standing, undefined, ...after])
       else standing = new Set([...standing, undefined, ...(op.op === 'ADD' ? [] : after)])
@@ -225,11 +231,9 @@ class Stage {
     return standing
   }
 
-  #request(op: Op): string {
-    if (op.op !== 'GC') return callText(op.op, { pod: podOf(op.pod), containerId: containerOf(op.pod, op.sandbox), more: {} })
-    const stays = everyContainer().filter((id, bit) => (op.valid & (2 ** bit)) !== 0 || this.#isUnderWay(id))
-    const attachments = stays.map(containerID => ({ containerID, ifname: 'eth0' }))
-    return callText('GC', { pod: '', containerId: '', more: { 'cni.dev/valid-attachments': attachments } })
+  #staying(op: Op): ReadonlySet<string> {
+    if (op.op !== 'GC') return new Set()
+    return new Set(everyContainer().filter((id, bit) => (op.valid & (2 ** bit)) !== 0 || this.#isUnderWay(id)))
   }
 
   /** A runtime counts what it is just adding among what stays. */
@@ -328,25 +332,25 @@ function ipamOn(store: MemoryStore | ScheduledStore): Ipam {
   return new Ipam(store, NODE, { clock: impatientClock, random: seededRandom(1) })
 }
 
-function effectOf(op: Op, pod: number, standing: Standing): Standing {
+function effectOf({ op, stays }: Happened, pod: number, standing: Standing): Standing {
+  const without = (goes: (sandbox: number) => boolean): Standing =>
+    new Set([...standing].map(sandbox => (sandbox === undefined || goes(sandbox) ? undefined : sandbox)))
   switch (op.op) {
     case 'ADD':
       return new Set([op.sandbox])
     case 'DEL':
-      return new Set([...standing].map(sandbox => (sandbox === op.sandbox ? undefined : sandbox)))
+      return without(sandbox => sandbox === op.sandbox)
     case 'GC':
-      return new Set(
-        [...standing].flatMap(sandbox => (sandbox === undefined ? [undefined] : afterCollection(op.valid, pod, sandbox))),
-      )
+      return without(sandbox => !stays.has(containerOf(pod, sandbox)))
     default:
       return op satisfies never
   }
 }
 
-/** Listed: it stays. Not listed: it goes, unless it was under way, and then it stays. */
-function afterCollection(valid: number, pod: number, sandbox: number): (number | undefined)[] {
-  const bit = everyContainer().indexOf(containerOf(pod, sandbox))
-  return (valid & (2 ** bit)) !== 0 ? [sandbox] : [undefined, sandbox]
+function requestOf({ op, stays }: Happened): string {
+  if (op.op !== 'GC') return callText(op.op, { pod: podOf(op.pod), containerId: containerOf(op.pod, op.sandbox), more: {} })
+  const attachments = [...stays].map(containerID => ({ containerID, ifname: 'eth0' }))
+  return callText('GC', { pod: '', containerId: '', more: { 'cni.dev/valid-attachments': attachments } })
 }
 
 function everyContainer(): string[] {
