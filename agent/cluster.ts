@@ -23,6 +23,7 @@ export class Cluster {
   #state: DatastoreStatus['state'] = 'connecting'
   #since: string
   #error: string | null = null
+  readonly #completion = Promise.withResolvers<void>()
   #complete = false
 
   constructor(options: ClusterOptions) {
@@ -37,6 +38,11 @@ export class Cluster {
   /** True from the first whole list on: before it, the absence of a document means nothing. */
   get complete(): boolean {
     return this.#complete
+  }
+
+  /** Resolves with the first whole list. */
+  get completed(): Promise<void> {
+    return this.#completion.promise
   }
 
   get status(): DatastoreStatus {
@@ -56,6 +62,7 @@ export class Cluster {
           break
         case 'in-sync':
           this.#complete = true
+          this.#completion.resolve()
           this.#become('in-sync', null)
           log.info('datastore in sync', { datastore: store.url })
           break
@@ -69,7 +76,7 @@ export class Cluster {
         default:
           event satisfies never
       }
-      if (this.#complete) changed()
+      if (this.#complete && (event.is !== 'changes' || event.changes.some(({ key }) => this.#builder.concerns(key)))) changed()
     }
   }
 

@@ -68,7 +68,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   const unsupported = ipipUnsupported(netlink)
   const restarting = netlink.routes().some(isOurRoute)
 
-  const store = scope.own(await openDatastore(config.datastore, { clock, random }), 'datastore')
+  const store = scope.own(await openDatastore(config.datastore, { clock, random, log }), 'datastore')
   const register = (underlay: Underlay) =>
     registerNode(
       store,
@@ -93,7 +93,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     log,
     tables: {
       links: linkTable(netlink, devices),
-      sysctls: sysctlTable(kernelSettings, (path, had, writes) => former.beforeSysctl(path, had, writes)),
+      sysctls: sysctlTable(kernelSettings, (path, had, writes) => {
+        former.beforeSysctl(path, had, writes)
+        log.info('setting changed', { setting: path, had, writes })
+      }),
       addresses: addressTable(netlink, devices, address =>
         [...cluster.snapshot.pools.values()].some(pool => contains(pool.cidr, address)),
       ),
@@ -136,20 +139,23 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     clock,
     log,
     apply: plan => kernel.desire(plan.intents),
-    claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, scope.signal),
+    claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, cluster.snapshot, scope.signal),
     register: async underlay => {
       await register(underlay)
     },
   })
-  speaker.onChange(() => controller.wake())
+  // What is planned depends on routes; a thousand peers that cannot be reached change their states all the time.
+  speaker.onChange(change => {
+    if (change.is === 'routes') controller.wake()
+  })
 
   scope.spawn('datastore sync', signal => cluster.follow(signal))
   scope.spawn('firewall', signal => firewall.run(signal))
   scope.spawn('ruleset monitor', signal => hearRuleset(firewall, log, signal))
   scope.spawn('kernel monitor', async signal => {
     for await (const events of monitor.batches(signal)) {
-      kernel.wake()
-      for (const event of events) heard(event, { controller, log })
+      kernel.changed()
+      for (const event of events) heard(event, { controller, kernel, log })
     }
   })
   // A node that is new here has nothing stale: what is wanted by nobody may go at once.

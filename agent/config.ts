@@ -186,14 +186,18 @@ function taken<T>(schema: v.GenericSchema<string, T>, text: string, setting: str
 }
 
 function machineId(): string {
+  let id: string
   try {
-    return readFileSync('/etc/machine-id', 'utf8').trim()
+    id = readFileSync('/etc/machine-id', 'utf8').trim()
   } catch (reason) {
     throw refused(
       '--node-id',
-      `/etc/machine-id cannot be read (${reasonOf(reason)}), and nothing else tells this machine from another`,
+      `/etc/machine-id cannot be read (${reasonOf(reason)}), and nothing else tells this machine from another: name one`,
     )
   }
+  // What an image holds before its first boot is the same on every machine made from it.
+  if (/^[0-9a-f]{32}$/.test(id)) return id
+  throw refused('--node-id', `/etc/machine-id holds ${JSON.stringify(id)}, which tells no machine from another: name one`)
 }
 
 function refused(setting: string, says: string): Fault {

@@ -1,9 +1,10 @@
 /** Turns what is known into what is wanted, again after every change: snapshot and learned blocks in, intents and announcements out. */
 
-import { reasonOf } from '@network/base/run/fault.ts'
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
-import type { Clock } from '@network/base/time/clock.ts'
-import { after, millis } from '@network/base/time/units.ts'
+import type { Cancel, Clock } from '@network/base/time/clock.ts'
+import { after, type Instant, millis } from '@network/base/time/units.ts'
 import type { Node } from '@network/model/resources/node.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
 import type { Feed } from './bgp/feed.ts'
@@ -15,10 +16,12 @@ import type { Underlay } from './plan/facts.ts'
 import { planFirewall } from './plan/firewall.ts'
 import { type Neighbour, planMesh } from './plan/peers.ts'
 import { type Plan, planAll } from './plan/plan.ts'
-import { lacksTunnelAddress } from './tunnel-address.ts'
+import { tunnelAddressIsRight } from './tunnel-address.ts'
 import { type Choice, chooseUnderlay, gatewayOf, sameUnderlay } from './underlay.ts'
 
 const RETRY = millis(1000)
+/** Between two plans: news that come in a stream are planned for together. */
+const PACE = millis(20)
 
 export interface ControllerOptions {
   readonly config: Config
@@ -43,8 +46,12 @@ export class Controller {
   #choice: Choice
   #plan: Plan | undefined
   #neighbours: readonly Neighbour[] = []
-  #scheduled = false
-  #busy = new Set<string>()
+  #scheduled: Cancel | undefined
+  #planned: Instant | undefined
+  #stopped = false
+  readonly #busy = new Set<string>()
+  /** Why the underlay is not as it was chosen; undefined when it is. */
+  #underlayTrouble: string | undefined
 
   constructor(options: ControllerOptions) {
     this.#options = options
@@ -68,37 +75,65 @@ export class Controller {
     return this.#options.cluster.snapshot.nodes.get(this.#options.config.nodeName)
   }
 
+  /** What somebody should know of the underlay. */
+  get problems(): readonly string[] {
+    return this.#underlayTrouble === undefined ? [] : [this.#underlayTrouble]
+  }
+
   /** Something that a plan is made from changed: plan again soon, once for many changes. */
   wake(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
+    if (this.#scheduled !== undefined || this.#stopped) return
+    const { clock } = this.#options
+    const next = this.#planned === undefined ? clock.now() : after(this.#planned, PACE)
+    this.#scheduled = clock.wakeAt(next, () => {
+      this.#scheduled = undefined
       this.replan()
     })
   }
 
+  stop(): void {
+    this.#stopped = true
+    this.#scheduled?.()
+  }
+
   /** An interface or address changed: the underlay may be another now. */
   underlayMayHaveChanged(): void {
-    const { config, netlink, log, register } = this.#options
+    const { config, netlink, log } = this.#options
     let choice: Choice
     try {
       choice = chooseUnderlay(netlink, config.nodeIp ?? this.#choice.underlay.address)
-    } catch {
+    } catch (reason) {
       // The NIC is away for a moment or for good: what was planned for it is right again when it is back.
+      const trouble = `the underlay is gone: ${reasonOf(reason)}`
+      if (trouble !== this.#underlayTrouble) log.warn('underlay gone; what was planned for it stays', { why: reasonOf(reason) })
+      this.#underlayTrouble = trouble
       return
     }
+    if (this.#underlayTrouble !== undefined) log.info('underlay is back', { address: formatIpv4(choice.underlay.address) })
+    this.#underlayTrouble = undefined
     if (sameUnderlay(choice.underlay, this.#choice.underlay)) return
     this.#choice = { ...this.#choice, underlay: choice.underlay }
     log.info('underlay changed', { ...choice.underlay })
-    this.#once('register', () => register(choice.underlay))
     this.wake()
   }
 
   /** Plans at once: for who must know that the plan holds all that is known at this moment. */
   replan(): void {
-    const { config, cluster, feed, firewall, netlink, ipipUnsupported, apply, claimTunnelAddress } = this.#options
+    const { clock, log } = this.#options
+    try {
+      this.#replan()
+    } catch (reason) {
+      // The kernel did not answer a question; anything else is a bug and ends the process.
+      if (!(reason instanceof Fault)) throw reason
+      log.warn('no plan could be made; tried again soon', { why: reason.message })
+      clock.wakeAt(after(clock.now(), RETRY), () => this.wake())
+    }
+  }
+
+  #replan(): void {
+    const { config, cluster, feed, firewall, netlink, ipipUnsupported, apply, claimTunnelAddress, register } = this.#options
     if (!cluster.complete) return
+    this.#planned = this.#options.clock.now()
     const { snapshot } = cluster
     const plan = planAll({
       self: config.nodeName,
@@ -119,8 +154,11 @@ export class Controller {
     // A peer may send as soon as it has heard of us: it is let in before. Who is let in wakes us.
     const admitted = this.#neighbours.filter(({ address }) => firewall.admits(address))
     if (firewall.decided) feed.declare(admitted, plan.originate, snapshot)
-    if (self !== undefined && ipipUnsupported === undefined && lacksTunnelAddress(self, snapshot))
-      this.#once('tunnel address', claimTunnelAddress)
+    if (self === undefined) return
+    if (ipipUnsupported === undefined && !tunnelAddressIsRight(self, snapshot)) this.#once('tunnel address', claimTunnelAddress)
+    const { underlay } = this.#choice
+    if (self.address !== underlay.address || self.subnetLength !== underlay.subnet.length)
+      this.#once('register', () => register(underlay))
   }
 
   /** One at a time; a failure is told and tried again soon. */

@@ -2,6 +2,7 @@
 
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { toPrefix } from '@network/base/net/prefix.ts'
+import { Fault } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Ipam } from '@network/datastore/ipam/ipam.ts'
 import type { Datastore } from '@network/datastore/port.ts'
@@ -17,30 +18,35 @@ export interface TunnelAddressOptions {
   readonly log: Log
 }
 
-/** True when `claimTunnelAddress` has something to do. */
-export function lacksTunnelAddress(node: Node, snapshot: Snapshot): boolean {
-  if ([...snapshot.pools.values()].every(pool => pool.disabled)) return false
-  return node.tunnelAddress === undefined || poolOf(snapshot, toPrefix(node.tunnelAddress, 32)) === undefined
+/** False when `claimTunnelAddress` has something to do: none is there, or its pool is gone or disabled while another one is open. */
+export function tunnelAddressIsRight({ tunnelAddress }: Node, snapshot: Snapshot): boolean {
+  const isOpen = [...snapshot.pools.values()].some(pool => !pool.disabled)
+  if (tunnelAddress === undefined) return !isOpen
+  const pool = poolOf(snapshot, toPrefix(tunnelAddress, 32))
+  return pool !== undefined && (!pool.disabled || !isOpen)
 }
 
 /** Takes an address and writes it to the Node; done again, it finds the same one. Somebody else's write to the Node means: next time. */
-export async function claimTunnelAddress({ node, store, ipam, log }: TunnelAddressOptions, signal: AbortSignal): Promise<void> {
+export async function claimTunnelAddress(options: TunnelAddressOptions, snapshot: Snapshot, signal: AbortSignal): Promise<void> {
+  const { node, store, ipam, log } = options
   const entry = await store.get(nodeKey(node), { signal })
   const parsed = entry === undefined ? undefined : NODE.parse(entry.document)
   if (entry === undefined || parsed === undefined || !parsed.ok) return
-  const former = parsed.value.tunnelAddress
+  const { tunnelAddress: former } = parsed.value
+  // The same handle would find the former address again.
+  if (former !== undefined && !tunnelAddressIsRight(parsed.value, snapshot)) await ipam.release(tunnelHandle(node), { signal })
   const assigned = await ipam.assign({ handle: tunnelHandle(node), use: 'tunnel', signal })
-  if (assigned.is !== 'assigned') {
-    log.warn('no address for tunl0', { why: assigned.is })
-    return
-  }
-  if (assigned.address === former) return
-  const written = await store.update(
-    entry.key,
-    NODE.print({ ...parsed.value, tunnelAddress: assigned.address }),
-    entry.revision,
-    { signal },
-  )
+  if (assigned.is === 'pools-full')
+    throw new Fault('tunnel.no-address', {
+      doing: 'find an address for',
+      on: 'tunl0',
+      says: `no address is free in ${assigned.pools.join(', ')}`,
+      mend: 'create a further pool',
+    })
+  const address = assigned.is === 'assigned' ? assigned.address : undefined
+  if (address === former) return
+  const document = NODE.print({ ...parsed.value, tunnelAddress: address })
+  const written = await store.update(entry.key, document, entry.revision, { signal })
   if (written.is === 'written')
-    log.info('tunnel address assigned', { address: formatIpv4(assigned.address), pool: assigned.pool })
+    log.info('tunnel address changed', { address: address === undefined ? 'none' : formatIpv4(address) })
 }

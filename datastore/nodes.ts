@@ -1,9 +1,10 @@
 /** Nodes come and go: one machine a name, one name an address. */
 
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
+import { contains, formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
+import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
 import { NODE, type Node, nodeKey } from '@network/model/resources/node.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
@@ -13,9 +14,12 @@ import { createOf, getOf, listOf, type Stored, updateOf } from './records.ts'
 
 /**
  * Puts the node into the store, or brings what is there up to date; a tunnel address or AS number that `node` leaves undefined stays as it
- * is. Returns what is stored. Rejects with `node.name-taken` or `node.address-taken` when another machine is in the way.
+ * is. Returns what is stored. Rejects with `node.name-taken` or `node.address-taken` when another machine is in the way, with `node.refused` or
+ * `node.address-in-pool` when the node cannot be as it says.
  */
 export async function registerNode(store: Datastore, node: Node, options: Options): Promise<Node> {
+  refuseUnreadable(node)
+  await refuseInsidePool(store, node, options)
   for (;;) {
     const former = await getOf(store, NODE, nodeKey(node.name), options)
     if (former !== undefined && former.value.id !== node.id) throw nameTaken(node, former.value)
@@ -77,6 +81,31 @@ async function write(
       ? await createOf(store, NODE, value, options)
       : await updateOf(store, NODE, { value, revision: former.revision }, options)
   return written.is === 'written' ? written.revision : undefined
+}
+
+/** A document that nobody can read back would take the node out of the cluster, and keep it out. */
+function refuseUnreadable(node: Node): void {
+  const read = NODE.parse(NODE.print(node))
+  if (read.ok) return
+  throw new Fault('node.refused', {
+    doing: 'register node',
+    on: node.name,
+    says: read.problems.map(({ at, says }) => `${at} ${says}`).join('; '),
+    mend: 'see --node-name, --node-id and --node-ip',
+  })
+}
+
+/** Its own address could be given to a pod. */
+async function refuseInsidePool(store: Datastore, node: Node, options: Options): Promise<void> {
+  const { read: pools } = await listOf(store, IP_POOL, options)
+  const pool = pools.find(({ value }) => contains(value.cidr, node.address))
+  if (pool === undefined) return
+  throw new Fault('node.address-in-pool', {
+    doing: 'register node',
+    on: node.name,
+    says: `its address ${formatIpv4(node.address)} is inside pool ${pool.value.name} ${formatPrefix(pool.value.cidr)}, whose addresses are for pods`,
+    mend: 'give it another address with --node-ip, or replace the pool',
+  })
 }
 
 /** Looked for before writing and again after it: of two that come at the same moment at least one sees the other. */

@@ -50,6 +50,11 @@ export class SnapshotBuilder {
     return problems
   }
 
+  /** False for keys that no plan is made from, such as those of address blocks, which change with every pod. */
+  concerns(key: string): boolean {
+    return this.#sections.some(({ prefix }) => key.startsWith(prefix))
+  }
+
   /** A view of the present state; it moves with later changes, so plan from it at once. */
   get snapshot(): Snapshot {
     return { nodes: this.#nodes, pools: this.#pools, affinities: this.#affinities, workloads: this.#workloads, junk: this.#junk }

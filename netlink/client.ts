@@ -7,7 +7,7 @@
 import type { Cursor } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { errnoName, errnoText } from '@network/base/sys/errno.ts'
 import { type LinkAddress, readLinkAddress, writeAddressQuery } from './address.ts'
@@ -41,6 +41,8 @@ const REFUSAL_OCTETS = 2048
 const LAST_SEQUENCE = 0x7fffffff
 const SILENCE_MS = 5000
 const DUMP_TRIES = 10
+/** 192.0.2.1, for documentation (RFC 5737): nobody's own. */
+const FAR_AWAY = ipv4('192.0.2.1')
 /** How `ip route get` fails where there is no way: no route, prohibited, blackhole, unreachable. */
 const NO_WAY: ReadonlySet<string> = new Set(['ENETUNREACH', 'EACCES', 'EINVAL', 'EHOSTUNREACH', 'EAGAIN'])
 
@@ -133,9 +135,10 @@ export class NetlinkClient implements Disposable {
     const rows = this.routes({ table: 254, type: 'unicast' }).filter(row => row.destination.length === 0 && !row.dead)
     const [best] = rows.toSorted((a, b) => a.metric - b.metric)
     if (best === undefined || best.source !== undefined) return best
-    const gateway = best.gateway ?? best.multipath[0]?.gateway
-    const toGateway = gateway === undefined ? undefined : this.lookupRoute(gateway)
-    return toGateway?.is === 'route' ? { ...best, source: toGateway.route.source } : best
+    // Without a gateway any far address will do: the route is the same for all of them.
+    const beyond = best.gateway ?? best.multipath[0]?.gateway ?? FAR_AWAY
+    const found = this.lookupRoute(beyond)
+    return found.is === 'route' ? { ...best, source: found.route.source } : best
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { prefix } from '@network/base/net/prefix.ts'
 import { silentLog } from '@network/base/run/log.ts'
+import { toIfIndex } from '@network/netlink/link.ts'
 import type { KernelEvent } from '@network/netlink/monitor.ts'
+import type { Netconf } from '@network/netlink/netconf.ts'
 import { type RouteSpec, toRoute } from '@network/netlink/route.ts'
 import { heard } from './heard.ts'
 
@@ -12,8 +14,16 @@ const route = (spec: Partial<RouteSpec>): KernelEvent => ({
   route: toRoute({ destination: prefix('0.0.0.0/0'), ...spec }),
 })
 
+const netconf = (of: Netconf['of']): KernelEvent => ({
+  is: 'netconf',
+  change: 'new',
+  netconf: { of, forwarding: undefined, rpFilter: 1, proxyArp: undefined },
+})
+
 const CASES: readonly [what: string, event: KernelEvent, means: readonly string[]][] = [
-  ['the default route goes', route({}), ['plan']],
+  ['the default route goes', route({}), ['retry', 'plan']],
+  ['rp_filter of all is set', netconf('all'), ['plan']],
+  ['a setting of one link is set', netconf(toIfIndex(3)), []],
   ['a route of ours goes', route({ protocol: 80, metric: 1024 }), []],
   ['a route in a table of no interest goes', route({ table: 100 }), []],
   ['news were lost', { is: 'overrun', says: 'the buffer was full' }, ['warn', 'underlay', 'plan']],
@@ -23,6 +33,7 @@ for (const [what, event, means] of CASES)
   test(`${what}: ${means.join(', ') || 'nothing to plan'}`, () => {
     const done: string[] = []
     const controller = { underlayMayHaveChanged: () => done.push('underlay'), wake: () => done.push('plan') }
-    heard(event, { controller, log: { ...silentLog, warn: () => done.push('warn') } })
+    const kernel = { retrySoon: () => done.push('retry') }
+    heard(event, { controller, kernel, log: { ...silentLog, warn: () => done.push('warn') } })
     assert.deepEqual(done, means)
   })

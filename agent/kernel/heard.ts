@@ -10,26 +10,36 @@ export interface Hearers {
     underlayMayHaveChanged(): void
     wake(): void
   }
+  readonly kernel: {
+    /** What failed may succeed by now. */
+    retrySoon(): void
+  }
   readonly log: Log
 }
 
-export function heard(event: KernelEvent, { controller, log }: Hearers): void {
+export function heard(event: KernelEvent, { controller, kernel, log }: Hearers): void {
   switch (event.is) {
     case 'link':
     case 'address':
+      kernel.retrySoon()
       controller.underlayMayHaveChanged()
       return
     case 'route':
       // Next hops behind a gateway are reached by routes that are not ours, the default route above all.
-      if (event.route.table === TABLE.main && !isOurRoute(event.route)) controller.wake()
+      if (event.route.table !== TABLE.main || isOurRoute(event.route)) return
+      kernel.retrySoon()
+      controller.wake()
       return
     case 'overrun':
       log.warn('news from the kernel were lost; all is read again', { why: event.says })
       controller.underlayMayHaveChanged()
       controller.wake()
       return
-    case 'neighbour':
     case 'netconf':
+      // rp_filter of `all` decides what the plan wants of each device.
+      if (event.netconf.of === 'all') controller.wake()
+      return
+    case 'neighbour':
       return
     default:
       event satisfies never

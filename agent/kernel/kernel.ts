@@ -1,5 +1,6 @@
 /** Keeps the kernel as wanted: tables in order of dependence, passes on every doubt, answers who waits for a key. */
 
+import { Fault } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Cancel, Clock, Random } from '@network/base/time/clock.ts'
 import { after, type Instant, millis } from '@network/base/time/units.ts'
@@ -34,12 +35,15 @@ const REPAIRS_KEPT = 20
 const AUDIT = millis(30_000)
 /** Writing changes what is seen: so many rounds of apply and read back in one pass, then the retry timers take over. */
 const ROUNDS = 3
+/** Between two passes that only the kernel's news ask for: a flapping table must not keep us busy. */
+const PACE = millis(20)
+const UNREADABLE = millis(1000)
 
 interface Waiter {
   readonly table: TableName
   readonly key: string
   readonly until: 'installed' | 'absent'
-  readonly done: () => void
+  readonly done: (conflict?: Fault) => void
 }
 
 export class Kernel<L, S, A, R> {
@@ -54,7 +58,8 @@ export class Kernel<L, S, A, R> {
   #repairCount = 0
   #desired = false
   #mayRemove = false
-  #scheduled: Cancel | undefined
+  #scheduled: { readonly at: Instant; readonly cancel: Cancel } | undefined
+  #passed: Instant
   #timer: Cancel | undefined
   #nextAudit: Instant
   #stopped = false
@@ -68,6 +73,7 @@ export class Kernel<L, S, A, R> {
     this.#routes = new Reconciler(tables.routes, chance)
     this.#clock = clock
     this.#log = log
+    this.#passed = clock.now()
     this.#nextAudit = after(clock.now(), AUDIT)
   }
 
@@ -88,17 +94,22 @@ export class Kernel<L, S, A, R> {
     this.wake()
   }
 
-  /** Something may have changed: a pass soon, one for many calls. */
+  /** Somebody wants or waits for something: a pass at once, one for many calls. */
   wake(): void {
-    if (this.#scheduled !== undefined || this.#stopped) return
-    const cancel = setImmediate(() => {
-      this.#scheduled = undefined
-      this.#pass()
-    })
-    this.#scheduled = () => clearImmediate(cancel)
+    this.#passAt(this.#clock.now())
   }
 
-  /** Resolves once the key is in the kernel as wanted (`installed`), or is there no more (`absent`). */
+  /** The kernel tells of a change, maybe one of many: a pass soon. */
+  changed(): void {
+    this.#passAt(after(this.#passed, PACE))
+  }
+
+  /** Something that may have been in the way has changed. */
+  retrySoon(): void {
+    for (const [, table] of this.#all) table.retrySoon()
+  }
+
+  /** Resolves once the key is in the kernel as wanted (`installed`), or is there no more (`absent`); rejects when a stranger holds it. */
   reached(table: TableName, key: string, until: 'installed' | 'absent', signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
@@ -113,9 +124,10 @@ export class Kernel<L, S, A, R> {
         table,
         key,
         until,
-        done: () => {
+        done: conflict => {
           signal.removeEventListener('abort', abandon)
-          resolve()
+          if (conflict === undefined) resolve()
+          else reject(conflict)
         },
       }
       signal.addEventListener('abort', abandon, { once: true })
@@ -150,7 +162,7 @@ export class Kernel<L, S, A, R> {
 
   stop(): void {
     this.#stopped = true
-    this.#scheduled?.()
+    this.#scheduled?.cancel()
     this.#timer?.()
   }
 
@@ -175,6 +187,29 @@ export class Kernel<L, S, A, R> {
         return this.#routes
       default:
         return name satisfies never
+    }
+  }
+
+  #passAt(at: Instant): void {
+    if (this.#stopped || (this.#scheduled !== undefined && this.#scheduled.at <= at)) return
+    this.#scheduled?.cancel()
+    const pass = () => {
+      this.#scheduled = undefined
+      this.#tryPass()
+    }
+    this.#scheduled = { at, cancel: at > this.#clock.now() ? this.#clock.wakeAt(at, pass) : afterThisTurn(pass) }
+  }
+
+  /** A kernel that does not answer, or not whole, is asked again; anything else thrown is a bug, and ends the process. */
+  #tryPass(): void {
+    try {
+      this.#pass()
+    } catch (reason) {
+      if (!(reason instanceof Fault)) throw reason
+      this.#log.warn('the kernel could not be read; tried again soon', { why: reason.message })
+      this.#passAt(after(this.#clock.now(), UNREADABLE))
+    } finally {
+      this.#passed = this.#clock.now()
     }
   }
 
@@ -218,10 +253,22 @@ export class Kernel<L, S, A, R> {
     for (const waiter of this.#waiters) {
       const table = this.#table(waiter.table)
       const reached = waiter.until === 'absent' ? !table.isPresent(waiter.key) : table.isInstalled(waiter.key)
-      if (!reached) continue
+      const conflict = waiter.until === 'installed' ? this.#conflictAt(waiter.table, waiter.key) : undefined
+      if (!reached && conflict === undefined) continue
       this.#waiters.delete(waiter)
-      waiter.done()
+      waiter.done(conflict)
     }
+  }
+
+  #conflictAt(name: TableName, key: string): Fault | undefined {
+    const state = this.#table(name).stateOf(key)
+    if (state.is !== 'conflict') return undefined
+    return new Fault('kernel.conflict', {
+      doing: 'write to the kernel',
+      on: `${name} ${key}`,
+      says: `somebody else holds it: ${state.says}`,
+      mend: 'remove that row if it is a leftover',
+    })
   }
 
   /** One line when a key begins or ceases to be in trouble. */
@@ -242,4 +289,10 @@ export class Kernel<L, S, A, R> {
     )
     this.#timer = this.#clock.wakeAt(next, () => this.wake())
   }
+}
+
+/** Whoever calls many times in one turn of the event loop is served once. */
+function afterThisTurn(work: () => void): Cancel {
+  const handle = setImmediate(work)
+  return () => clearImmediate(handle)
 }

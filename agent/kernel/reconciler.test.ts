@@ -144,3 +144,58 @@ test('whatever strangers do in between, the table ends as wanted and theirs is u
     }),
   )
 })
+
+test('what the kernel calls done and is not is tried again with pauses, not for ever at once', () => {
+  const { table, reconciler } = make()
+  table.rows.set('key', { owner: 'us', value: 'stuck' })
+  const stuck = table.apply.bind(table)
+  table.apply = steps => {
+    const outcomes = stuck(steps)
+    table.rows.set('key', { owner: 'us', value: 'stuck' })
+    return outcomes
+  }
+  reconciler.desireAll(new Map([['key', '1']]))
+  for (let pass = 0; pass < 5; pass++) {
+    reconciler.observe()
+    reconciler.upsert()
+  }
+  assert.deepEqual(table.log, ['put key=1'])
+  reconciler.observe()
+  assert.deepEqual(reconciler.stateOf('key'), { is: 'failed', says: 'the kernel says that it is done, and it is not' })
+})
+
+test('trouble ends with its key: mended by somebody else or taken by a stranger, nobody is woken for it', () => {
+  const { table, clock, reconciler } = make()
+  table.refuse = new Set(['mended', 'taken'])
+  reconciler.desireAll(
+    new Map([
+      ['mended', '1'],
+      ['taken', '1'],
+    ]),
+  )
+  pass(reconciler, true)
+  assert.notEqual(reconciler.nextRetry, undefined)
+  table.rows.set('mended', { owner: 'us', value: '1' })
+  table.rows.set('taken', { owner: 'them', value: 'theirs' })
+  clock.advance(millis(60_000))
+  pass(reconciler, true)
+  assert.equal(reconciler.nextRetry, undefined)
+  assert.deepEqual(reconciler.stateOf('taken'), { is: 'conflict', says: 'theirs' })
+})
+
+test('news make what failed due at once', () => {
+  const { table, clock, reconciler } = make()
+  table.refuse.add('key')
+  reconciler.desireAll(new Map([['key', '1']]))
+  for (let tried = 0; tried < 10; tried++) {
+    pass(reconciler, true)
+    clock.advance(millis(60_000))
+  }
+  pass(reconciler, true)
+  table.refuse.clear()
+  pass(reconciler, true)
+  assert.equal(table.rows.has('key'), false, 'not before its time')
+  reconciler.retrySoon()
+  pass(reconciler, true)
+  assert.equal(table.rows.get('key')?.value, '1')
+})

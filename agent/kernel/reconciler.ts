@@ -21,6 +21,7 @@ export interface Repair {
 /** A reconciler, whatever its rows are. */
 export interface Reconciliation {
   observe(): Repair[]
+  retrySoon(): void
   upsert(): boolean
   remove(): boolean
   settle(): void
@@ -49,6 +50,8 @@ export class Reconciler<W, H> implements Reconciliation {
   readonly #delta: DeltaMap<string, W, H>
   readonly #settled = new Set<string>()
   readonly #trouble = new Map<string, Trouble>()
+  /** Written since the last look, and not yet seen to be there. */
+  readonly #unproven = new Set<string>()
 
   constructor(table: Table<W, H>, { clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.#table = table
@@ -67,6 +70,7 @@ export class Reconciler<W, H> implements Reconciliation {
   /** Reads the table afresh; what was right and no longer is comes back as repairs to make. */
   observe(): Repair[] {
     this.#delta.observeAll(this.#table.list(this.#delta.desired))
+    this.#reviewTrouble()
     const repairs: Repair[] = []
     for (const key of this.#settled) {
       if (!this.#delta.dirty.has(key)) continue
@@ -76,6 +80,13 @@ export class Reconciler<W, H> implements Reconciliation {
         repairs.push({ object: `${this.#table.name} ${key}`, found: have === undefined ? 'missing' : this.#table.describe(have) })
     }
     return repairs
+  }
+
+  /** Something that may have been in the way has changed: what failed is due at once, and no sooner afterwards than before. */
+  retrySoon(): void {
+    const now = this.#clock.now()
+    for (const [key, trouble] of this.#trouble)
+      if (trouble.retryAt !== undefined && trouble.retryAt > now) this.#trouble.set(key, { ...trouble, retryAt: now })
   }
 
   /** Writes what is missing or different. True when anything was written. */
@@ -132,8 +143,8 @@ export class Reconciler<W, H> implements Reconciliation {
     for (const key of this.#delta.dirty) {
       const want = this.#delta.wanted(key)
       if (!choose(want)) continue
+      if (this.#isForeign(key)) continue
       const have = this.#delta.seen(key)
-      if (have !== undefined && this.#table.foreign(have) !== undefined) continue
       const retryAt = this.#trouble.get(key)?.retryAt
       if (retryAt === undefined || retryAt <= now) yield { key, want, have }
     }
@@ -158,10 +169,25 @@ export class Reconciler<W, H> implements Reconciliation {
       if (outcome.is !== 'done') this.#note(key, outcome)
       else {
         applied = true
-        this.#trouble.delete(key)
+        this.#unproven.add(key)
       }
     }
     return applied
+  }
+
+  /** Believes only what was read back; forgets the trouble of keys that are right by now, or are somebody else's. */
+  #reviewTrouble(): void {
+    for (const key of this.#unproven) {
+      if (!this.#delta.dirty.has(key)) this.#trouble.delete(key)
+      else if (!this.#isForeign(key)) this.#note(key, { is: 'failed', says: 'the kernel says that it is done, and it is not' })
+    }
+    this.#unproven.clear()
+    for (const key of this.#trouble.keys()) if (!this.#delta.dirty.has(key) || this.#isForeign(key)) this.#trouble.delete(key)
+  }
+
+  #isForeign(key: string): boolean {
+    const have = this.#delta.seen(key)
+    return have !== undefined && this.#table.foreign(have) !== undefined
   }
 
   #note(key: string, outcome: Trouble['outcome']): void {

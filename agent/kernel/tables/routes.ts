@@ -15,20 +15,43 @@ export function routeTable(client: NetlinkClient, devices: Devices): Table<Route
   const text = (route: Route) => formatRoute(route, index => devices.nameOf(index))
   return {
     name: 'route',
-    list(wanted) {
-      const found = new Map<string, Route>()
-      for (const route of client.routes({ table: TABLE.main })) {
-        const key = formatPrefix(route.destination)
-        if (isOurRoute(route)) found.set(key, route)
-        else if (holdsOurKey(route) && wanted.has(key) && !found.has(key)) found.set(key, route)
-      }
-      return found
-    },
+    list: wanted => listed(client, devices, wanted),
     same: (want, have) => isOurRoute(have) && matches(want, have, devices),
     foreign: have => (isOurRoute(have) ? undefined : text(have)),
     apply: steps => applyAll(client, devices, steps),
     describe: text,
   }
+}
+
+/**
+ * Rows by destination. Several may share one, for the kernel lets people append: a second row of ours gets a key that nobody wants, and a
+ * foreign one stands for the conflict unless ours beside it is right already.
+ */
+function listed(client: NetlinkClient, devices: Devices, wanted: ReadonlyMap<string, RouteIntent>): Map<string, Route> {
+  const found = new Map<string, Route>()
+  for (const route of client.routes({ table: TABLE.main })) {
+    const ours = isOurRoute(route)
+    if (!ours && !holdsOurKey(route)) continue
+    const key = formatPrefix(route.destination)
+    const want = wanted.get(key)
+    if (!ours && want === undefined) continue
+    const former = found.get(key)
+    const right = ours && want !== undefined && matches(want, route, devices)
+    if (former === undefined) found.set(key, route)
+    else if (right) {
+      found.set(key, route)
+      if (isOurRoute(former)) found.set(surplusKey(former), former)
+    } else if (ours) found.set(surplusKey(route), route)
+    else if (want === undefined || !isOurRoute(former) || !matches(want, former, devices)) {
+      found.set(key, route)
+      if (isOurRoute(former)) found.set(surplusKey(former), former)
+    }
+  }
+  return found
+}
+
+function surplusKey(route: Route): string {
+  return `${formatRoute(route)} (surplus)`
 }
 
 /** To the kernel, destination, metric and TOS are the key: replacing would overwrite such a row whoever made it. */
