@@ -205,7 +205,11 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     files.socket,
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
-      'POST /cni': (body, signal) => workloads.serve(body, signal),
+      'POST /cni': async (body, signal) => {
+        // Before the first whole list nobody knows the pools, and with them the MTU of a pod.
+        await firstOf(cluster.completed, signal)
+        return workloads.serve(body, signal)
+      },
     },
     log,
   )

@@ -9,9 +9,9 @@ export const HOST_MAC = 'ee:ee:ee:ee:ee:ee'
 /** Exists nowhere; the host side answers for it by proxy ARP. */
 export const GATEWAY = ipv4('169.254.1.1')
 
-/** Calico's: `cali` and 11 hex digits of SHA-1 over `namespace.pod`; a second interface of a pod adds its name. */
+/** Calico's: `cali` and 11 hex digits of SHA-1 over `namespace.pod`; a second interface adds its name behind a "/", which no pod's name has. */
 export function hostInterfaceName({ namespace, pod, ifName }: PodInterface): string {
-  const subject = ifName === 'eth0' ? `${namespace}.${pod}` : `${namespace}.${pod}.${ifName}`
+  const subject = ifName === 'eth0' ? `${namespace}.${pod}` : `${namespace}.${pod}/${ifName}`
   return `cali${createHash('sha1').update(subject).digest('hex').slice(0, 11)}`
 }
 

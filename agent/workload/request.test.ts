@@ -127,5 +127,6 @@ test('the host interface is "cali" and 11 hex digits, the same for the pod whate
   assert.match(hostInterfaceName(pod), /^cali[0-9a-f]{11}$/)
   assert.equal(hostInterfaceName(pod), hostInterfaceName({ ...pod, containerId: 'two' }))
   assert.notEqual(hostInterfaceName(pod), hostInterfaceName({ ...pod, ifName: 'net1' }))
+  assert.notEqual(hostInterfaceName({ ...pod, ifName: 'net1' }), hostInterfaceName({ ...pod, pod: 'web-1.net1' }))
   assert.notEqual(addressHandle(pod), addressHandle({ ...pod, containerId: 'two' }))
 })

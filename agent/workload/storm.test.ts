@@ -17,7 +17,15 @@ import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resourc
 import fc from 'fast-check'
 import { FakePods, type Step } from '../testing/fake-pods.ts'
 import { addressHandle, interfaceOf, tunnelHandle } from './names.ts'
+import type { Circumstances } from './readiness.ts'
 import { Workloads } from './workloads.ts'
+
+const CIRCUMSTANCES: Circumstances = {
+  node: 'a',
+  datastore: { url: 'memory:', state: 'in-sync', since: '2026-01-01T00:00:00Z', error: null },
+  pools: new Map(),
+  registered: true,
+}
 
 const NODE = 'a'
 const STRANGER = 'cali00000000bad'
@@ -296,7 +304,7 @@ class Life {
         const isThere = [...pods.pairs.values()].some(pair => pair.address === address)
         assert.equal(isThere, until === 'installed', `${formatIpv4(address)} is not ${until}`)
       },
-      circumstances: () => assert.fail('nobody asks for STATUS'),
+      circumstances: () => CIRCUMSTANCES,
     })
   }
 

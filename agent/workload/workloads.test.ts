@@ -44,6 +44,15 @@ test('no pool and a full pool are code 100, each with its mend, and leave nothin
   assert.equal((await node.call('ADD', 'e')).exitCode, 0, 'P0: with one address back, it is served')
 })
 
+test('a node that was deleted hands out no addresses; DEL still works', async () => {
+  const node = await stage()
+  assert.equal((await node.call('ADD', 'web')).exitCode, 0)
+  node.circumstances = { registered: false }
+  assertFailed(await node.call('ADD', 'other'), CNI_ERROR.tryAgainLater, /node a.*deleted.*restart the agent/)
+  assert.equal((await node.call('DEL', 'web')).exitCode, 0)
+  assert.deepEqual(await node.left(), [])
+})
+
 test('a namespace that is missing is code 3, and the former sandbox of the pod is not touched', async () => {
   const node = await stage()
   await node.call('ADD', 'web')

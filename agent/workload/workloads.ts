@@ -83,6 +83,7 @@ export class Workloads {
     const attachments = this.#attachments
     switch (call.is) {
       case 'add':
+        mustBeRegistered(this.#options.circumstances())
         return resultOf(call.version, await this.#inTurn(call.pod, () => attachments.make(call.pod, call.netns, signal)))
       case 'del':
         await this.#inTurn(call.pod, () => attachments.remove(call.pod))
@@ -136,6 +137,17 @@ export class Workloads {
       if (this.#turns.get(key) === settled) this.#turns.delete(key)
     }
   }
+}
+
+/** Addresses of a node that was deleted are free for others: it must not hand them out. */
+function mustBeRegistered({ node, registered }: Circumstances): void {
+  if (registered) return
+  throw new Fault('node.deleted', {
+    doing: 'attach a pod to',
+    on: `node ${node}`,
+    says: 'it was deleted from the datastore',
+    mend: 'restart the agent to register it again',
+  })
 }
 
 function subjectOf(call: Call): Readonly<Record<string, unknown>> {
