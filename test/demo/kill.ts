@@ -2,6 +2,7 @@
 
 import { sleep } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
+import { listenToKernel } from '../e2e/listen.ts'
 import { everyAgent, meshIsUp } from '../lab/agent-status.ts'
 import { flood } from '../lab/ping.ts'
 import type { Cast } from './cast.ts'
@@ -18,16 +19,7 @@ export async function killAgent({ lab, here, near, far }: Cast, show: Show): Pro
     flood(lab, far.name, here.address, { interval: INTERVAL }),
   ]
   await Promise.all(streams.map(stream => stream.flowing(10)))
-  const kernel = lab.spawnIn(node, ['ip', '-4', 'monitor', 'route', 'link', 'address'])
-  const heard: string[] = []
-  kernel.stdout.on('data', (chunk: Buffer) =>
-    heard.push(
-      ...chunk
-        .toString()
-        .split('\n')
-        .filter(line => line !== ''),
-    ),
-  )
+  await using kernel = await listenToKernel(lab, node)
   const routes = await ourRoutes()
 
   await lab.agents.kill(node, 'SIGKILL')
@@ -49,8 +41,7 @@ export async function killAgent({ lab, here, near, far }: Cast, show: Show): Pro
   )
   await sleep(lab.clock, millis(500), new AbortController().signal)
   const results = await Promise.all(streams.map(stream => stream.stop()))
-  kernel.kill()
-  await kernel.ended
+  const heard = kernel.heard()
 
   const lost = results.map(({ lostSequences }) => lostSequences.length)
   show(`  lost: in the rack ${lost[0]} of ${results[0]?.sent}, across racks ${lost[1]} of ${results[1]?.sent}`, {

@@ -11,6 +11,7 @@ import { type Flood, flood, ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
 import { until } from '../lab/until.ts'
 import { hostInterfaceOf, must, whileFrozen } from './frozen.ts'
+import { listenToKernel } from './listen.ts'
 
 let lab: Lab
 before(async () => {
@@ -202,11 +203,7 @@ test('Never to CrossSubnet under traffic: nothing is lost in the rack, and the r
 test('kill -9 and restart of an agent under traffic in IPIP: nothing lost, nothing changed in the kernel', async () => {
   const streams = start()
   await flowing(streams)
-  const kernel = lab.spawnIn('a1', ['ip', '-4', 'monitor', 'route', 'link', 'address'])
-  let heard = ''
-  kernel.stdout.on('data', chunk => {
-    heard += chunk
-  })
+  await using kernel = await listenToKernel(lab, 'a1')
   await lab.agents.kill('a1', 'SIGKILL')
   await everyAgent(
     lab,
@@ -223,9 +220,7 @@ test('kill -9 and restart of an agent under traffic in IPIP: nothing lost, nothi
     status => meshIsUp(lab)(status) && status.bgp.settled && status.bgp.peers.every(({ stale }) => stale === 0),
   )
   await assertNoLoss(streams, ['near', 'far'])
-  kernel.kill()
-  await kernel.ended
-  assert.equal(heard, '')
+  assert.deepEqual(kernel.heard(), [])
 })
 
 interface Streams {
