@@ -14,6 +14,7 @@ export interface Libc {
   readonly close: (fd: number) => number
   readonly setns: (fd: number, type: number) => number
   readonly eventfd: (initial: number, flags: number) => number
+  readonly memfdCreate: (name: string, flags: number) => number
   readonly write: (fd: number, bytes: Uint8Array, length: number) => number | bigint
   readonly poll: (fds: Uint8Array, count: number, timeoutMs: number) => number
   /** In a thread of libuv's pool, which it holds until it returns. */
@@ -43,6 +44,7 @@ function load(): Libc {
     close: c.func('int close(int fd)'),
     setns: c.func('int setns(int fd, int type)'),
     eventfd: c.func('int eventfd(unsigned int initial, int flags)'),
+    memfdCreate: c.func('int memfd_create(const char *name, unsigned int flags)'),
     write: c.func('intptr_t write(int fd, const void *bytes, size_t length)'),
     poll,
     pollAsync: poll.async,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Fault } from '../run/fault.ts'
 import { errnoName, errnoText } from './errno.ts'
+import { memoryFile } from './memory-file.ts'
 import { inNamespace, openNamespace } from './namespace.ts'
 import { readable, readableWithin } from './readable.ts'
 import { closeDescriptor, getsockoptInt, openSocket, receive, SOL_SOCKET, setsockopt, setsockoptInt } from './socket.ts'
@@ -69,6 +71,11 @@ for (const { path, errno } of [
     assert.throws(() => inNamespace(path, () => 1), named)
   })
 }
+
+test('a file in memory is read by whoever opens it, from its beginning', () => {
+  using file = memoryFile('one\ntwo\n')
+  assert.equal(readFileSync(file.path, 'utf8'), 'one\ntwo\n')
+})
 
 function datagramSocket(): Disposable & { readonly fd: number } {
   const fd = openSocket(AF_INET, SOCK_DGRAM, 0)

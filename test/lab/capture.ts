@@ -58,9 +58,13 @@ const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
  * A rack's bridge shows all frames of the rack. Each running capture holds one of libuv's threads.
  */
 export async function capture(lab: { readonly clock: Clock }, link: string, options: CaptureOptions = {}): Promise<Capture> {
+  return new SocketCapture(await openLink(link), link, lab.clock, options)
+}
+
+/** A packet socket on `link`, for whole Ethernet frames both ways; the caller owns the descriptor. */
+export async function openLink(link: string): Promise<number> {
   const { where, device } = placeOf(link)
-  const fd = openOn(namespaceOf(where), await indexOf(where, device))
-  return new SocketCapture(fd, link, lab.clock, options)
+  return openOn(namespaceOf(where), await indexOf(where, device))
 }
 
 /** The parts of `a1:eth0`. */

@@ -19,6 +19,8 @@ export interface LabOptions {
   readonly agentConfig?: string
   /** net.ipv4.conf.*.rp_filter of every node as a distribution sets it: Debian 0, Ubuntu 2 (the default here). */
   readonly rpFilter?: 0 | 1 | 2
+  /** A shell script for each node, run before anything of ours is there: what an operator set up before. */
+  readonly prepare?: (node: NodePlan) => string
   readonly clock?: Clock
   /** Hears of each step, in one line of text. */
   readonly say?: (line: string) => void
@@ -88,6 +90,8 @@ export async function createLab(topology: Topology, options: LabOptions = {}): P
   mkdirSync(join(RUN_DIR, 'bin'), { recursive: true })
   symlinkSync(join(PROJECT, 'calictl', 'calictl'), join(RUN_DIR, 'bin', 'calictl'))
   await buildFabric(topology, rpFilter)
+  const { prepare } = options
+  if (prepare !== undefined) await Promise.all(topology.nodes.map(node => mustIn(node.name, ['sh', '-ec', prepare(node)])))
   const lab = new NamespaceLab(
     topology,
     options.clock ?? systemClock,

@@ -55,6 +55,11 @@ export class Accepts {
     return this.#blind === undefined ? troubles : [...troubles, this.#blind]
   }
 
+  /** Whatever was found wanting was seen to be right since. */
+  get settled(): boolean {
+    return this.#trouble.size === 0
+  }
+
   /** One look at all chains, and what it asks for. Returns when to look again at the latest. */
   async keep(underlay: string): Promise<Instant | undefined> {
     const candidates = [...(await this.#inNft(underlay)), ...(await this.#inLegacy(underlay))]
@@ -77,9 +82,11 @@ export class Accepts {
     const former = this.#trouble.get(name)
     if (former !== undefined && former.retryAt > clock.now()) return
     if (this.#standing.has(name) && mending.insert) this.#repaired({ object: name, found: 'missing' })
-    const says = await mend(mending)
     const attempts = (former?.attempts ?? 0) + 1
-    this.#trouble.set(name, { says, attempts, retryAt: after(clock.now(), backoff(attempts, RETRY, random)) })
+    const retryAt = after(clock.now(), backoff(attempts, RETRY, random))
+    this.#trouble.set(name, { says: former?.says, attempts, retryAt })
+    const says = await mend(mending)
+    this.#trouble.set(name, { says, attempts, retryAt })
     if (says === undefined) log.info(mending.insert ? 'accept rule inserted' : 'accept rule removed', { object: name })
     else if (says !== former?.says) log.warn('not as wanted', { object: name, why: says })
   }

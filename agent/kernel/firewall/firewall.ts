@@ -39,12 +39,13 @@ type Look =
 
 /** Others' changes come in many pieces; whoever waits for us is served at once. */
 const SETTLE = millis(500)
-/** The kernel tells of changes, but for those of iptables-legacy. */
+/** The kernel tells of changes; a look all the same. */
 const AUDIT = millis(30_000)
-const BLIND_AUDIT = millis(3000)
+/** Of iptables-legacy it tells nothing. */
+const BLIND_AUDIT = millis(2000)
 const RETRY = { base: millis(1000), cap: millis(30_000) }
 /** Of counters that somebody asks for. */
-const FRESH = millis(1000)
+const FRESH = millis(3000)
 const REPAIRS_KEPT = 20
 const NAME = `nft table ${OUR_TABLE.family} ${OUR_TABLE.name}`
 
@@ -65,7 +66,15 @@ export class Firewall {
   #state: State = { is: 'starting' }
   #trouble: string | undefined
   #attempts = 0
+  /** After a failure; a new wish does not wait for it. */
+  #retryAt: Instant | undefined
   #hears = false
+  #heardAt: Instant | undefined
+  #auditAt: Instant
+  /** When the table was last looked at, and others' chains. */
+  #lookedAt: Instant | undefined
+  #surveyedAt: Instant | undefined
+  #surveyAgainAt: Instant | undefined
   #dropped: { readonly totals: Totals; readonly at: Instant }
 
   constructor(options: FirewallOptions) {
@@ -73,6 +82,7 @@ export class Firewall {
     this.#options = options
     this.#accepts = new Accepts(options, repair => this.#repaired(repair.object, repair.found))
     this.#bell = new Bell(clock)
+    this.#auditAt = clock.now()
     this.#dropped = { totals: { forgedIpip: 0, spoofedSource: 0 }, at: clock.now() }
   }
 
@@ -81,12 +91,15 @@ export class Firewall {
     const wanted = elementsOf(intent)
     if (this.#wanted !== undefined && sameElements(wanted, this.#wanted) && intent.underlay === this.#underlay) return
     this.#wanted = wanted
+    this.#retryAt = undefined
+    if (intent.underlay !== this.#underlay) this.#surveyedAt = undefined
     this.#underlay = intent.underlay
     this.#bell.by(this.#options.clock.now())
   }
 
   /** Somebody changed something: look soon. */
   heard(): void {
+    this.#heardAt = this.#options.clock.now()
     this.#bell.by(after(this.#options.clock.now(), SETTLE))
   }
 
@@ -132,12 +145,19 @@ export class Firewall {
   async run(signal: AbortSignal): Promise<void> {
     while (await this.#bell.rings(signal)) {
       const { clock, legacy } = this.#options
-      this.#bell.by(after(clock.now(), this.#hears && !legacy.inUse() ? AUDIT : BLIND_AUDIT))
+      const now = clock.now()
+      if (this.#auditAt <= now) {
+        this.#lookedAt = undefined
+        this.#surveyedAt = undefined
+        this.#auditAt = after(now, this.#hears ? AUDIT : BLIND_AUDIT)
+      }
+      if (legacy.inUse()) this.#surveyedAt = undefined
+      this.#bell.by(after(now, BLIND_AUDIT))
       await this.#pass()
     }
   }
 
-  /** As of the last look, which is made anew where it is older than a second. */
+  /** As of the last look, which is made anew where it is older than three seconds. */
   async status(): Promise<FirewallStatus> {
     const { clock } = this.#options
     if (this.#state.is === 'active' && between(this.#dropped.at, clock.now()) > FRESH) await this.#look()
@@ -148,7 +168,7 @@ export class Firewall {
   /** Nothing that is wanted is missing; without protection nothing is. */
   get converged(): boolean {
     if (this.#trouble !== undefined || this.#state.is === 'starting') return false
-    return this.#state.is === 'off' || (this.#settled !== undefined && this.#settled === this.#wanted)
+    return this.#state.is === 'off' || (this.#settled !== undefined && this.#settled === this.#wanted && this.#accepts.settled)
   }
 
   /** What somebody should look at, one sentence each. */
@@ -174,13 +194,28 @@ export class Firewall {
     await this.#keepTable(wanted)
     this.#answer()
     // Accepting in other people's chains relies on the marks that our own table sets.
-    if (this.#state.is !== 'active') return
-    const retryAt = await this.#accepts.keep(this.#underlay)
-    if (retryAt !== undefined) this.#bell.by(retryAt)
+    if (this.#state.is === 'active') await this.#survey()
+  }
+
+  async #survey(): Promise<void> {
+    const now = this.#options.clock.now()
+    const due = this.#surveyAgainAt !== undefined && this.#surveyAgainAt <= now
+    if (!due && this.#isSure(this.#surveyedAt)) return
+    this.#surveyedAt = now
+    this.#surveyAgainAt = await this.#accepts.keep(this.#underlay)
+    if (this.#surveyAgainAt !== undefined) this.#bell.by(this.#surveyAgainAt)
+  }
+
+  /** Nobody has changed anything since then, as far as is heard. */
+  #isSure(seenAt: Instant | undefined): boolean {
+    return seenAt !== undefined && (this.#heardAt === undefined || this.#heardAt < seenAt)
   }
 
   async #keepTable(wanted: Elements): Promise<void> {
-    const found = await this.#look()
+    if (this.#retryAt !== undefined && this.#retryAt > this.#options.clock.now()) return
+    const known = this.#isSure(this.#lookedAt) ? this.#settled : undefined
+    if (known === wanted) return
+    const found: Look = known === undefined ? await this.#look() : { is: 'known', table: asWritten(known, this.#dropped.totals) }
     if (found.is === 'unknown') return this.#give(undefined, found.why, found.lasting)
     if (this.#settled !== undefined) {
       const meddling = meddlingWith(this.#settled, found.table)
@@ -190,6 +225,11 @@ export class Firewall {
     const commands = transactionFor(wanted, found.table, this.#dropped.totals)
     if (commands.length === 0) return this.#succeed(wanted)
     const answer = await this.#options.nft.commit(commands)
+    if (answer.is === 'absent' && known !== undefined) {
+      // Somebody was faster than the news of it.
+      this.#lookedAt = undefined
+      return this.#keepTable(wanted)
+    }
     if (answer.is !== 'done') return this.#give(found.table, answer.is === 'refused' ? answer.says : 'nft cannot be run')
     const now = await this.#look(found.table !== undefined && isRight(found.table) ? 'any-time' : 'written')
     if (now.is === 'unknown') return this.#give(found.table, now.why)
@@ -200,6 +240,7 @@ export class Firewall {
 
   async #look(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
     const { nft, clock } = this.#options
+    this.#lookedAt = clock.now()
     const listed = await nft.list(['table', OUR_TABLE.family, OUR_TABLE.name])
     switch (listed.is) {
       case 'done': {
@@ -228,6 +269,7 @@ export class Firewall {
     this.#state = { is: 'active' }
     this.#trouble = undefined
     this.#attempts = 0
+    this.#retryAt = undefined
     if (news) this.#options.changed()
   }
 
@@ -240,7 +282,8 @@ export class Firewall {
     this.#state = table !== undefined && isRight(table) ? { is: 'active' } : { is: 'off', why }
     this.#trouble = lasting ? undefined : why
     this.#attempts++
-    if (!lasting) this.#bell.by(after(clock.now(), backoff(this.#attempts, RETRY, random)))
+    this.#retryAt = lasting ? undefined : after(clock.now(), backoff(this.#attempts, RETRY, random))
+    if (this.#retryAt !== undefined) this.#bell.by(this.#retryAt)
     if (this.#state.is !== former) changed()
   }
 
@@ -265,4 +308,8 @@ export class Firewall {
 
 function sameElements(a: Elements, b: Elements): boolean {
   return setNames().every(name => a[name].size === b[name].size && [...a[name]].every(element => b[name].has(element)))
+}
+
+function asWritten(elements: Elements, dropped: Totals): Found {
+  return { wrongs: [], elements, dropped }
 }

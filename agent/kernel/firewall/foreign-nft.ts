@@ -127,9 +127,13 @@ function verdictOf(statements: readonly Json[]): Verdict {
   return { is: 'none' }
 }
 
-/** As an nft prints it that was built without the extensions of iptables. */
-function isRejectOfIptables({ xt }: Json): boolean {
-  return isRecord(xt) && xt['type'] === 'target' && xt['name'] === 'REJECT'
+/** What iptables adds to nftables is told by its name alone: of a match that is too little, so such a rule counts as narrow. */
+function isTargetOfIptables({ xt }: Json): boolean {
+  return isRecord(xt) && xt['type'] === 'target'
+}
+
+function isRejectOfIptables(statement: Json): boolean {
+  return isTargetOfIptables(statement) && isRecord(statement['xt']) && statement['xt']['name'] === 'REJECT'
 }
 
 const HARMLESS = new Set(['counter', 'log', 'accept', 'drop', 'reject', 'return', 'jump', 'goto'])
@@ -141,7 +145,7 @@ function scopeOf(statements: readonly Json[], underlay: string): Scope {
 }
 
 function scopeOfStatement(statement: Json, underlay: string): Scope {
-  if (isRejectOfIptables(statement) || Object.keys(statement).every(key => HARMLESS.has(key))) return 'every'
+  if (isTargetOfIptables(statement) || Object.keys(statement).every(key => HARMLESS.has(key))) return 'every'
   const { match } = statement
   return isRecord(match) ? scopeOfMatch(match, underlay) : 'narrow'
 }

@@ -1,5 +1,6 @@
 /** Runs nft(8): whole transactions in, lists out, JSON both ways (libnftables-json(5)). */
 
+import { memoryFile } from '@network/base/sys/memory-file.ts'
 import { isRecord } from '@network/model/resources/kind.ts'
 import { execa } from 'execa'
 
@@ -23,8 +24,6 @@ export interface Nft {
   commit(commands: Objects): Promise<Answer<undefined>>
 }
 
-/** Exit status of a shell that has no such command. */
-const NOT_FOUND = 127
 const TIMEOUT_MS = 30_000
 /** An agent started by a service manager may have no directories of administration in its PATH. */
 const ENVIRONMENT = { PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`, LC_ALL: 'C' }
@@ -37,25 +36,26 @@ export const systemNft: Nft = {
     return ended.is === 'done' ? { is: 'done', value: objectsIn(ended.value) } : ended
   },
   async commit(commands) {
-    // What Node gives a child as its input is a socket, which nft cannot open as a file; a shell makes a pipe of it.
-    const ended = await run('sh', ['-c', 'cat | nft -j -f -'], JSON.stringify({ nftables: commands }))
+    // What Node pipes to a child is a socket, which nft cannot open as a file.
+    using input = memoryFile(JSON.stringify({ nftables: commands }))
+    const ended = await run('nft', ['-j', '-f', input.path])
     return ended.is === 'done' ? { is: 'done', value: undefined } : ended
   },
 }
 
 /** Runs a command that administers packet filters. */
-export async function run(command: string, argv: readonly string[], input?: string): Promise<Answer<string>> {
+export async function run(command: string, argv: readonly string[]): Promise<Answer<string>> {
   const ended = await execa(command, argv, {
     reject: false,
     timeout: TIMEOUT_MS,
     env: ENVIRONMENT,
     maxBuffer: 1 << 28,
-    ...(input === undefined ? { stdin: 'ignore' } : { input }),
+    stdin: 'ignore',
   })
   if (!ended.failed) return { is: 'done', value: ended.stdout }
-  if (ended.code === 'ENOENT' || ended.exitCode === NOT_FOUND) return { is: 'missing' }
+  if (ended.code === 'ENOENT') return { is: 'missing' }
   const says = (ended.stderr || ended.shortMessage || 'no reason given').trim().split('\n', 1).join('')
-  return /No such file or directory/.test(says) ? { is: 'absent' } : { is: 'refused', says: says }
+  return /No such file or directory/.test(says) ? { is: 'absent' } : { is: 'refused', says }
 }
 
 function objectsIn(text: string): Objects {

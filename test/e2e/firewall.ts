@@ -1,0 +1,73 @@
+/** What the tests of the firewall share: counters in the kernel, forged packets counted where they arrive. */
+import assert from 'node:assert/strict'
+import { millis } from '@network/base/time/units.ts'
+import { capture } from '../lab/capture.ts'
+import { forge } from '../lab/forge.ts'
+import type { Frame } from '../lab/frame.ts'
+import type { Lab } from '../lab/lab.ts'
+import { until } from '../lab/until.ts'
+import { must } from './frozen.ts'
+
+export const COUNT = 3
+/** P7 for nftables. */
+export const REPAIRED = { within: millis(5000), every: millis(50) }
+
+/** Packets that the node's table has dropped, as the kernel counts them. */
+export async function dropped(lab: Lab, node: string, counter: 'forged-ipip' | 'spoofed-source'): Promise<number> {
+  const text = await must(lab, node, 'nft', 'list', 'counter', 'inet', 'cali', counter)
+  return Number(/packets (\d+)/.exec(text)?.[1])
+}
+
+export interface Forgery {
+  /** Where it is sent from, and the hardware address that it is sent to. */
+  readonly from: string
+  readonly to: string
+  readonly packet: Uint8Array
+  /** Where it would arrive, and what it looks like there. */
+  readonly arrivesAt: string
+  readonly isIt: (frame: Frame) => boolean
+}
+
+/** Sends the packet three times where the node's table drops it: counted there, and none of them arrives. */
+export async function assertDropped(
+  lab: Lab,
+  { from, to, packet, arrivesAt, isIt }: Forgery,
+  { node, counter }: { readonly node: string; readonly counter: 'forged-ipip' | 'spoofed-source' },
+): Promise<void> {
+  const before = await dropped(lab, node, counter)
+  await using there = await capture(lab, arrivesAt, { filter: isIt })
+  await forge(from, to, { packet, count: COUNT })
+  await until(async () => (await dropped(lab, node, counter)) === before + COUNT, {
+    clock: lab.clock,
+    what: `${COUNT} packets to be counted by ${counter} of ${node}`,
+    within: millis(10_000),
+    instead: async () => `before ${before}, now ${await dropped(lab, node, counter)}`,
+  })
+  assert.equal((await there.stop()).length, 0)
+}
+
+/** Sends the packet three times where nothing holds it back: all of them arrive. The control of the above. */
+export async function assertArrives(lab: Lab, { from, to, packet, arrivesAt, isIt }: Forgery): Promise<void> {
+  await using there = await capture(lab, arrivesAt, { filter: isIt })
+  await forge(from, to, { packet, count: COUNT })
+  await until(() => there.frames.length === COUNT, {
+    clock: lab.clock,
+    what: `${COUNT} packets to arrive at ${arrivesAt}`,
+    within: millis(10_000),
+    instead: () => `${there.frames.length} came`,
+  })
+}
+
+/** Resolves when the node's table stands again with all its chains; it throws past five seconds. */
+export async function tableIsBack(lab: Lab, node: string): Promise<void> {
+  await until(async () => /chain behind-forward/.test((await lab.exec(node, ['nft', 'list', 'table', 'inet', 'cali'])).stdout), {
+    clock: lab.clock,
+    what: `the table of ${node} to be back`,
+    ...REPAIRED,
+  })
+}
+
+/** The table without what changes by itself: packets and bytes counted. */
+export async function tableOf(lab: Lab, node: string): Promise<string> {
+  return (await must(lab, node, 'nft', 'list', 'table', 'inet', 'cali')).replaceAll(/packets \d+ bytes \d+/g, '')
+}
