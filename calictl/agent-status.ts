@@ -32,9 +32,11 @@ function nullOr(shape: Shape): NullOr {
 
 const SHAPE: Shape = {
   node: 'string',
+  id: 'string',
   version: 'string',
   startedAt: 'string',
   address: 'string',
+  addressFrom: 'string',
   asn: 'number',
   datastore: { url: 'string', state: 'string', since: 'string', error: nullOr('string') },
   ipip: {
@@ -52,6 +54,7 @@ const SHAPE: Shape = {
         address: 'string',
         name: 'string',
         asn: 'number',
+        type: 'string',
         state: 'string',
         since: 'string',
         received: 'number',

@@ -64,6 +64,15 @@ test('the node is what the agent says, whatever its socket is called; other file
   assert.deepEqual([answers.map(({ node }) => node), silences], [['node-7'], []])
 })
 
+test('one that hangs does not hold up a question to others', async () => {
+  await using directory = await openDirectory()
+  const clock = new ManualClock()
+  await directory.listen('a', (_, response) => response.end(JSON.stringify(statusOf('a'))))
+  await directory.listen('b', () => assert.fail('it was not to be asked'))
+  const { answers, silences } = await agentsIn(directory.path, clock).survey(NEVER, [join(directory.path, 'a.sock')])
+  assert.deepEqual([answers.map(({ node }) => node), silences], [['a'], []])
+})
+
 test('one that fails is told with its HTTP status', async () => {
   await using directory = await openDirectory()
   await directory.listen('a', (_, response) => response.writeHead(500).end('{}'))

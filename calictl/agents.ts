@@ -43,8 +43,8 @@ export interface Unreadable {
 
 export interface Agents {
   readonly runDir: string
-  /** Asks every agent at once. */
-  survey(signal: AbortSignal): Promise<Survey>
+  /** Asks every agent at once; of those with a socket named in `only`, where it is given. */
+  survey(signal: AbortSignal, only?: readonly string[]): Promise<Survey>
 }
 
 /** Long enough for a loaded machine, short enough for somebody who waits. */
@@ -56,9 +56,10 @@ const MAX_ANSWER = 256 << 20
 export function agentsIn(runDir: string, clock: Clock): Agents {
   return {
     runDir,
-    async survey(signal) {
+    async survey(signal, only) {
       const { sockets, unreadable } = await socketsIn(runDir)
-      const all = await Promise.all(sockets.map(socket => ask(socket, clock, signal)))
+      const asked = only === undefined ? sockets : sockets.filter(socket => only.includes(socket))
+      const all = await Promise.all(asked.map(socket => ask(socket, clock, signal)))
       return {
         answers: all.filter(one => one.is === 'answered').toSorted(byNode),
         silences: all.filter(one => one.is === 'silent').toSorted(byNode),
@@ -88,6 +89,8 @@ function unreadableBecause(runDir: string, reason: unknown): Unreadable {
     case 'EACCES':
     case 'EPERM':
       return { why: 'denied', says: `this user may not read ${runDir}` }
+    case 'ENOTDIR':
+      return { why: 'broken', says: `${runDir} is not a directory` }
     default:
       return { why: 'broken', says: `${runDir} cannot be read: ${reasonOf(reason)}` }
   }

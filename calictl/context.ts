@@ -7,7 +7,7 @@ import type { ExitCode } from './exit.ts'
 import { json } from './render/json.ts'
 import { yaml } from './render/yaml.ts'
 
-export const FORMATS = ['table', 'json', 'yaml'] as const
+export const FORMATS = ['table', 'wide', 'json', 'yaml'] as const
 export type Format = (typeof FORMATS)[number]
 
 export interface Context {
@@ -32,12 +32,21 @@ export interface Result {
   readonly document: unknown
   /** What people read. */
   readonly text: string
+  /** What they read with `-o wide`, where that is more. */
+  readonly wide?: (() => string) | undefined
+}
+
+/** Whether people read what is printed, not programs. */
+export function isForPeople({ format }: Pick<Context, 'format'>): boolean {
+  return format === 'table' || format === 'wide'
 }
 
 export async function show({ format, out }: Context, result: Result): Promise<void> {
   switch (format) {
     case 'table':
       return out(result.text)
+    case 'wide':
+      return out(result.wide?.() ?? result.text)
     case 'json':
       return out(json(result.document))
     case 'yaml':

@@ -24,6 +24,8 @@ run(process.argv.slice(2), {
   signal: new AbortController().signal,
 }).then(exit => {
   process.exitCode = exit
+  // A shell waits for the end of the process, and what was given up (a store that is locked) may go on for long.
+  if (process.argv[2] === '__complete') process.exit()
 })
 
 async function readText(path: string): Promise<string | undefined> {

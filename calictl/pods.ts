@@ -1,9 +1,10 @@
 /** Pods by the names that people type. */
 
 import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
+import { didYouMean } from './closest.ts'
 import type { Context } from './context.ts'
 import { failure } from './exit.ts'
-import { readAll } from './read.ts'
+import { listed, readAll } from './read.ts'
 
 /** All pods, by namespace and name. */
 export async function readWorkloads(context: Context): Promise<readonly WorkloadEndpoint[]> {
@@ -15,17 +16,16 @@ export async function readWorkloads(context: Context): Promise<readonly Workload
 export function named(all: readonly WorkloadEndpoint[], name: string): readonly WorkloadEndpoint[] {
   const found = all.filter(endpoint => endpoint.pod === name || podName(endpoint) === name)
   if (found.length > 0) return found
-  throw failure('notFound', { doing: 'find', on: `pod ${name}`, says: 'there is no such pod', mend: knownPods(all) })
+  throw failure('notFound', { doing: 'find', on: `pod ${name}`, says: 'there is no such pod', mend: knownPods(all, name) })
 }
 
 export function podName({ namespace, pod }: WorkloadEndpoint): string {
   return `${namespace}/${pod}`
 }
 
-const NAMED_AT_MOST = 10
-
-function knownPods(all: readonly WorkloadEndpoint[]): string {
+function knownPods(all: readonly WorkloadEndpoint[], name: string): string {
   if (all.length === 0) return 'there are no pods at all'
-  const names = all.slice(0, NAMED_AT_MOST).map(podName).join(', ')
-  return all.length > NAMED_AT_MOST ? `calictl workload get lists all ${all.length}: ${names} …` : `the pods are ${names}`
+  const full = all.map(podName)
+  const likely = didYouMean(name, name.includes('/') ? full : all.map(({ pod }) => pod))
+  return `${likely}${listed('the pods are', full, 'calictl workload get')}`
 }

@@ -5,13 +5,18 @@ import type { Fault } from '@network/base/run/fault.ts'
 import { IPIP_MODES, type IpipMode, type IpPool, parseIpipMode } from '@network/model/resources/ip-pool.ts'
 import { type Node, subnetOf } from '@network/model/resources/node.ts'
 import type { Survey } from './agents.ts'
+import { didYouMean } from './closest.ts'
 import type { Context } from './context.ts'
 import { failure } from './exit.ts'
 
 export const NOTHING_CHANGED = 'nothing was changed'
 
 export function noSuchPool(doing: string, name: string, all: readonly IpPool[]): Fault {
-  const mend = all.length > 0 ? `the pools are ${describe(all)}` : 'there are no pools; calictl ippool create makes one'
+  const known = all.map(pool => pool.name)
+  const mend =
+    all.length > 0
+      ? `${didYouMean(name, known)}the pools are ${describe(all)}`
+      : 'there are no pools; calictl ippool create makes one'
   return failure('notFound', { doing, on: `pool ${name}`, says: 'there is no such pool', mend })
 }
 
@@ -28,7 +33,7 @@ export function modeFrom({ err }: Context, text: string): IpipMode {
       doing: 'use',
       on: `--ipip ${text}`,
       says,
-      mend: `write ${IPIP_MODES.join(', ')}; ${NOTHING_CHANGED}`,
+      mend: `${didYouMean(text, IPIP_MODES)}write ${IPIP_MODES.join(', ')}; ${NOTHING_CHANGED}`,
     })
   }
   if (text.toLowerCase() === 'off') err('note: the mode is called Never; "off" is read so')

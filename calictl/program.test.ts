@@ -1,14 +1,13 @@
 /** The command line as a whole: help everywhere, usage, where things are found, and the launcher. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { symlink, writeFile } from 'node:fs/promises'
+import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import { buildProgram } from './program.ts'
-import { openStage, type Stage } from './testing/stage.ts'
+import { LAUNCHER, launch } from './testing/launch.ts'
+import { openStage } from './testing/stage.ts'
 import { statusOf } from './testing/statuses.ts'
 
 test('every command explains itself with an example', async t => {
@@ -39,8 +38,9 @@ const USAGE: readonly (readonly [string, RegExp])[] = [
   ['ippol get', /unknown command 'ippol'\n\(Did you mean ippool\?\)/],
   ['ippool gett', /unknown command 'gett'\n\(Did you mean get\?\)/],
   ['ippool get --colour', /unknown option '--colour'/],
-  ['ippool get a b', /too many arguments/],
-  ['ippool get -o xml', /argument 'xml' is invalid. Allowed choices are table, json, yaml/],
+  ['ippool get a b', /too many arguments.*; see calictl ippool get --help$/],
+  ['completion bsah', /'bsah' is invalid .*choices are bash, zsh, fish; see calictl completion --help$/],
+  ['ippool get -o xml', /argument 'xml' is invalid. Allowed choices are table, wide, json, yaml/],
   ['ippool', /^Usage: calictl ippool/],
   ['', /^Usage: calictl/],
   [
@@ -82,7 +82,8 @@ for (const line of [
     const { exit, out, err } = await stage.calictl(`${line} --datastore sqlite:${path}`)
     assert.deepEqual([exit, out], [5, ''])
     assert.ok(err.includes(`error: cannot open datastore ${path}: there is no such file; `), err)
-    assert.match(err, /cali-agent and "calictl ippool create" make a store; .*--datastore or CALI_DATASTORE$/)
+    assert.match(err, /cali-agent and "calictl ippool create" make a store; .*--datastore or CALI_DATASTORE$/m)
+    assert.match(err, /\nnote: calictl node status and calictl route get ADDRESS ask the agents alone$/)
     assert.ok(!existsSync(join(stage.directory, 'deep')))
   })
 
@@ -120,36 +121,13 @@ test('version: agents of another version are named', async () => {
   ])
 })
 
-const LAUNCHER = join(import.meta.dirname, 'calictl')
-
-/** Runs the launcher as a shell would. */
-async function launch(stage: Stage, command: string, line: string): Promise<{ exit: number; out: string; err: string }> {
-  const env = { PATH: process.env.PATH, CALI_DATASTORE: stage.url }
-  const words = ['--run-dir', stage.directory, ...line.split(' ')]
-  try {
-    const { stdout, stderr } = await promisify(execFile)(command, words, { env, cwd: '/' })
-    return { exit: 0, out: stdout, err: stderr }
-  } catch (reason) {
-    assert.ok(reason instanceof Error && 'code' in reason && 'stdout' in reason && 'stderr' in reason, String(reason))
-    return { exit: Number(reason.code), out: String(reason.stdout), err: String(reason.stderr) }
-  }
-}
-
-test('the launcher works from anywhere, through a link too, with the exit codes promised', async () => {
+test('the launcher works from anywhere, through a link too', async () => {
   await using stage = await openStage()
   const link = join(stage.directory, 'a link')
   await symlink(LAUNCHER, link)
-  const created = await launch(stage, link, 'ippool create default --cidr 10.1.0.0/16')
+  const created = await launch(stage, 'ippool create default --cidr 10.1.0.0/16', link)
   assert.deepEqual(created, { exit: 0, out: 'pool default created: 10.1.0.0/16, blocks of /26, ipipMode Never\n', err: '' })
-  const version = await launch(stage, LAUNCHER, 'version')
+  const version = await launch(stage, 'version')
   assert.deepEqual([version.exit, version.err], [0, ''])
   assert.match(version.out, /^calictl +0\.1\.0$/m)
-  await writeFile(join(stage.directory, 'b.sock'), '')
-  const endings = [
-    ['ippool set default --ipip maybe', 2],
-    ['ippool set gold --ipip Never', 3],
-    ['ippool create other --cidr 10.1.0.0/17', 4],
-    ['node status', 5],
-  ] as const
-  for (const [line, exit] of endings) assert.equal((await launch(stage, LAUNCHER, line)).exit, exit, line)
 })

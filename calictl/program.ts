@@ -3,12 +3,15 @@
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { CONFIG_FILE, DEFAULT_DATASTORE } from '@network/datastore/where.ts'
 import { Command, CommanderError, Option } from 'commander'
+import { addCompletion } from './commands/completion.ts'
 import { addIpam } from './commands/ipam.ts'
 import { addIppool } from './commands/ippool.ts'
 import { addNode } from './commands/node.ts'
 import { addRoute } from './commands/route.ts'
 import { addVersion, VERSION } from './commands/version.ts'
 import { addWorkload } from './commands/workload.ts'
+import { answerShell } from './completion/asked.ts'
+import { pathOf } from './completion/complete.ts'
 import { type Act, FORMATS } from './context.ts'
 import { EXIT, type ExitCode, exitOf } from './exit.ts'
 import { examples } from './help.ts'
@@ -20,6 +23,10 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
   const program = buildProgram(world, code => {
     exit = code
   })
+  if (argv[0] === '__complete') {
+    await answerShell(program, world, argv.slice(1))
+    return EXIT.ok
+  }
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return exit
@@ -28,8 +35,13 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
     const code = reason instanceof Fault ? exitOf(reason) : undefined
     if (code === undefined) throw reason
     world.err(`error: ${reasonOf(reason)}`)
+    if (storeIsAway(reason, code)) world.err('note: calictl node status and calictl route get ADDRESS ask the agents alone')
     return code
   }
+}
+
+function storeIsAway(reason: unknown, code: ExitCode): boolean {
+  return code === EXIT.unreachable && reason instanceof Fault && reason.code.startsWith('datastore.')
 }
 
 /** All commands; `ended` hears the exit code of the one that runs. */
@@ -42,7 +54,6 @@ export function buildProgram(world: World, ended: (code: ExitCode) => void): Com
     .option('--run-dir <directory>', `where the agents' sockets lie (default: ${CONFIG_FILE}, ${DEFAULT_RUN_DIR})`)
     .addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'))
     .configureHelp({ showGlobalOptions: true, helpWidth: 110 })
-    .configureOutput({ writeOut: text => world.out(text.trimEnd()), writeErr: text => world.err(text.trimEnd()) })
     .exitOverride()
     .addHelpText(
       'after',
@@ -53,8 +64,24 @@ export function buildProgram(world: World, ended: (code: ExitCode) => void): Com
     await using opened = await openContext(world, program.opts<GlobalOptions>())
     ended(await work(opened.context))
   }
-  for (const add of [addIppool, addNode, addIpam, addWorkload, addRoute, addVersion]) add(program, act)
+  for (const add of [addIppool, addNode, addIpam, addWorkload, addRoute, addVersion, addCompletion]) add(program, act)
+  for (const command of everyCommand(program)) pointToHelp(command, world)
   return program
+}
+
+function everyCommand(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)]
+}
+
+/** Wrong usage is told with the place of what is right. */
+function pointToHelp(command: Command, { out, err }: World): void {
+  const path = `calictl ${pathOf(command)}`.trim()
+  command.configureOutput({
+    writeOut: text => out(text.trimEnd()),
+    writeErr: text => err(text.trimEnd()),
+    outputError: text =>
+      err(text.includes('Did you mean') ? text.trimEnd() : `${text.trimEnd().replace(/\.$/, '')}; see ${path} --help`),
+  })
 }
 
 const EXIT_CODES = `

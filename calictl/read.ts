@@ -26,3 +26,11 @@ export function listDocument<T>(kind: Kind<T>, values: readonly T[]): unknown {
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name.localeCompare(b.name, 'en', { numeric: true })
 }
+
+const NAMED_AT_MOST = 10
+
+/** `the nodes are a, b`, or the first of very many and the command that lists them all. */
+export function listed(words: string, names: readonly string[], command: string): string {
+  if (names.length <= NAMED_AT_MOST) return `${words} ${names.join(', ')}`
+  return `${command} lists all ${names.length}: ${names.slice(0, NAMED_AT_MOST).join(', ')} …`
+}

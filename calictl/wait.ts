@@ -1,13 +1,12 @@
 /** Waits until agents act upon what was stored. */
 
 import { sleep } from '@network/base/time/clock.ts'
-import { after, millis, seconds, toMillis } from '@network/base/time/units.ts'
+import { after, type Millis, millis } from '@network/base/time/units.ts'
 import type { IpipMode } from '@network/model/resources/ip-pool.ts'
 import type { AgentStatus } from '@network/model/status.ts'
-import type { Survey } from './agents.ts'
+import type { Answer, Survey } from './agents.ts'
 import type { Context } from './context.ts'
 
-export const DEADLINE = toMillis(seconds(30))
 const PAUSE = millis(100)
 
 export interface Aim {
@@ -21,11 +20,16 @@ export interface Waited {
   readonly waiting: readonly { readonly node: string; readonly says: string }[]
 }
 
-/** Asks the nodes named until all act on the aim or the deadline has passed. Agents that fall silent are waited for: they were there before. */
-export async function untilActing(context: Context, nodes: readonly string[], aim: Aim): Promise<Waited> {
-  const deadline = after(context.clock.now(), DEADLINE)
+/**
+ * Asks agents that answered before until all act on the aim or the time is over. Those that fall silent meanwhile are waited for; those
+ * that were silent from the start are not asked again: one that hangs would hold up all others.
+ */
+export async function untilActing(context: Context, answered: readonly Answer[], aim: Aim, within: Millis): Promise<Waited> {
+  const deadline = after(context.clock.now(), within)
+  const nodes = answered.map(({ node }) => node)
+  const sockets = answered.map(({ socket }) => socket)
   for (;;) {
-    const waited = judge(nodes, await context.agents.survey(context.signal), aim)
+    const waited = judge(nodes, await context.agents.survey(context.signal, sockets), aim)
     if (waited.waiting.length === 0 || context.clock.now() >= deadline) return waited
     await sleep(context.clock, PAUSE, context.signal)
   }

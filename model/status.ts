@@ -112,6 +112,9 @@ export interface WorkloadStatus {
   readonly address: string
   readonly interfaceName: string
   readonly interfacePresent: boolean
+  /** The kernel's numbers of the two ends of the pair, each in its own namespace; null where the interface is missing. */
+  readonly interfaceIndex: number | null
+  readonly podInterfaceIndex: number | null
 }
 
 export interface RepairStatus {

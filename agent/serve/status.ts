@@ -78,6 +78,7 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
       ...(cluster.complete && !registered
         ? [`node ${config.nodeName} was deleted from the datastore: nobody routes to it; restart the agent to register it again`]
         : []),
+      ...controller.problems,
       ...(plan?.problems ?? []),
       ...kernel.problems,
       ...firewall.problems,
@@ -163,7 +164,7 @@ function routeStatus(route: RouteIntent, kernel: KernelView): RouteStatus {
 }
 
 function workloadStatus({ cluster, config, netlink }: StatusSources): WorkloadStatus[] {
-  const present = new Set(netlink.links().map(link => link.name))
+  const links = new Map(netlink.links().map(link => [link.name, link]))
   return [...cluster.snapshot.workloads.values()]
     .filter(({ node }) => node === config.nodeName)
     .flatMap(workload =>
@@ -172,7 +173,9 @@ function workloadStatus({ cluster, config, netlink }: StatusSources): WorkloadSt
         pod: workload.pod,
         address: formatIpv4(address),
         interfaceName: workload.interfaceName,
-        interfacePresent: present.has(workload.interfaceName),
+        interfacePresent: links.has(workload.interfaceName),
+        interfaceIndex: links.get(workload.interfaceName)?.index ?? null,
+        podInterfaceIndex: links.get(workload.interfaceName)?.peer?.index ?? null,
       })),
     )
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { prefix } from '@network/base/net/prefix.ts'
 import { allocate, emptyBlock } from '@network/datastore/ipam/blocks.ts'
 import { claim } from '@network/datastore/ipam/claim.ts'
+import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { IPAM_BLOCK, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
 import { openStage, type Stage } from '../testing/stage.ts'
 
@@ -31,6 +32,19 @@ test('show: pools and blocks', async () => {
     'BLOCK          POOL     NODE  AFFINITY   USED  FREE',
     '10.244.7.0/26  default  a     confirmed  1     63',
   ])
+  assert.deepEqual((await stage.calictl('ipam show -o wide')).out.split('\n'), [
+    'POOL     CIDR           BLOCKS     USED     FREE   SIZE   STATE',
+    'default  10.244.0.0/16  1 of 1024  1 (<1%)  65535  65536  active',
+  ])
+  assert.deepEqual((await stage.calictl('ipam show --blocks -o wide')).out.split('\n'), [
+    'BLOCK          POOL     NODE  AFFINITY   USED  FREE  SIZE  WHO',
+    '10.244.7.0/26  default  a     confirmed  1     63    64    10.244.7.0 default/web-1',
+  ])
+  assert.deepEqual((await stage.calictl('ippool get -o wide')).out.split('\n'), [
+    'NAME     CIDR           IPIP   BLOCK  STATE   BLOCKS     USED     FREE',
+    'default  10.244.0.0/16  Never  /26    active  1 of 1024  1 (<1%)  65535',
+  ])
+  assert.equal((await stage.calictl('ippool get')).out.split('\n')[0], 'NAME     CIDR           IPIP   BLOCK  STATE')
   const { kind, items } = JSON.parse((await stage.calictl('ipam show --blocks -o json')).out)
   assert.equal(kind, 'IPAMBlockUsageList')
   assert.deepEqual(items[0].addresses, [{ address: '10.244.7.0', node: 'a', use: 'default/web-1', handle: 'cni.7f3' }])
@@ -74,4 +88,12 @@ test('a pool in use is not deleted', async () => {
   assert.equal(refused.exit, 4)
   assert.match(refused.err, /cannot delete pool default: 1 address is in use on a; delete their pods first .*nothing was changed/)
   assert.match((await stage.calictl('ippool get')).out, /active/)
+})
+
+test('of a disabled pool nothing is free', async () => {
+  await using stage = await openStage()
+  const pool = { name: 'old', cidr: prefix('10.9.0.0/16'), blockSize: 26, ipipMode: 'Never' as const, disabled: true }
+  await stage.store.create(IP_POOL.keyOf(pool), IP_POOL.print(pool), stage.options)
+  assert.match((await stage.calictl('ippool get -o wide')).out, /^old .* disabled +0 of 1024 +0 \(0%\) +-$/m)
+  assert.match((await stage.calictl('ipam show -o wide')).out, /^old .* 0 of 1024 +0 \(0%\) +- +65536 +disabled$/m)
 })

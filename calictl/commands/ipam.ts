@@ -2,13 +2,14 @@
 
 import { formatIpv4, type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, samePrefix } from '@network/base/net/prefix.ts'
-import { type IpamUsage, ipamUsage, type Who, whoHas } from '@network/datastore/ipam/usage.ts'
+import { type IpamUsage, ipamUsage, type PoolUsage, type Who, whoHas } from '@network/datastore/ipam/usage.ts'
 import type { Command } from 'commander'
 import { type Act, type Context, type Result, show } from '../context.ts'
 import { EXIT, type ExitCode, failure } from '../exit.ts'
 import { examples } from '../help.ts'
 import { byName, reportJunk } from '../read.ts'
 import { table } from '../render/table.ts'
+import { blocksCell, freeCell, usedCell } from '../render/usage.ts'
 
 export interface ShowOptions {
   readonly blocks?: true
@@ -23,7 +24,7 @@ export function addIpam(program: Command, act: Act): void {
   ipam
     .command('show')
     .description('show how full pools are, their blocks, or who has one address')
-    .option('--blocks', 'a line a block; with -o json also the addresses in use')
+    .option('--blocks', 'a line a block; with -o wide or json also who has which address of it')
     .option('--ip <address>', 'who has this address')
     .addHelpText('after', examples('calictl ipam show', 'calictl ipam show --blocks', 'calictl ipam show --ip 10.244.7.5'))
     .action((options: ShowOptions) => act(context => showIpam(context, options)))
@@ -51,23 +52,22 @@ function misused(on: string, says: string, mend: string) {
 
 function poolResult({ pools }: IpamUsage): Result {
   const items = pools.toSorted(byName).map(pool => ({ ...pool, cidr: formatPrefix(pool.cidr) }))
-  const rows = items.map(({ name, cidr, blocks, blocksOfAll, used, size, free }) => [
-    name,
-    cidr,
-    `${blocks} of ${blocksOfAll}`,
-    `${used} (${percent(used, size)})`,
-    `${free}`,
-  ])
-  const text =
-    rows.length > 0
-      ? table(['POOL', 'CIDR', 'BLOCKS', 'USED', 'FREE'], rows)
-      : 'There are no pools; make one: calictl ippool create default --cidr 10.244.0.0/16'
-  return { document: { kind: 'IPAMPoolUsageList', items }, text }
-}
-
-function percent(part: number, whole: number): string {
-  const value = (100 * part) / whole
-  return value > 0 && value < 1 ? '<1%' : `${Math.floor(value)}%`
+  const document = { kind: 'IPAMPoolUsageList', items }
+  if (pools.length === 0)
+    return { document, text: 'There are no pools; make one: calictl ippool create default --cidr 10.244.0.0/16' }
+  const head = ['POOL', 'CIDR', 'BLOCKS', 'USED', 'FREE']
+  const sorted = pools.toSorted(byName)
+  const cells = (pool: PoolUsage) => [pool.name, formatPrefix(pool.cidr), blocksCell(pool), usedCell(pool), freeCell(pool)]
+  const more = ({ size, disabled }: PoolUsage) => [`${size}`, disabled ? 'disabled' : 'active']
+  return {
+    document,
+    text: table(head, sorted.map(cells)),
+    wide: () =>
+      table(
+        [...head, 'SIZE', 'STATE'],
+        sorted.map(pool => [...cells(pool), ...more(pool)]),
+      ),
+  }
 }
 
 function blockResult({ blocks, addresses }: IpamUsage): Result {
@@ -79,12 +79,30 @@ function blockResult({ blocks, addresses }: IpamUsage): Result {
       .filter(one => samePrefix(one.block, block.cidr))
       .map(({ address, node, use, handle }) => ({ address: formatIpv4(address), node, use, handle })),
   }))
-  const rows = items.map(({ cidr, pool, node, affinity, used, free }) => [cidr, pool ?? '', node, affinity, `${used}`, `${free}`])
-  const text =
-    rows.length > 0
-      ? table(['BLOCK', 'POOL', 'NODE', 'AFFINITY', 'USED', 'FREE'], rows)
-      : 'No node has a block yet; a node claims one for its first address.'
-  return { document: { kind: 'IPAMBlockUsageList', items }, text }
+  const document = { kind: 'IPAMBlockUsageList', items }
+  if (items.length === 0) return { document, text: 'No node has a block yet; a node claims one for its first address.' }
+  const head = ['BLOCK', 'POOL', 'NODE', 'AFFINITY', 'USED', 'FREE']
+  const cells = ({ cidr, pool, node, affinity, used, free }: (typeof items)[number]) => [
+    cidr,
+    pool ?? '',
+    node,
+    affinity,
+    `${used}`,
+    `${free}`,
+  ]
+  return {
+    document,
+    text: table(head, items.map(cells)),
+    wide: () =>
+      table(
+        [...head, 'SIZE', 'WHO'],
+        items.map(block => [...cells(block), `${block.size}`, whoCell(block.addresses)]),
+      ),
+  }
+}
+
+function whoCell(addresses: readonly { readonly address: string; readonly use: string }[]): string {
+  return addresses.map(({ address, use }) => `${address} ${use}`).join(', ')
 }
 
 function addressResult(usage: IpamUsage, address: Ipv4): Result {

@@ -31,6 +31,6 @@ function inUse(name: string, { addresses, nodes }: Extract<PoolDeleted, { is: 'i
     doing: 'delete',
     on: `pool ${name}`,
     says: `${are} in use on ${nodes.join(', ')}`,
-    mend: `delete their pods first (calictl ipam show --blocks -o json lists them); ${NOTHING_CHANGED}`,
+    mend: `delete their pods first (calictl ipam show --blocks -o wide lists them); ${NOTHING_CHANGED}`,
   })
 }

@@ -1,24 +1,28 @@
 /** `calictl ippool set`: changes a pool on the running cluster, and waits until the agents act on it. */
 
-import { between } from '@network/base/time/units.ts'
+import { between, type Millis, seconds, toMillis } from '@network/base/time/units.ts'
 import { setPool } from '@network/datastore/pools.ts'
 import { IP_POOL, type IpipMode, type IpPool } from '@network/model/resources/ip-pool.ts'
 import { NODE } from '@network/model/resources/node.ts'
+import type { Answer } from '../agents.ts'
 import type { Context } from '../context.ts'
-import { show } from '../context.ts'
-import { EXIT, type ExitCode, failure } from '../exit.ts'
+import { isForPeople, show } from '../context.ts'
+import { type ExitCode, failure } from '../exit.ts'
 import { describe, modeFrom, NOTHING_CHANGED, noSuchPool, refuseUnsupported, subnetWarning, unaskedNote } from '../pools.ts'
 import { byName, readAll } from '../read.ts'
-import { surveyAgents } from '../survey.ts'
-import { type Aim, DEADLINE, untilActing, type Waited } from '../wait.ts'
+import { completeness, surveyAgents } from '../survey.ts'
+import { type Aim, untilActing, type Waited } from '../wait.ts'
 
 export interface SetOptions {
   readonly ipip: string
   readonly wait: boolean
+  /** Seconds, as typed. */
+  readonly timeout: string
 }
 
-export async function changePool(context: Context, name: string | undefined, { ipip, wait }: SetOptions): Promise<ExitCode> {
-  const ipipMode = modeFrom(context, ipip)
+export async function changePool(context: Context, name: string | undefined, options: SetOptions): Promise<ExitCode> {
+  const ipipMode = modeFrom(context, options.ipip)
+  const patience = patienceFrom(options)
   const pool = chosen((await readAll(context, IP_POOL)).toSorted(byName), name)
   const survey = await surveyAgents(context)
   refuseUnsupported(ipipMode, { doing: 'set ipipMode of', on: `pool ${pool.name} to ${ipipMode}` }, survey)
@@ -26,9 +30,23 @@ export async function changePool(context: Context, name: string | undefined, { i
   for (const note of [unaskedNote(nodes, survey, context.agents), subnetWarning(ipipMode, nodes)])
     if (note !== undefined) context.err(note)
   const former = await store(context, pool.name, ipipMode)
-  if (context.format === 'table') context.out(sentence(pool.name, former, ipipMode))
-  const asked = wait ? survey.answers.map(({ node }) => node) : []
-  return finish(context, { pool: pool.name, ipipMode }, { former, asked })
+  if (isForPeople(context)) context.out(sentence(pool.name, former, ipipMode))
+  const asked = options.wait ? survey.answers : []
+  await finish(context, { pool: pool.name, ipipMode }, { former, asked, patience })
+  return completeness(survey)
+}
+
+const LONGEST_WAIT = 3600
+
+function patienceFrom({ timeout }: SetOptions): Millis {
+  const wanted = /^\d+$/.test(timeout) ? Number(timeout) : 0
+  if (wanted >= 1 && wanted <= LONGEST_WAIT) return toMillis(seconds(wanted))
+  throw failure('usage', {
+    doing: 'use',
+    on: `--timeout ${timeout}`,
+    says: 'it takes whole seconds',
+    mend: `write 1 to ${LONGEST_WAIT}; ${NOTHING_CHANGED}`,
+  })
 }
 
 function chosen(pools: readonly IpPool[], name: string | undefined): IpPool {
@@ -84,10 +102,10 @@ function sentence(pool: string, former: string, mode: string): string {
 async function finish(
   context: Context,
   aim: Aim,
-  { former, asked }: { former: string; asked: readonly string[] },
-): Promise<ExitCode> {
+  { former, asked, patience }: { former: string; asked: readonly Answer[]; patience: Millis },
+): Promise<void> {
   const began = context.clock.now()
-  const waited = asked.length > 0 ? await untilActing(context, asked, aim) : { acting: [], waiting: [] }
+  const waited = asked.length > 0 ? await untilActing(context, asked, aim, patience) : { acting: [], waiting: [] }
   const took = between(began, context.clock.now())
   const document = {
     kind: 'IPPoolChange',
@@ -96,17 +114,16 @@ async function finish(
     acting: waited.acting,
     waiting: waited.waiting,
   }
-  if (context.format !== 'table') await show(context, { document, text: '' })
+  if (!isForPeople(context)) await show(context, { document, text: '' })
   else if (waited.acting.length > 0) context.out(`${waited.acting.join(', ')}: in effect after ${(took / 1000).toFixed(1)} s`)
-  if (waited.waiting.length > 0) throw timedOut(aim, waited)
-  return EXIT.ok
+  if (waited.waiting.length > 0) throw timedOut(aim, waited, patience)
 }
 
-function timedOut({ pool, ipipMode }: Aim, { waiting }: Waited) {
+function timedOut({ pool, ipipMode }: Aim, { waiting }: Waited, patience: Millis) {
   return failure('timeout', {
     doing: 'see',
     on: `pool ${pool} at ${ipipMode} everywhere`,
-    says: `after ${DEADLINE / 1000} s, ${waiting.map(({ node, says }) => `${node}: ${says}`).join(', ')}`,
+    says: `after ${patience / 1000} s, ${waiting.map(({ node, says }) => `${node}: ${says}`).join(', ')}`,
     mend: 'it is stored and the agents go on; see calictl node status',
   })
 }

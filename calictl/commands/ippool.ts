@@ -1,14 +1,16 @@
 /** `calictl ippool`: the ranges that pods get addresses from, and how packets to them travel. */
 
 import { formatPrefix } from '@network/base/net/prefix.ts'
+import { ipamUsage, type PoolUsage } from '@network/datastore/ipam/usage.ts'
 import { IP_POOL, type IpPool } from '@network/model/resources/ip-pool.ts'
 import type { Command } from 'commander'
-import { type Act, type Context, show } from '../context.ts'
+import { type Act, type Context, type Result, show } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
 import { noSuchPool } from '../pools.ts'
 import { byName, listDocument, readAll } from '../read.ts'
 import { table } from '../render/table.ts'
+import { blocksCell, freeCell, usedCell } from '../render/usage.ts'
 import { type CreateOptions, makePool } from './ippool-create.ts'
 import { removePool } from './ippool-delete.ts'
 import { changePool, type SetOptions } from './ippool-set.ts'
@@ -22,7 +24,7 @@ export function addIppool(program: Command, act: Act): void {
     .command('get')
     .description('show the pools')
     .argument('[name]', 'only this pool')
-    .addHelpText('after', examples('calictl ippool get', 'calictl ippool get default -o yaml'))
+    .addHelpText('after', examples('calictl ippool get', 'calictl ippool get -o wide', 'calictl ippool get default -o yaml'))
     .action((name: string | undefined) => act(context => getPools(context, name)))
   ippool
     .command('set')
@@ -31,6 +33,7 @@ export function addIppool(program: Command, act: Act): void {
     .requiredOption('--ipip <mode>', 'Always, CrossSubnet (only between subnets) or Never')
     .option('--wait', 'wait until the agents that answer act on it', true)
     .option('--no-wait', 'return as soon as it is stored')
+    .option('--timeout <seconds>', 'how long to wait', '30')
     .addHelpText('after', examples('calictl ippool set --ipip Never', 'calictl ippool set default --ipip CrossSubnet --no-wait'))
     .action((name: string | undefined, options: SetOptions) => act(context => changePool(context, name, options)))
   ippool
@@ -56,21 +59,27 @@ export async function getPools(context: Context, name: string | undefined): Prom
   if (name !== undefined && wanted.length === 0) throw noSuchPool('show', name, all)
   const [one] = wanted
   const document = name !== undefined && one !== undefined ? IP_POOL.print(one) : listDocument(IP_POOL, wanted)
-  const text =
-    wanted.length > 0 ? poolsTable(wanted) : 'There are no pools; make one: calictl ippool create default --cidr 10.244.0.0/16'
-  await show(context, { document, text })
+  if (wanted.length === 0)
+    await show(context, { document, text: 'There are no pools; make one: calictl ippool create default --cidr 10.244.0.0/16' })
+  else await show(context, { document, ...(await poolTables(context, wanted)) })
   return EXIT.ok
 }
 
-function poolsTable(pools: readonly IpPool[]): string {
-  return table(
-    ['NAME', 'CIDR', 'IPIP', 'BLOCK', 'STATE'],
-    pools.map(({ name, cidr, ipipMode, blockSize, disabled }) => [
-      name,
-      formatPrefix(cidr),
-      ipipMode,
-      `/${blockSize}`,
-      disabled ? 'disabled' : 'active',
-    ]),
-  )
+async function poolTables(context: Context, pools: readonly IpPool[]): Promise<Pick<Result, 'text' | 'wide'>> {
+  const text = table(HEAD, pools.map(cellsOf))
+  if (context.format !== 'wide') return { text }
+  const usage = (await ipamUsage(await context.store(), { signal: context.signal })).pools
+  const rows = pools.map(pool => [...cellsOf(pool), ...usageCells(usage.find(({ name }) => name === pool.name))])
+  return { text, wide: () => table([...HEAD, 'BLOCKS', 'USED', 'FREE'], rows) }
+}
+
+const HEAD = ['NAME', 'CIDR', 'IPIP', 'BLOCK', 'STATE']
+
+function cellsOf({ name, cidr, ipipMode, blockSize, disabled }: IpPool): readonly string[] {
+  return [name, formatPrefix(cidr), ipipMode, `/${blockSize}`, disabled ? 'disabled' : 'active']
+}
+
+/** A pool may have come between the two looks. */
+function usageCells(usage: PoolUsage | undefined): readonly string[] {
+  return usage === undefined ? ['', '', ''] : [blocksCell(usage), usedCell(usage), freeCell(usage)]
 }

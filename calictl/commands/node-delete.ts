@@ -8,6 +8,7 @@ import { EXIT, type ExitCode, failure } from '../exit.ts'
 import { noSuchNode } from '../nodes.ts'
 import { NOTHING_CHANGED } from '../pools.ts'
 import { byName, readAll } from '../read.ts'
+import { surveyOne } from '../survey.ts'
 
 export interface DeleteOptions {
   readonly force?: true
@@ -29,7 +30,7 @@ export async function removeNode(context: Context, name: string, { force }: Dele
 
 /** A live agent would only put itself back; one that may be alive and cannot be asked counts as alive. */
 async function refuseAlive(context: Context, name: string): Promise<void> {
-  const { answers, silences, unreadable } = await context.agents.survey(context.signal)
+  const { answers, silences, unreadable } = await surveyOne(context, name)
   const refuse = (says: string, mend: string) => {
     throw failure('refused', { doing: 'delete', on: `node ${name}`, says, mend: `${mend}, or add --force; ${NOTHING_CHANGED}` })
   }

@@ -4,12 +4,15 @@ import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix } from '@network/base/net/prefix.ts'
 import { NODE, type Node, subnetOf } from '@network/model/resources/node.ts'
 import type { Command } from 'commander'
-import { type Act, type Context, show } from '../context.ts'
+import type { Survey } from '../agents.ts'
+import { isUp } from '../ailments.ts'
+import { type Act, type Context, type Result, show } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
 import { noSuchNode } from '../nodes.ts'
 import { byName, listDocument, readAll } from '../read.ts'
 import { table } from '../render/table.ts'
+import { completeness, surveyAgents, surveyOne } from '../survey.ts'
 import { type DeleteOptions, removeNode } from './node-delete.ts'
 import { type StatusOptions, showStatus } from './node-status.ts'
 
@@ -22,14 +25,14 @@ export function addNode(program: Command, act: Act): void {
     .command('get')
     .description('show the nodes that are in the cluster')
     .argument('[name]', 'only this node')
-    .addHelpText('after', examples('calictl node get', 'calictl node get node-1 -o yaml'))
+    .addHelpText('after', examples('calictl node get', 'calictl node get -o wide', 'calictl node get node-1 -o yaml'))
     .action((name: string | undefined) => act(context => getNodes(context, name)))
   node
     .command('status')
     .description('show what the agents tell: BGP sessions, tunnel, datastore, repairs')
     .argument('[name]', 'only this node')
     .option('--check', 'exit with 1 when a session is down or something else is wrong')
-    .addHelpText('after', examples('calictl node status', 'calictl node status node-1 --check'))
+    .addHelpText('after', examples('calictl node status', 'calictl node status node-1 --check', 'calictl node status -o wide'))
     .action((name: string | undefined, options: StatusOptions) => act(context => showStatus(context, name, options)))
   node
     .command('delete')
@@ -46,20 +49,41 @@ export async function getNodes(context: Context, name: string | undefined): Prom
   if (name !== undefined && wanted.length === 0) throw noSuchNode('show', name, all)
   const [one] = wanted
   const document = name !== undefined && one !== undefined ? NODE.print(one) : listDocument(NODE, wanted)
-  const text = wanted.length > 0 ? nodesTable(wanted) : 'There are no nodes; each machine joins when its cali-agent starts.'
-  await show(context, { document, text })
-  return EXIT.ok
+  if (wanted.length === 0) {
+    await show(context, { document, text: 'There are no nodes; each machine joins when its cali-agent starts.' })
+    return EXIT.ok
+  }
+  const text = table(HEAD, wanted.map(cellsOf))
+  if (context.format !== 'wide') {
+    await show(context, { document, text })
+    return EXIT.ok
+  }
+  const survey = name === undefined ? await surveyAgents(context) : await surveyOne(context, name)
+  await show(context, { document, text, wide: wideTable(wanted, survey) })
+  return name === undefined ? completeness(survey) : EXIT.ok
 }
 
-function nodesTable(nodes: readonly Node[]): string {
-  return table(
-    ['NAME', 'ADDRESS', 'SUBNET', 'TUNNEL ADDRESS', 'AS'],
-    nodes.map(node => [
-      node.name,
-      formatIpv4(node.address),
-      formatPrefix(subnetOf(node)),
-      node.tunnelAddress === undefined ? '' : formatIpv4(node.tunnelAddress),
-      node.asn === undefined ? 'default' : `${node.asn}`,
-    ]),
-  )
+const HEAD = ['NAME', 'ADDRESS', 'SUBNET', 'TUNNEL ADDRESS', 'AS']
+
+function cellsOf(node: Node): readonly string[] {
+  return [
+    node.name,
+    formatIpv4(node.address),
+    formatPrefix(subnetOf(node)),
+    node.tunnelAddress === undefined ? '' : formatIpv4(node.tunnelAddress),
+    node.asn === undefined ? 'default' : `${node.asn}`,
+  ]
+}
+
+function wideTable(nodes: readonly Node[], { answers, silences }: Survey): Result['wide'] {
+  const rows = nodes.map(node => {
+    const status = answers.find(answer => answer.node === node.name)?.status
+    const silence = silences.find(one => one.node === node.name)
+    // Nodes without a socket here are asked on their own machines.
+    const agent = status === undefined ? (silence?.why ?? '') : status.version
+    const peers = status?.bgp.peers
+    const sessions = peers === undefined ? '' : `${peers.filter(isUp).length} of ${peers.length}`
+    return [...cellsOf(node), sessions, agent, node.id]
+  })
+  return () => table([...HEAD, 'SESSIONS', 'AGENT', 'ID'], rows)
 }

@@ -32,8 +32,8 @@ test('workload get: with the presence that the agent of the pod sees', async () 
     const seen = { namespace: 'default', address: '-' }
     return statusOf('a', {
       workloads: [
-        { ...seen, pod: 'web-1', interfaceName: web, interfacePresent: true },
-        { ...seen, pod: 'a-job', interfaceName: job, interfacePresent: false },
+        { ...seen, pod: 'web-1', interfaceName: web, interfacePresent: true, interfaceIndex: 7, podInterfaceIndex: 2 },
+        { ...seen, pod: 'a-job', interfaceName: job, interfacePresent: false, interfaceIndex: null, podInterfaceIndex: null },
       ],
     })
   })
@@ -46,23 +46,31 @@ test('workload get: with the presence that the agent of the pod sees', async () 
     'default    database  b     10.244.9.1  cali0000af40901  unknown',
     'default    web-1     a     10.244.7.5  cali0000af40705  yes',
   ])
+  assert.deepEqual((await stage.calictl('workload get web-1 -o wide')).out.split('\n'), [
+    'NAMESPACE  POD    NODE  ADDRESS     INTERFACE        PRESENT  IFINDEX  IN POD  POD IFINDEX  MAC                NETWORK  CONTAINER',
+    'default    web-1  a     10.244.7.5  cali0000af40705  yes      7        eth0    2            ee:ee:ee:ee:ee:ee  -        id-web-1',
+  ])
+  assert.match((await stage.calictl('workload get database -o wide')).out, /unknown {2}- +eth0 {4}- +ee:/)
 })
 
 test('workload get: one pod, by either name; a missing interface is told with the mend', async () => {
   await using stage = await openStage()
   const interfaceName = await pod(stage, 'web-1', '10.244.7.5', 'a')
-  const seen = { namespace: 'default', pod: 'web-1', address: '10.244.7.5', interfaceName, interfacePresent: false }
+  const gone = { interfacePresent: false, interfaceIndex: null, podInterfaceIndex: null }
+  const seen = { namespace: 'default', pod: 'web-1', address: '10.244.7.5', interfaceName, ...gone }
   await stage.agent('a', () => statusOf('a', { workloads: [seen] }))
   for (const name of ['web-1', 'default/web-1']) {
     const { exit, out, err } = await stage.calictl(`workload get ${name} -o json`)
     assert.equal(exit, 0)
     assert.match(err, /^warning: default\/web-1: cali\S+ is missing on node a; delete the pod/)
     const { kind, spec, status } = JSON.parse(out)
-    assert.deepEqual([kind, spec.pod, status], ['WorkloadEndpoint', 'web-1', { interfacePresent: false }])
+    assert.deepEqual([kind, spec.pod, status], ['WorkloadEndpoint', 'web-1', gone])
   }
   const missing = await stage.calictl('workload get web-2')
   assert.equal(missing.exit, 3)
   assert.match(missing.err, /cannot find pod web-2: there is no such pod; the pods are default\/web-1/)
+  const mistyped = await stage.calictl('workload get wbe-1')
+  assert.match(mistyped.err, /there is no such pod; did you mean web-1\? the pods are default\/web-1/)
 })
 
 const OWN = routeOf('10.244.7.0/26', { kind: 'block', carriage: null, text: 'blackhole 10.244.7.0/26', why: 'own block' })
@@ -102,6 +110,17 @@ test('route get: the longest match of each node', async t => {
     })
 })
 
+test('workload get: 7 when an agent is silent, for what it knows is missing', async () => {
+  await using stage = await openStage()
+  await pod(stage, 'web-1', '10.244.7.5', 'a')
+  assert.equal((await stage.calictl('workload get')).exit, 0)
+  await stage.deadAgent('a')
+  const { exit, out, err } = await stage.calictl('workload get')
+  assert.equal(exit, 7)
+  assert.match(out, /web-1 +a +10\.244\.7\.5 +cali\S+ +unknown/)
+  assert.match(err, /note: no answer from the agent of a/)
+})
+
 test('route get: for people', async () => {
   await using stage = await openStage()
   await twoNodes(stage)
@@ -109,6 +128,10 @@ test('route get: for people', async () => {
     'NODE  ROUTE                                                                 CARRIAGE  STATE   WHY',
     "a     no route of Cali's to 10.244.9.1                                      -         -       -",
     'c     10.244.9.0/26 via 172.16.30.13 dev tunl0 proto 80 metric 1024 onlink  ipip      failed  block of node c, on another subnet; Network is unreachable',
+  ])
+  assert.deepEqual((await stage.calictl('route get 10.244.9.1 --node c -o wide')).out.split('\n'), [
+    'NODE  ROUTE                                                                 CARRIAGE  STATE   KIND    TO NODE  GATEWAY       DEVICE  WHY',
+    'c     10.244.9.0/26 via 172.16.30.13 dev tunl0 proto 80 metric 1024 onlink  ipip      failed  remote  c        172.16.30.13  tunl0   block of node c, on another subnet; Network is unreachable',
   ])
 })
 

@@ -10,7 +10,7 @@ import { EXIT, type ExitCode, failure } from '../exit.ts'
 import { examples } from '../help.ts'
 import { named, podName, readWorkloads } from '../pods.ts'
 import { table } from '../render/table.ts'
-import { answering, surveyAgents } from '../survey.ts'
+import { completeness, mustTell, reportSilences } from '../survey.ts'
 
 export interface RouteOptions {
   readonly node?: string
@@ -28,7 +28,7 @@ export function addRoute(program: Command, act: Act): void {
     .option('--node <name>', 'only the routes of this node')
     .addHelpText(
       'after',
-      examples('calictl route get web-1', 'calictl route get 10.244.7.0/26 --node node-2', 'calictl route get'),
+      examples('calictl route get web-1', 'calictl route get 10.244.7.0/26 --node node-2', 'calictl route get -o wide'),
     )
     .action((to: string | undefined, options: RouteOptions) => act(context => getRoutes(context, to, options)))
 }
@@ -49,15 +49,15 @@ interface NodeRoute {
 
 export async function getRoutes(context: Context, to: string | undefined, { node }: RouteOptions): Promise<ExitCode> {
   const targets = to === undefined ? undefined : await targetsOf(context, to)
-  const survey = await surveyAgents(context, node)
-  const answers = answering(survey, context.agents, node)
+  const { survey, answers } = await mustTell(context, node)
+  if (node === undefined) reportSilences(context, survey)
   const found = answers.flatMap(answer =>
     targets === undefined ? allRoutes(answer) : targets.flatMap(one => towards(answer, one)),
   )
   if (to !== undefined && found.every(({ route }) => route === null)) throw nowhere(to, answers)
   const items = found.map(({ node, to, route }) => ({ node, to, route }))
-  await show(context, { document: { kind: 'RouteList', items }, text: textOf(found) })
-  return node === undefined && survey.silences.length > 0 ? EXIT.partial : EXIT.ok
+  await show(context, { document: { kind: 'RouteList', items }, text: textOf(found), wide: () => textOf(found, 'wide') })
+  return node === undefined ? completeness(survey) : EXIT.ok
 }
 
 async function targetsOf(context: Context, to: string): Promise<readonly Target[]> {
@@ -111,18 +111,20 @@ function nowhere(to: string, answers: readonly Answer[]) {
   })
 }
 
-function textOf(found: readonly NodeRoute[]): string {
+function textOf(found: readonly NodeRoute[], width?: 'wide'): string {
   if (found.length === 0) return 'There are no routes yet; pods and the blocks of other nodes make them.'
+  const more = width === 'wide' ? ['KIND', 'TO NODE', 'GATEWAY', 'DEVICE'] : []
   return table(
-    ['NODE', 'ROUTE', 'CARRIAGE', 'STATE', 'WHY'],
+    ['NODE', 'ROUTE', 'CARRIAGE', 'STATE', ...more, 'WHY'],
     found.map(({ node, to, route }) =>
       route === null
-        ? [node, `no route of Cali's to ${to}`, '', '', '']
+        ? [node, `no route of Cali's to ${to}`, '', '', ...more.map(() => ''), '']
         : [
             node,
             route.text,
             route.carriage ?? '',
             route.state,
+            ...(width === 'wide' ? [route.kind, route.node ?? '', route.gateway ?? '', route.device ?? ''] : []),
             route.problem === null ? route.why : `${route.why}; ${route.problem}`,
           ],
     ),

@@ -2,11 +2,11 @@
 
 import type { Command } from 'commander'
 import { type Act, type Context, show } from '../context.ts'
-import { EXIT, type ExitCode } from '../exit.ts'
+import type { ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
 import packageFile from '../package.json' with { type: 'json' }
 import { table } from '../render/table.ts'
-import { surveyAgents } from '../survey.ts'
+import { completeness, surveyAgents } from '../survey.ts'
 
 export const VERSION = packageFile.version
 
@@ -19,12 +19,13 @@ export function addVersion(program: Command, act: Act): void {
 }
 
 async function showVersion(context: Context): Promise<ExitCode> {
-  const { answers } = await surveyAgents(context)
+  const survey = await surveyAgents(context)
+  const { answers } = survey
   const agents = answers.map(({ node, status }) => ({ node, version: status.version }))
   const rows = [['calictl', VERSION], ...agents.map(({ node, version }) => [`agent of ${node}`, version])]
   const different = agents.filter(({ version }) => version !== VERSION)
   if (different.length > 0)
     context.err(`note: not of the version of calictl: the agents of ${different.map(({ node }) => node).join(', ')}`)
   await show(context, { document: { kind: 'Version', calictl: VERSION, agents }, text: table(['PART', 'VERSION'], rows) })
-  return EXIT.ok
+  return completeness(survey)
 }

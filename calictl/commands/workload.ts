@@ -6,11 +6,11 @@ import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resourc
 import type { Command } from 'commander'
 import type { Answer } from '../agents.ts'
 import { type Act, type Context, show } from '../context.ts'
-import { EXIT, type ExitCode } from '../exit.ts'
+import type { ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
 import { named, podName, readWorkloads } from '../pods.ts'
 import { table } from '../render/table.ts'
-import { surveyAgents } from '../survey.ts'
+import { completeness, surveyAgents } from '../survey.ts'
 
 export function addWorkload(program: Command, act: Act): void {
   const workload = program
@@ -21,47 +21,82 @@ export function addWorkload(program: Command, act: Act): void {
     .command('get')
     .description('show pods, where they run, and whether their interface is there')
     .argument('[pod]', 'only this pod: name, or namespace/name')
-    .addHelpText('after', examples('calictl workload get', 'calictl workload get default/web-1 -o yaml'))
+    .addHelpText(
+      'after',
+      examples('calictl workload get', 'calictl workload get -o wide', 'calictl workload get default/web-1 -o yaml'),
+    )
     .action((pod: string | undefined) => act(context => getWorkloads(context, pod)))
 }
 
 export async function getWorkloads(context: Context, pod: string | undefined): Promise<ExitCode> {
   const all = await readWorkloads(context)
   const wanted = pod === undefined ? all : named(all, pod)
-  const { answers } = await surveyAgents(context)
-  const seen = wanted.map(endpoint => ({ endpoint, present: presence(endpoint, answers) }))
-  const items = seen.map(({ endpoint, present }) => ({
-    ...WORKLOAD_ENDPOINT.print(endpoint),
-    status: { interfacePresent: present },
-  }))
+  const survey = await surveyAgents(context)
+  const seen = wanted.map(endpoint => ({ endpoint, told: toldOf(endpoint, survey.answers) }))
+  const items = seen.map(({ endpoint, told }) => ({ ...WORKLOAD_ENDPOINT.print(endpoint), status: told }))
   const document =
     pod !== undefined && items.length === 1 ? items[0] : { apiVersion: API_VERSION, kind: 'WorkloadEndpointList', items }
-  const rows = seen.map(({ endpoint, present }) => [
-    endpoint.namespace,
-    endpoint.pod,
-    endpoint.node,
-    endpoint.addresses.map(formatIpv4).join(','),
-    endpoint.interfaceName,
-    wordFor(present),
-  ])
-  const text =
-    rows.length > 0
-      ? table(['NAMESPACE', 'POD', 'NODE', 'ADDRESS', 'INTERFACE', 'PRESENT'], rows)
-      : 'There are no pods; the CNI plugin makes one for each that the container runtime starts.'
-  await show(context, { document, text })
-  for (const { endpoint, present } of seen)
-    if (present === false)
+  if (seen.length === 0)
+    await show(context, {
+      document,
+      text: 'There are no pods; the CNI plugin makes one for each that the container runtime starts.',
+    })
+  else
+    await show(context, {
+      document,
+      text: table(HEAD, seen.map(cellsOf)),
+      wide: () =>
+        table(
+          [...HEAD, ...WIDE_HEAD],
+          seen.map(one => [...cellsOf(one), ...wideCellsOf(one)]),
+        ),
+    })
+  for (const { endpoint, told } of seen)
+    if (told.interfacePresent === false)
       context.err(
         `warning: ${podName(endpoint)}: ${endpoint.interfaceName} is missing on node ${endpoint.node}; delete the pod, so that its runtime makes it anew`,
       )
-  return EXIT.ok
+  return completeness(survey)
 }
 
-/** Null where the agent of the pod's node cannot tell. */
-function presence(endpoint: WorkloadEndpoint, answers: readonly Answer[]): boolean | null {
+/** What the agent of the pod's node tells; all null where it cannot be asked. */
+interface Told {
+  readonly interfacePresent: boolean | null
+  readonly interfaceIndex: number | null
+  readonly podInterfaceIndex: number | null
+}
+
+interface Seen {
+  readonly endpoint: WorkloadEndpoint
+  readonly told: Told
+}
+
+function toldOf(endpoint: WorkloadEndpoint, answers: readonly Answer[]): Told {
   const answer = answers.find(({ node }) => node === endpoint.node)
   const seen = answer?.status.workloads.find(({ interfaceName }) => interfaceName === endpoint.interfaceName)
-  return seen?.interfacePresent ?? null
+  return {
+    interfacePresent: seen?.interfacePresent ?? null,
+    interfaceIndex: seen?.interfaceIndex ?? null,
+    podInterfaceIndex: seen?.podInterfaceIndex ?? null,
+  }
+}
+
+const HEAD = ['NAMESPACE', 'POD', 'NODE', 'ADDRESS', 'INTERFACE', 'PRESENT']
+
+function cellsOf({ endpoint, told }: Seen): readonly string[] {
+  const { namespace, pod, node, addresses, interfaceName } = endpoint
+  return [namespace, pod, node, addresses.map(formatIpv4).join(','), interfaceName, wordFor(told.interfacePresent)]
+}
+
+const WIDE_HEAD = ['IFINDEX', 'IN POD', 'POD IFINDEX', 'MAC', 'NETWORK', 'CONTAINER']
+
+function wideCellsOf({ endpoint, told }: Seen): readonly string[] {
+  const { endpoint: inside, mac, network, containerId } = endpoint
+  return [numberCell(told.interfaceIndex), inside, numberCell(told.podInterfaceIndex), mac, network ?? '', containerId]
+}
+
+function numberCell(value: number | null): string {
+  return value === null ? '' : `${value}`
 }
 
 function wordFor(present: boolean | null): string {

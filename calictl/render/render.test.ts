@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ago } from './ago.ts'
 import { table } from './table.ts'
+import { wrapped } from './wrap.ts'
 import { yaml } from './yaml.ts'
 
 const NOW = new Date('2026-01-10T12:00:00Z')
@@ -38,4 +39,10 @@ test('columns are as wide as their widest cell; an empty cell is a dash; no line
 
 test('what looks like a boolean stays text in YAML', async () => {
   assert.equal(await yaml({ mode: 'off', list: ['10.1.0.0/16'] }), 'mode: "off"\nlist:\n  - 10.1.0.0/16')
+})
+
+test('sentences are broken at blanks, later lines set in; a long word stays whole', () => {
+  assert.equal(wrapped('  a: one two three', '    ', 10), '  a: one\n    two\n    three')
+  assert.equal(wrapped('short', '  ', 10), 'short')
+  assert.equal(wrapped('/very/long/path/of/a/file is gone', '  ', 10), '/very/long/path/of/a/file\n  is gone')
 })

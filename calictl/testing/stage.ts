@@ -24,8 +24,8 @@ export interface Stage extends AsyncDisposable {
   readonly url: string
   readonly store: Datastore
   readonly options: { readonly signal: AbortSignal }
-  /** Runs a command line; `but` replaces parts of its world. */
-  calictl(line: string, but?: Partial<World>): Promise<Ended>
+  /** Runs a command line, given whole or by its words; `but` replaces parts of its world. */
+  calictl(line: string | readonly string[], but?: Partial<World>): Promise<Ended>
   /** Starts an agent; it is asked anew for every answer. */
   agent(node: string, status: () => AgentStatus | string): Promise<void>
   /** Leaves a file where an agent once listened. */
@@ -47,20 +47,17 @@ export async function openStage(clock: Clock = systemClock): Promise<Stage> {
     async calictl(line, but = {}) {
       const out: string[] = []
       const err: string[] = []
-      const exit = await run(
-        line.split(' ').filter(word => word !== ''),
-        {
-          out: text => out.push(text),
-          err: text => err.push(text),
-          env: { CALI_DATASTORE: url },
-          readText: async () => `runDir: ${directory}`,
-          openStore: open,
-          agentsIn: runDir => agentsIn(runDir, systemClock),
-          clock,
-          signal,
-          ...but,
-        },
-      )
+      const exit = await run(typeof line === 'string' ? line.split(' ').filter(word => word !== '') : line, {
+        out: text => out.push(text),
+        err: text => err.push(text),
+        env: { CALI_DATASTORE: url },
+        readText: async () => `runDir: ${directory}`,
+        openStore: open,
+        agentsIn: runDir => agentsIn(runDir, systemClock),
+        clock,
+        signal,
+        ...but,
+      })
       return { exit, out: out.join('\n'), err: err.join('\n') }
     },
     async agent(node, status) {
