@@ -1,9 +1,10 @@
 /** The command line as a whole: help everywhere, usage, where things are found, and the launcher. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { symlink } from 'node:fs/promises'
+import { chmod, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { asOrdinaryUser } from '@network/base/testing/ordinary-user.ts'
 import type { Command } from 'commander'
 import { buildProgram } from './program.ts'
 import { LAUNCHER, launch } from './testing/launch.ts'
@@ -86,6 +87,19 @@ for (const line of [
     assert.match(err, /\nnote: calictl node status and calictl route get ADDRESS ask the agents alone$/)
     assert.ok(!existsSync(join(stage.directory, 'deep')))
   })
+
+test('a store of somebody else: the mend is another user, for agents would not answer this one either', async () => {
+  await using stage = await openStage()
+  await chmod(stage.directory, 0)
+  const { exit, err } = await asOrdinaryUser(() => stage.calictl('ippool get'))
+  await chmod(stage.directory, 0o700)
+  assert.equal(exit, 5)
+  assert.match(
+    err,
+    /^error: cannot open datastore \S+: permission denied or read-only \(EACCES\); run as a user who may .*such as root/,
+  )
+  assert.equal(err.split('\n').length, 1)
+})
 
 test('a cluster may begin with its first pool: ippool create makes the store', async () => {
   await using stage = await openStage()

@@ -40,8 +40,9 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
   }
 }
 
+/** Whoever may not use the store may not ask agents either. */
 function storeIsAway(reason: unknown, code: ExitCode): boolean {
-  return code === EXIT.unreachable && reason instanceof Fault && reason.code.startsWith('datastore.')
+  return code === EXIT.unreachable && reason instanceof Fault && /^datastore\.(?!forbidden)/.test(reason.code)
 }
 
 /** All commands; `ended` hears the exit code of the one that runs. */
