@@ -15,8 +15,13 @@ async function withPools(): Promise<Stage> {
 }
 
 async function inShell(stage: Stage, shell: string, argv: readonly string[], input?: string): Promise<string> {
-  const { out } = await runProcess(shell, argv, { ...environmentOf(stage), TERM: 'dumb' }, input)
+  const { out } = await runProcess(shell, argv, shellEnvironment(stage), input)
   return out
+}
+
+/** Every Tab starts calictl anew: what was compiled once serves the later ones. */
+function shellEnvironment(stage: Stage): NodeJS.ProcessEnv {
+  return { ...environmentOf(stage), TERM: 'dumb', NODE_COMPILE_CACHE: join(stage.directory, 'compiled') }
 }
 
 test('the script printed is the script, and nothing else', async () => {
@@ -49,7 +54,7 @@ test('bash: words, names of pools, values behind = and :, directories', async ()
   const { out, err } = await runProcess(
     'bash',
     ['--norc', '-c', `mkdir "$HOME/a-directory"; ${BASH_PROBES}`],
-    environmentOf(stage),
+    shellEnvironment(stage),
   )
   assert.deepEqual(
     [out.trimEnd().split('\n'), err],

@@ -17,8 +17,8 @@ export function launch(stage: Stage, line: string, command: string = LAUNCHER): 
 }
 
 /** What finds the stage's store, and the launcher by its name. */
-export function environmentOf(stage: Stage): NodeJS.ProcessEnv {
-  return { PATH: `${join(LAUNCHER, '..')}:${process.env['PATH'] ?? ''}`, CALI_DATASTORE: stage.url, HOME: stage.directory }
+export function environmentOf({ directory, url }: Stage): NodeJS.ProcessEnv {
+  return { PATH: `${join(LAUNCHER, '..')}:${process.env['PATH'] ?? ''}`, HOME: directory, CALI_DATASTORE: url }
 }
 
 /** A process to its end; a failure is a value. One that does not end fails the test. */
