@@ -164,14 +164,14 @@ export class Reconciler<W, H> implements Reconciliation {
   #applySome(steps: readonly Step<W, H>[]): boolean {
     const outcomes = this.#table.apply(steps)
     let applied = false
-    for (const [at, { key }] of steps.entries()) {
+    steps.forEach(({ key }, at) => {
       const outcome = outcomes[at] ?? { is: 'failed', says: 'no answer from the kernel' }
       if (outcome.is !== 'done') this.#note(key, outcome)
       else {
         applied = true
         this.#unproven.add(key)
       }
-    }
+    })
     return applied
   }
 

@@ -11,12 +11,12 @@ export class DeltaMap<K, W, H = W> {
 
   desire(key: K, value: W): void {
     this.#desired.set(key, value)
-    this.#review(key)
+    this.#review(key, value, this.#actual.get(key))
   }
 
   forget(key: K): void {
     this.#desired.delete(key)
-    this.#review(key)
+    this.#review(key, undefined, this.#actual.get(key))
   }
 
   /** Makes the desired side exactly `wanted`. */
@@ -29,7 +29,7 @@ export class DeltaMap<K, W, H = W> {
   observe(key: K, value: H | undefined): void {
     if (value === undefined) this.#actual.delete(key)
     else this.#actual.set(key, value)
-    this.#review(key)
+    this.#review(key, this.#desired.get(key), value)
   }
 
   /** Makes the actual side exactly `seen`. */
@@ -59,9 +59,7 @@ export class DeltaMap<K, W, H = W> {
     return this.#actual
   }
 
-  #review(key: K): void {
-    const want = this.#desired.get(key)
-    const have = this.#actual.get(key)
+  #review(key: K, want: W | undefined, have: H | undefined): void {
     const equal = want === undefined ? have === undefined : have !== undefined && this.#same(want, have)
     if (equal) this.#dirty.delete(key)
     else this.#dirty.add(key)

@@ -33,12 +33,14 @@ function listed(client: NetlinkClient, devices: Devices, wanted: ReadonlyMap<str
     const ours = isOurRoute(route)
     if (!ours && !holdsOurKey(route)) continue
     const key = formatPrefix(route.destination)
-    const want = wanted.get(key)
-    if (!ours && want === undefined) continue
+    if (!ours && !wanted.has(key)) continue
     const former = found.get(key)
-    const right = ours && want !== undefined && matches(want, route, devices)
-    if (former === undefined) found.set(key, route)
-    else if (right) {
+    if (former === undefined) {
+      found.set(key, route)
+      continue
+    }
+    const want = wanted.get(key)
+    if (ours && want !== undefined && matches(want, route, devices)) {
       found.set(key, route)
       if (isOurRoute(former)) found.set(surplusKey(former), former)
     } else if (ours) found.set(surplusKey(route), route)
