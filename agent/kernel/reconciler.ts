@@ -51,7 +51,7 @@ export class Reconciler<W, H> implements Reconciliation {
   readonly #settled = new Set<string>()
   readonly #trouble = new Map<string, Trouble>()
   /** Written since the last look, and not yet seen to be there. */
-  readonly #unproven = new Set<string>()
+  readonly #unproven: string[] = []
 
   constructor(table: Table<W, H>, { clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.#table = table
@@ -169,7 +169,7 @@ export class Reconciler<W, H> implements Reconciliation {
       if (outcome.is !== 'done') this.#note(key, outcome)
       else {
         applied = true
-        this.#unproven.add(key)
+        this.#unproven.push(key)
       }
     })
     return applied
@@ -181,7 +181,7 @@ export class Reconciler<W, H> implements Reconciliation {
       if (!this.#delta.dirty.has(key)) this.#trouble.delete(key)
       else if (!this.#isForeign(key)) this.#note(key, { is: 'failed', says: 'the kernel says that it is done, and it is not' })
     }
-    this.#unproven.clear()
+    this.#unproven.length = 0
     for (const key of this.#trouble.keys()) if (!this.#delta.dirty.has(key) || this.#isForeign(key)) this.#trouble.delete(key)
   }
 

@@ -89,13 +89,15 @@ export class Writer {
   /** Grows the buffer, and so replaces it: ask before touching bytes or view. Whoever asks for room writes all of it. */
   #room(length: number): number {
     const from = this.#at
-    if (from + length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, from + length))
-      grown.set(this.#bytes)
-      this.#bytes = grown
-      this.#view = new DataView(grown.buffer)
-    }
-    this.#at += length
+    if (from + length > this.#bytes.length) this.#grow(from + length)
+    this.#at = from + length
     return from
+  }
+
+  #grow(least: number): void {
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, least))
+    grown.set(this.#bytes)
+    this.#bytes = grown
+    this.#view = new DataView(grown.buffer)
   }
 }
