@@ -27,7 +27,13 @@ export async function changeMode({ lab, here, near, far }: Cast, change: ModeCha
   if (change.farLoss !== 'until-changed') await across.flowing(10)
   await pause(lab)
   const answer = await lab.calictl(['ippool', 'set', 'default', '--ipip', change.to])
-  expect(answer.exitCode === 0, `calictl ippool set default --ipip ${change.to} to succeed`, answer.stderr, 'calictl ippool get')
+  // 7: stored, and an agent of a busy machine was late to say so; that all act on it is waited for next.
+  expect(
+    answer.exitCode === 0 || answer.exitCode === 7,
+    `calictl ippool set default --ipip ${change.to} to succeed`,
+    answer.stderr,
+    'calictl ippool get',
+  )
   await everyAgent(
     lab,
     `mode ${change.to} on every node`,

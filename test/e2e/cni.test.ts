@@ -179,7 +179,11 @@ test('the plugin killed while the agent is frozen: nothing is left; P0: not kill
       within: millis(10_000),
       instead: waitingOn,
     })
-    if (killed) plugin.kill('SIGKILL')
+    if (killed) {
+      plugin.kill('SIGKILL')
+      // Gone before the agent wakes, however busy the machine is.
+      await plugin.ended
+    }
     process.kill(pid, 'SIGCONT')
     await plugin.ended
     // A call of which the answer says that those before it are done.

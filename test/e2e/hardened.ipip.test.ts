@@ -15,6 +15,9 @@ import { assertLargest } from './largest.ts'
 import { kernelState, layBait, meddle } from './meddlings.ts'
 import { difference, type Traces, tracesOf, uninstallOn } from './traces.ts'
 
+/** Exit status of calictl where the change is stored and an agent did not answer. */
+const SOME_SILENT = 7
+
 let lab: Lab
 let bare: Traces
 before(async () => {
@@ -84,7 +87,7 @@ test('P8: a mode that changed while the agent was down holds 5 s after its start
   assert.match(toNear() ?? '', / dev eth0 proto 80 /)
   await lab.agents.kill('a1', 'SIGKILL')
   const { exitCode, stderr } = await lab.calictl(['ippool', 'set', 'default', '--ipip', 'Always', '--no-wait'])
-  assert.equal(exitCode, 0, stderr)
+  assert.equal(exitCode, SOME_SILENT, stderr)
   await every('Always on the others', inMode('Always'), ['a2', 'b1'])
   assert.match(toNear() ?? '', / dev eth0 proto 80 /, 'P0')
   await lab.agents.start('a1')
@@ -123,7 +126,8 @@ function tunnelsHave(mtu: number): Promise<unknown> {
 
 async function setMode(mode: IpipMode): Promise<void> {
   const { exitCode, stderr } = await lab.calictl(['ippool', 'set', 'default', '--ipip', mode])
-  assert.equal(exitCode, 0, stderr)
+  // An agent of a busy machine may be late to say so; that all act on it is waited for below.
+  assert.ok([0, SOME_SILENT].includes(exitCode), stderr)
   await every(`mode ${mode} everywhere`, inMode(mode))
 }
 

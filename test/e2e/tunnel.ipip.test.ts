@@ -22,6 +22,8 @@ after(() => lab[Symbol.asyncDispose]())
 
 const WIRE = 'router:rack-a'
 const PLAIN_OCTETS = 98
+/** Exit status of calictl where the change is stored and an agent did not answer. */
+const SOME_SILENT = 7
 const IPIP_OCTETS = 118
 
 test('M81: across racks by default: outer node to node in protocol 4, inner pod to pod, TTL 62', async () => {
@@ -167,8 +169,8 @@ for (const [from, to] of [
     const streams = start()
     await flowing(streams)
     await whileFrozen(lab, 'a2', async () => {
-      const { exitCode } = await lab.calictl(['ippool', 'set', 'default', '--ipip', to, '--no-wait'])
-      assert.equal(exitCode, 0)
+      const { exitCode, stderr } = await lab.calictl(['ippool', 'set', 'default', '--ipip', to, '--no-wait'])
+      assert.equal(exitCode, SOME_SILENT, stderr)
       await everyAgent(lab, `${to} on the others`, inMode(to), { nodes: ['a1', 'b1', 'b2'] })
       await streams.near.flowing(250)
     })
@@ -245,7 +247,8 @@ async function assertNoLoss(streams: Streams, names: readonly (keyof Streams)[])
 
 async function setMode(mode: IpipMode): Promise<{ readonly stderr: string }> {
   const outcome = await lab.calictl(['ippool', 'set', 'default', '--ipip', mode])
-  assert.equal(outcome.exitCode, 0, outcome.stderr)
+  // An agent of a busy machine may be late to say so; that all act on it is waited for below.
+  assert.ok([0, SOME_SILENT].includes(outcome.exitCode), outcome.stderr)
   await everyAgent(lab, `mode ${mode} everywhere`, inMode(mode))
   return outcome
 }
