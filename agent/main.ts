@@ -1,5 +1,6 @@
 /** cali-agent: the process on every node. */
 
+import { flushCompileCache } from 'node:module'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { Scope } from '@network/base/run/scope.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
@@ -78,6 +79,8 @@ async function run(given: Flags, level: string): Promise<number> {
       { clock: systemClock },
     )
     await composeAgent(config, scope, { clock: systemClock, random: systemRandom, log })
+    // Else it is written at a regular end, which an agent may never see.
+    flushCompileCache()
     const why = await new Promise(resolve => {
       if (stopping.signal.aborted) resolve(stopping.signal.reason)
       stopping.signal.addEventListener('abort', () => resolve(stopping.signal.reason), { once: true })
