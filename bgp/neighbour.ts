@@ -17,6 +17,7 @@ import { errorOf, isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerError, PeerStatus } from './status.ts'
+import type { RefreshKind } from './wire/route-refresh.ts'
 import { encodeEndOfRib, sayRemarks } from './wire/update.ts'
 
 /** What a neighbour needs from the speaker around it. */
@@ -225,7 +226,8 @@ export class Neighbour implements SessionListener {
     this.#around.converge()
   }
 
-  refreshAsked(): void {
+  refresh(kind: RefreshKind): void {
+    if (kind !== 'ask') return
     this.#session?.adjOut.resend()
     this.flush()
   }

@@ -13,7 +13,7 @@ import { tcpTransport } from './session/tcp.ts'
 import type { Listening, Wire, WireListener } from './session/transport.ts'
 import { type Settled, Settlement } from './settlement.ts'
 import type { Explanation, LearnedRoute, SpeakerChange, SpeakerStatus } from './status.ts'
-import { IPV4_UNICAST } from './wire/capabilities.ts'
+import { IPV4_UNICAST, NO_CAPABILITIES } from './wire/capabilities.ts'
 import { DECONFIGURED, shutdown } from './wire/notification.ts'
 import { myAsOf, type Open } from './wire/open.ts'
 
@@ -203,10 +203,16 @@ export class Speaker {
       holdTime,
       routerId,
       capabilities: {
+        ...NO_CAPABILITIES,
         families: [IPV4_UNICAST],
         routeRefresh: true,
         fourOctetAs: asn,
-        gracefulRestart: { restarting, restartTime: gracefulRestart.restartTime, families: [{ ...IPV4_UNICAST, forwarding }] },
+        gracefulRestart: {
+          restarting,
+          notification: false,
+          restartTime: gracefulRestart.restartTime,
+          families: [{ ...IPV4_UNICAST, forwarding }],
+        },
       },
     }
   }

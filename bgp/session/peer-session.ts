@@ -29,10 +29,12 @@ import {
 } from '../fsm/peering.ts'
 import type { PeerConfig } from '../options.ts'
 import type { MessageCounts } from '../status.ts'
+import type { Family } from '../wire/capabilities.ts'
 import { type Frame, Framer } from '../wire/framing.ts'
-import type { MessageKind } from '../wire/header.ts'
+import { LONGEST_MESSAGE, type MessageKind } from '../wire/header.ts'
 import { COLLISION, encodeNotification } from '../wire/notification.ts'
 import { encodeOpen, type Open } from '../wire/open.ts'
+import type { RefreshKind } from '../wire/route-refresh.ts'
 import { KEEPALIVE } from '../wire/update.ts'
 import { Alarm } from './alarm.ts'
 import { interpret, type SoundUpdate } from './interpret.ts'
@@ -67,7 +69,7 @@ export interface SessionListener {
   dialFailed(failure: DialFailure): void
   /** `raw` is the message body, valid during the call only. */
   update(verdict: SoundUpdate, raw: Uint8Array): void
-  refreshAsked(): void
+  refresh(kind: RefreshKind, family: Family): void
   drained(): void
 }
 
@@ -264,8 +266,15 @@ export class PeerSession {
     if (conn === undefined) return
     const { event, news } = interpret(frame, conn)
     this.#feed(id, event)
+    if (frame.kind === 'open') this.#agreeOnLength(id)
     if (news?.is === 'update') this.#listener.update(news.verdict, news.raw)
-    else if (news?.is === 'refresh') this.#listener.refreshAsked()
+    else if (news?.is === 'refresh') this.#listener.refresh(news.kind, news.family)
+  }
+
+  /** RFC 8654 §4: once both OPENs are known. */
+  #agreeOnLength(id: ConnId): void {
+    const terms = this.#connOf(id)?.terms
+    if (terms !== undefined && terms.longestMessage > LONGEST_MESSAGE) this.#lines.get(id)?.framer.allowExtended()
   }
 
   #connOf(id: ConnId): Conn | undefined {
