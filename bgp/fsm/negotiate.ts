@@ -40,8 +40,16 @@ export type Negotiated =
 
 const FASTEST_KEEPALIVE = 1000
 
-export function negotiate(ours: Open, theirs: Open, expectedAsn: number): Negotiated {
-  const refusal = refuse(ours, theirs, expectedAsn)
+/** What the operator says of the peer. */
+export interface Expectation {
+  readonly remoteAsn: number
+  /** Shorter hold times are refused; left out: what RFC 4271 allows. */
+  readonly minHoldTime?: Seconds
+  readonly acceptAsSets?: true
+}
+
+export function negotiate(ours: Open, theirs: Open, expected: Expectation): Negotiated {
+  const refusal = refuse(ours, theirs, expected)
   if (refusal !== undefined) return { ok: false, ...refusal }
   const holdTime = seconds(Math.min(ours.holdTime, theirs.holdTime))
   const bothWide = ours.capabilities.fourOctetAs !== undefined && theirs.capabilities.fourOctetAs !== undefined
@@ -50,6 +58,7 @@ export function negotiate(ours: Open, theirs: Open, expectedAsn: number): Negoti
       kind: asnOf(theirs) === asnOf(ours) ? 'internal' : 'external',
       asnOctets: bothWide ? 4 : 2,
       ...multiprotocol(ours, theirs),
+      ...(expected.acceptAsSets === true ? { asSets: 'accepted' } : {}),
     },
     families: sharedFamilies(ours, theirs),
     remote: theirs,
@@ -85,14 +94,16 @@ function familiesOf({ capabilities: { families } }: Open): readonly Family[] {
 
 type Refusal = { readonly notification: Notification; readonly says: string }
 
-function refuse(ours: Open, theirs: Open, expectedAsn: number): Refusal | undefined {
+function refuse(ours: Open, theirs: Open, { remoteAsn, minHoldTime }: Expectation): Refusal | undefined {
   const asn = asnOf(theirs)
   if (asn === 0 || theirs.myAs === 0) return bad(OPEN_FAULT.badPeerAs, 'the peer says AS 0')
-  if (asn !== expectedAsn) return bad(OPEN_FAULT.badPeerAs, `the peer says AS ${asn}, configured is ${expectedAsn}`)
+  if (asn !== remoteAsn) return bad(OPEN_FAULT.badPeerAs, `the peer says AS ${asn}, configured is ${remoteAsn}`)
   if (theirs.routerId === 0) return bad(OPEN_FAULT.badIdentifier, 'the peer says BGP identifier 0.0.0.0')
   if (theirs.routerId === ours.routerId && asn === asnOf(ours))
     return bad(OPEN_FAULT.badIdentifier, `the peer has our own BGP identifier ${formatIpv4(theirs.routerId)}`)
   if (theirs.holdTime === 1 || theirs.holdTime === 2) return bad(OPEN_FAULT.badHoldTime, `hold time of ${theirs.holdTime} s`)
+  if (minHoldTime !== undefined && theirs.holdTime < minHoldTime)
+    return bad(OPEN_FAULT.badHoldTime, `hold time of ${theirs.holdTime} s, at least ${minHoldTime} s is wanted`)
   if (sharedFamilies(ours, theirs).length === 0) return withoutFamily(familiesOf(ours))
   return undefined
 }
