@@ -1,15 +1,22 @@
 /** One peer in the speaker: its session, what it told, what it was told, and how long its routes outlive it. */
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { formatPrefix } from '@network/base/net/prefix.ts'
+
+import { type AnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Log } from '@network/base/run/log.ts'
 import { after, between, type Instant, type Millis, millis, type Seconds, toMillis } from '@network/base/time/units.ts'
-import { AdjOut, type Offer } from './export/adj-out.ts'
-import { advertised, type Outlet } from './export/advertise.ts'
+import type { Attributes } from './attributes/attributes.ts'
+import type { ExportPolicy } from './export/advertise.ts'
+import type { Follower } from './export/change-log.ts'
+import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
-import type { PeerConfig } from './options.ts'
+import { Intake } from './intake.ts'
+import { ACCEPTED, type ImportFilter, type PeerConfig } from './options.ts'
+import { effective, type WithoutPolicy } from './policy/default.ts'
+import { changesNothing, type ExportTerms, exported, nameOfTerms } from './policy/export.ts'
+import { imported } from './policy/import.ts'
 import { hasLostForwarding, keepsRoutes } from './rib/graceful.ts'
 import type { Source } from './rib/path.ts'
-import type { Rib } from './rib/rib.ts'
+import type { Admission, Rib } from './rib/rib.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SoundUpdate } from './session/interpret.ts'
 import { PeerSession, type SessionListener, type SessionTools, type Standing } from './session/peer-session.ts'
@@ -17,6 +24,7 @@ import { errorOf, isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerError, PeerStatus } from './status.ts'
+import { nameOfFamily } from './wire/capabilities.ts'
 import type { RefreshKind } from './wire/route-refresh.ts'
 import { encodeEndOfRib, sayRemarks } from './wire/update.ts'
 
@@ -25,10 +33,16 @@ export interface Surroundings {
   readonly rib: Rib
   readonly log: Log
   readonly localAsn: number
+  readonly clusterId: Ipv4
+  readonly withoutPolicy: WithoutPolicy
+  /** Undefined: every prefix is let in. */
+  readonly importFilter: ImportFilter | undefined
   /** How long we wait for the End-of-RIB of a peer that came back. */
   readonly stalePathTime: Seconds
   /** Something in the RIB changed: choose, tell the peers, tell the user. */
   converge(): void
+  /** The group of peers that must hear the same. */
+  groupFor(terms: GroupTerms): UpdateGroup
   stateChanged(neighbour: Neighbour): void
   /** The peer has told all it knows, or need not. */
   finished(): void
@@ -39,8 +53,11 @@ export interface Surroundings {
 interface Session {
   readonly standing: Standing
   readonly source: Source
-  readonly outlet: Outlet
-  readonly adjOut: AdjOut
+  readonly intake: Intake
+  group: UpdateGroup
+  follower: Follower
+  /** Families whose End-of-RIB is still to come. */
+  readonly awaited: Set<string>
   blocked: boolean
   endOfRibSent: boolean
   endOfRibReceived: boolean
@@ -118,6 +135,16 @@ export class Neighbour implements SessionListener {
   reconfigure(config: PeerConfig): void {
     this.#config = config
     this.#driver.reconfigure(config)
+    this.judgeAgain()
+    const session = this.#session
+    if (session === undefined) return
+    const group = this.#around.groupFor(this.#groupTerms(session.standing))
+    if (group !== session.group) this.#moveTo(group, session)
+  }
+
+  /** What may come in has changed. */
+  judgeAgain(): void {
+    this.#around.rib.setAdmission(this.id, this.#admission())
   }
 
   accept(wire: Wire): WireListener {
@@ -140,23 +167,31 @@ export class Neighbour implements SessionListener {
     await closing
   }
 
-  touch(key: string): void {
-    this.#session?.adjOut.touch(key)
-  }
-
   /** Says what waits, as far as the stream takes it; then End-of-RIB, once a session. */
   flush(): void {
     const session = this.#session
     if (session === undefined) return
-    while (!session.blocked && !session.adjOut.isCurrent) {
-      const { messages, oversized } = session.adjOut.next(key => this.#offer(key, session.outlet))
-      for (const message of messages) if (!this.#driver.sendUpdate(message)) session.blocked = true
-      for (const prefix of oversized)
-        this.#around.log.error('route too large to tell', { peer: this.id, prefix: formatPrefix(prefix) })
+    while (!session.blocked) {
+      const { slices, messages } = session.group.pull(session.follower)
+      if (slices.length === 0) break
+      if (!this.#driver.sendUpdates(slices, messages)) session.blocked = true
     }
-    if (session.endOfRibSent || !session.adjOut.isCurrent || !this.#around.mayEndRib(this)) return
+    if (session.endOfRibSent || session.blocked) return
+    if (!session.group.isCurrent(session.follower) || !this.#around.mayEndRib(this)) return
     session.endOfRibSent = true
-    if (!this.#driver.sendUpdate(encodeEndOfRib())) session.blocked = true
+    const ends = session.standing.terms.families.map(encodeEndOfRib)
+    if (!this.#driver.sendUpdates(ends, ends.length)) session.blocked = true
+  }
+
+  /** What it was told last of all prefixes. */
+  *told(): Generator<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }, void, void> {
+    const session = this.#session
+    if (session === undefined) return
+    const { group, follower } = session
+    for (const id of group.toldIds(follower.slot)) {
+      const attributes = group.tells(follower.slot, id)
+      if (attributes !== undefined) yield { prefix: this.#around.rib.prefixes.prefix(id), attributes }
+    }
   }
 
   stateChanged(): void {
@@ -177,13 +212,13 @@ export class Neighbour implements SessionListener {
       local: formatIpv4(local.address),
     })
     if (this.#staleUntil !== undefined) this.#comeBack(hasLostForwarding(terms))
-    for (const key of this.#around.rib.chosen()) this.#session.adjOut.touch(key)
     if (terms.gracefulRestart === undefined) this.#finish()
     this.#around.converge()
   }
 
   down(reason: DownReason): void {
     const terms = this.#session?.standing.terms
+    this.#session?.group.leave(this.#session.follower)
     this.#session = undefined
     if (reason.is === 'closed') return
     this.#flaps++
@@ -216,19 +251,24 @@ export class Neighbour implements SessionListener {
     const session = this.#session
     if (session === undefined) return
     if (verdict.is === 'end-of-rib') {
-      this.#endOfRib(session)
+      this.#endOfRib(session, nameOfFamily(verdict.family))
       return
     }
     if (verdict.remarks.length > 0) this.#countRepairs(verdict, raw)
-    const { rib } = this.#around
-    rib.withdraw(this.id, verdict.withdrawn)
-    for (const { attributes, prefixes } of verdict.announced) rib.announce(session.source, prefixes, attributes)
+    session.intake.take(verdict, raw)
     this.#around.converge()
+  }
+
+  recognise(body: Uint8Array): boolean {
+    const isKnown = this.#session?.intake.recognise(body) ?? false
+    if (isKnown) this.#around.converge()
+    return isKnown
   }
 
   refresh(kind: RefreshKind): void {
     if (kind !== 'ask') return
-    this.#session?.adjOut.resend()
+    const session = this.#session
+    session?.group.resend(session.follower)
     this.flush()
   }
 
@@ -252,7 +292,7 @@ export class Neighbour implements SessionListener {
       state: this.state,
       since: this.#since.wall.toISOString(),
       sinceMillis: Math.round(between(this.#since.at, clock.now())),
-      prefixes: { received, accepted, advertised: this.#session?.adjOut.size ?? 0, stale },
+      prefixes: { received, accepted, advertised: this.#session?.group.toldTo(this.#session.follower.slot) ?? 0, stale },
       messages: this.#driver.messages,
       repaired: { ...this.#repaired },
       flaps: this.#flaps,
@@ -268,27 +308,120 @@ export class Neighbour implements SessionListener {
   }
 
   #openSession(standing: Standing): Session {
-    const { address, name } = this.#config
-    const { terms, local } = standing
-    const { kind } = this
+    const { rib } = this.#around
+    const { terms } = standing
+    const source = this.#sourceOf(standing)
+    this.judgeAgain()
+    const group = this.#around.groupFor(this.#groupTerms(standing))
     return {
       standing,
-      source: { id: this.id, kind, name, address, routerId: terms.remote.routerId, localAddress: local.address },
-      outlet: { peerId: this.id, peerAddress: address, kind, localAddress: local.address, localAsn: this.#around.localAsn },
-      adjOut: new AdjOut(terms.dialect),
+      source,
+      intake: new Intake(rib, source, terms.dialect),
+      group,
+      follower: group.join(rib.slotOf(this.id), this.#config.address),
+      awaited: new Set(terms.families.map(nameOfFamily)),
       blocked: false,
       endOfRibSent: false,
       endOfRibReceived: false,
     }
   }
 
-  #offer(key: string, outlet: Outlet): Offer | undefined {
-    const best = this.#around.rib.best(key)
-    const attributes = best === undefined ? undefined : advertised(best, outlet)
-    return best === undefined || attributes === undefined ? undefined : { prefix: best.prefix, attributes }
+  #sourceOf({ terms, local }: Standing): Source {
+    const { address, name, client, allowOwnAs } = this.#config
+    const { kind } = this
+    return {
+      id: this.id,
+      kind,
+      name,
+      address,
+      routerId: terms.remote.routerId,
+      localAddress: local.address,
+      ...(client === true && kind === 'internal' ? { client } : {}),
+      ...(allowOwnAs === undefined ? {} : { allowOwnAs }),
+    }
   }
 
-  #endOfRib(session: Session): void {
+  #groupTerms(standing: Standing): GroupTerms {
+    const { localAddress6, client } = this.#config
+    const { terms, local } = standing
+    const policy = this.#exportPolicy(standing)
+    return {
+      outlet: {
+        kind: this.kind,
+        localAddress: local.address,
+        localAsn: this.#shownAsn,
+        clusterId: this.#around.clusterId,
+        client: client === true && this.kind === 'internal',
+        ...(localAddress6 === undefined ? {} : { localAddress6 }),
+        ...(policy === undefined ? {} : { policy }),
+      },
+      dialect: terms.dialect,
+      longestMessage: terms.longestMessage,
+    }
+  }
+
+  /** The AS that the peer sees us in. RFC 7705. */
+  get #shownAsn(): number {
+    return this.#config.localAs?.asn ?? this.#around.localAsn
+  }
+
+  #place(localAddress: Ipv4): ExportTerms['place'] {
+    return { localAsn: this.#shownAsn, localAddress, localAddress6: this.#config.localAddress6 }
+  }
+
+  #exportPolicy({ local }: Standing): ExportPolicy | undefined {
+    const { asn, asOverride, removePrivateAs, localAs, exportPolicy } = this.#config
+    const terms: ExportTerms = {
+      peerAsn: asn,
+      kind: this.kind,
+      asOverride: asOverride === true,
+      removePrivateAs: removePrivateAs === true,
+      shownBehindLocalAs: localAs === undefined || localAs.replace ? undefined : this.#around.localAsn,
+      chain: effective(exportPolicy, this.kind, this.#around.withoutPolicy),
+      place: this.#place(local.address),
+    }
+    if (changesNothing(terms)) return undefined
+    return {
+      name: nameOfTerms(terms),
+      apply: (prefix, attributes, source) => {
+        const verdict = exported(prefix, attributes, source.kind, terms)
+        return verdict.is === 'accepted' ? verdict.attributes : undefined
+      },
+    }
+  }
+
+  /** Undefined where nothing is asked of a route: then nobody looks at it. */
+  #admission(): Admission | undefined {
+    const { asn, isRouteServer, localAs, importPolicy } = this.#config
+    const { importFilter, withoutPolicy } = this.#around
+    const chain = effective(importPolicy, this.kind, withoutPolicy)
+    if (importFilter === undefined && this.kind === 'internal' && chain.length === 0) return undefined
+    const terms = {
+      kind: this.kind,
+      peerAsn: asn,
+      isRouteServer: isRouteServer === true,
+      localAs: localAs?.asn,
+      chain,
+      place: this.#place(this.#session?.standing.local.address ?? this.#config.address),
+    }
+    return (prefix, attributes) => {
+      const filtered = importFilter === undefined || isPrefix6(prefix) ? ACCEPTED : importFilter(prefix, this.#config)
+      return filtered.is === 'refused' ? filtered : imported(prefix, attributes, terms)
+    }
+  }
+
+  /** Another policy, told as the difference: the peer forgets nothing and hears everything that holds now. */
+  #moveTo(group: UpdateGroup, session: Session): void {
+    const held = session.group.heldBy(session.follower)
+    session.group.leave(session.follower)
+    session.group = group
+    session.follower = group.join(session.follower.slot, this.#config.address)
+    group.retract(session.follower, held)
+  }
+
+  #endOfRib(session: Session, family: string): void {
+    session.awaited.delete(family)
+    if (session.awaited.size > 0) return
     session.endOfRibReceived = true
     this.#stopHelping()
     const gone = this.#around.rib.sweepStale(this.id)

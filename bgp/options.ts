@@ -128,5 +128,8 @@ export interface Origination {
 export type ImportVerdict = { readonly is: 'accepted' } | { readonly is: 'refused'; readonly why: string }
 export const ACCEPTED: ImportVerdict = { is: 'accepted' }
 
-/** Whether a route from this peer may be used. Refused routes are kept with the reason; must be pure. */
+/** Whether an IPv4 route from this peer may be used. Refused routes are kept with the reason; must be pure. */
 export type ImportFilter = (prefix: Prefix, peer: PeerConfig) => ImportVerdict
+
+/** Lets everything in, and is not even asked. */
+export const acceptAll: ImportFilter = () => ACCEPTED

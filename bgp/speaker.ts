@@ -1,13 +1,17 @@
 /** The public door: a BGP speaker to which one declares peers and routes, and which tells what it learned. */
+
+import { type AnyPrefix, formatAnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
 import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
-import { between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
+import type { Prefix } from '@network/base/net/prefix.ts'
+import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import { type Attributes, plainAttributes } from './attributes/attributes.ts'
 import { explain } from './explain.ts'
+import { type GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { DownReason } from './fsm/connection.ts'
 import { Neighbour, type Surroundings } from './neighbour.ts'
-import type { ImportFilter, Origination, PeerConfig, SpeakerOptions } from './options.ts'
-import { type Path, type Source, type Standing, USABLE } from './rib/path.ts'
-import { type BestChange, Rib } from './rib/rib.ts'
+import { acceptAll, type ImportFilter, type Origination, type PeerConfig, type SpeakerOptions } from './options.ts'
+import type { Path, Source } from './rib/path.ts'
+import { type Changes, Rib } from './rib/rib.ts'
 import type { SessionTools } from './session/peer-session.ts'
 import { tcpTransport } from './session/tcp.ts'
 import type { Listening, Wire, WireListener } from './session/transport.ts'
@@ -19,6 +23,7 @@ import { myAsOf, type Open } from './wire/open.ts'
 
 export {
   ACCEPTED,
+  acceptAll,
   type ImportFilter,
   type ImportVerdict,
   type Origination,
@@ -31,6 +36,8 @@ export type { Attributes }
 const LEAVING: DownReason = { is: 'sent', notification: DECONFIGURED, says: 'the peer is no longer configured' }
 const SHUTTING_DOWN: DownReason = { is: 'sent', notification: shutdown(''), says: 'the speaker stops' }
 const RESTARTING: DownReason = { is: 'closed', why: 'the speaker stops and may come back' }
+/** While sessions come up, changes wait this long to be told together: each one would otherwise be a write to everybody. */
+const GATHERING: Millis = millis(5)
 /** Connections from addresses that nobody configured are logged at most this often. */
 const STRANGER_QUIET: Millis = millis(60_000)
 
@@ -47,7 +54,11 @@ export class Speaker {
     last: null,
     loggedAt: undefined,
   }
+  readonly #groups = new Map<string, UpdateGroup>()
+  readonly #ourselves: Source
   #importFilter: ImportFilter
+  #isDue = false
+  #lastGreeting: Instant | undefined
   #originated: readonly string[] = []
   #listening: Listening | undefined
   #phase: 'new' | 'running' | 'stopped' = 'new'
@@ -57,7 +68,9 @@ export class Speaker {
     this.#options = options
     this.#importFilter = options.importFilter
     this.#tools = { clock, random, connectRetry, from: listen?.address, transport: transport ?? tcpTransport(clock) }
-    this.#rib = new Rib(options, (prefix, source) => this.#admit(prefix, source))
+    const { routerId } = options
+    this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
+    this.#rib = new Rib(options)
     this.#settlement = new Settlement(clock, gracefulRestart.deferral, how => this.#hasSettled(how))
   }
 
@@ -100,11 +113,16 @@ export class Speaker {
   /** Makes the routes of our own exactly these, keyed by prefix text. */
   originate(routes: ReadonlyMap<string, Origination>): void {
     const nowhere = toIpv4(0)
-    const entries = [...routes].map(([key, { prefix, med, communities }]) => {
-      const attributes: Attributes = { ...plainAttributes(nowhere), med, communities: communities ?? [] }
-      return [key, { prefix, attributes }] as const
+    const entries = [...routes.values()].map(({ prefix, med, communities, largeCommunities }) => {
+      const attributes: Attributes = {
+        ...plainAttributes(nowhere),
+        med,
+        communities: communities ?? [],
+        largeCommunities: largeCommunities ?? [],
+      }
+      return { prefix, attributes }
     })
-    this.#rib.replace(this.#ourselves(), new Map(entries))
+    this.#rib.replace(this.#ourselves, entries)
     this.#originated = [...routes.keys()]
     this.#converge()
   }
@@ -112,18 +130,36 @@ export class Speaker {
   /** Judges all routes heard so far again, without touching a session. */
   setImportFilter(filter: ImportFilter): void {
     this.#importFilter = filter
-    this.#rib.setAdmission((prefix, source) => this.#admit(prefix, source))
+    for (const neighbour of this.#neighbours.values()) neighbour.judgeAgain()
     this.#converge()
   }
 
   /** Best paths from peers, by prefix text; stale ones included. */
   learned(): ReadonlyMap<string, LearnedRoute> {
     const routes = new Map<string, LearnedRoute>()
-    for (const key of this.#rib.chosen()) {
-      const best = this.#rib.best(key)
-      if (best !== undefined && best.source.kind !== 'local') routes.set(key, learnedRoute(best))
+    for (const path of this.routes()) {
+      const { prefix } = path
+      if (path.source.kind !== 'local' && !isPrefix6(prefix)) routes.set(path.key, learnedRoute(path, prefix))
     }
     return routes
+  }
+
+  /** Every best path, of either family. */
+  *routes(): Generator<Path, void, void> {
+    for (const id of this.#rib.chosenIds()) {
+      const best = this.#rib.bestOf(id)
+      if (best !== undefined) yield best
+    }
+  }
+
+  /** What a peer told us, before any policy. */
+  adjIn(peer: Ipv4): Iterable<Path> {
+    return this.#rib.heardFrom(formatIpv4(peer))
+  }
+
+  /** What we told a peer, or will have told when it has read all. */
+  adjOut(peer: Ipv4): Iterable<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }> {
+    return this.#neighbours.get(peer)?.told() ?? []
   }
 
   /** Calls back with each change once it is taken in, also from inside `setPeers` and its like; the result unsubscribes. */
@@ -218,29 +254,84 @@ export class Speaker {
   }
 
   #surroundings(): Surroundings {
-    const { log, asn, gracefulRestart } = this.#options
+    const { log, asn, gracefulRestart, routerId, clusterId, withoutPolicy } = this.#options
+    const filter = () => this.#importFilter
     return {
       rib: this.#rib,
       log,
       localAsn: asn,
+      clusterId: clusterId ?? routerId,
+      withoutPolicy: withoutPolicy ?? 'accept',
+      get importFilter() {
+        return filter() === acceptAll ? undefined : filter()
+      },
       stalePathTime: gracefulRestart.restartTime,
-      converge: () => this.#converge(),
-      stateChanged: ({ config, state }) => this.#tell({ is: 'peer', address: config.address, state }),
+      converge: () => this.#convergeSoon(),
+      groupFor: terms => this.#groupFor(terms),
+      stateChanged: neighbour => this.#stateChanged(neighbour),
       finished: () => this.#reviewSettlement(),
       mayEndRib: neighbour => this.#mayEndRib(neighbour),
     }
   }
 
-  /** One pass: choose, queue for every peer, send, and tell what changed in what peers taught us. */
+  #stateChanged({ config, state }: Neighbour): void {
+    if (state === 'open-confirm' || state === 'established') this.#lastGreeting = this.#options.clock.now()
+    this.#tell({ is: 'peer', address: config.address, state })
+  }
+
+  #groupFor(terms: GroupTerms): UpdateGroup {
+    const name = UpdateGroup.nameOf(terms)
+    const known = this.#groups.get(name)
+    if (known !== undefined) return known
+    const group = new UpdateGroup(terms, this.#rib)
+    this.#groups.set(name, group)
+    return group
+  }
+
+  /** Once for all that has arrived by then; a little later while sessions come up. */
+  #convergeSoon(): void {
+    if (this.#isDue) return
+    this.#isDue = true
+    const run = () => {
+      this.#isDue = false
+      this.#converge()
+    }
+    const { clock } = this.#options
+    const now = clock.now()
+    const isBusy = this.#lastGreeting !== undefined && between(this.#lastGreeting, now) < 2 * GATHERING
+    if (isBusy) clock.wakeAt(after(now, GATHERING), run)
+    else this.#tools.transport.turn(run)
+  }
+
+  /** One pass: choose, encode once a group, send, and tell what changed in what peers taught us. */
   #converge(): void {
     if (this.#phase === 'stopped') return
     const changes = this.#rib.decide()
-    for (const neighbour of this.#neighbours.values()) {
-      for (const { key } of changes) neighbour.touch(key)
-      neighbour.flush()
+    for (const [name, group] of this.#groups) {
+      if (group.size === 0) this.#groups.delete(name)
+      else group.absorb(changes.ids, changes.count)
+      for (const prefix of group.takeOversized())
+        this.#options.log.error('route too large to tell', { prefix: formatAnyPrefix(prefix) })
     }
-    const prefixes = changes.filter(concernsPeers).map(({ key }) => key)
+    for (const neighbour of this.#neighbours.values()) neighbour.flush()
+    const prefixes = this.#listeners.size === 0 ? [] : this.#taught(changes)
+    this.#rib.tidy(set => {
+      for (const group of this.#groups.values()) group.forget(set)
+    })
     if (prefixes.length > 0) this.#tell({ is: 'routes', prefixes })
+  }
+
+  /** Changed prefixes that a peer had to do with, as text. */
+  #taught({ count, ids, before, after: then }: Changes): readonly string[] {
+    const prefixes: string[] = []
+    for (let at = 0; at < count; at++) {
+      const isTaught = [before[at], then[at]].some(set => {
+        const source = this.#rib.sets.get(set ?? -1)?.source
+        return source !== undefined && source.kind !== 'local'
+      })
+      if (isTaught) prefixes.push(formatAnyPrefix(this.#rib.prefixes.prefix(ids[at] ?? 0)))
+    }
+    return prefixes
   }
 
   #tell(change: SpeakerChange): void {
@@ -250,7 +341,7 @@ export class Speaker {
 
   #reviewSettlement(): void {
     this.#settlement.review([...this.#neighbours.values()].every(neighbour => neighbour.isFinished))
-    for (const neighbour of this.#neighbours.values()) neighbour.flush()
+    this.#convergeSoon()
   }
 
   #hasSettled(how: Settled): void {
@@ -269,24 +360,8 @@ export class Speaker {
     const heardThrough = neighbour.kind === 'external' ? others : others.filter(other => other.kind === 'external')
     return heardThrough.every(other => other.isFinished || other.isRestarting)
   }
-
-  #admit(prefix: Path['prefix'], source: Source): Standing {
-    const peer = this.#neighbours.get(source.address)?.config
-    if (source.kind === 'local' || peer === undefined) return USABLE
-    const verdict = this.#importFilter(prefix, peer)
-    return verdict.is === 'accepted' ? USABLE : verdict
-  }
-
-  #ourselves(): Source {
-    const { routerId } = this.#options
-    return { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
-  }
 }
 
-function concernsPeers({ before, after }: BestChange): boolean {
-  return [before, after].some(path => path !== undefined && path.source.kind !== 'local')
-}
-
-function learnedRoute({ prefix, source, attributes, stale }: Path): LearnedRoute {
+function learnedRoute({ source, attributes, stale }: Path, prefix: Prefix): LearnedRoute {
   return { prefix, nextHop: attributes.nextHop, peer: source.address, peerName: source.name, stale, attributes }
 }

@@ -11,10 +11,7 @@ export type SoundUpdate = Exclude<UpdateVerdict, { readonly is: 'reset' }>
 
 export interface Interpreted {
   readonly event: ConnEvent
-  readonly news:
-    | { readonly is: 'update'; readonly verdict: SoundUpdate; readonly raw: Uint8Array }
-    | { readonly is: 'refresh'; readonly kind: RefreshKind; readonly family: Family }
-    | undefined
+  readonly news: { readonly is: 'refresh'; readonly kind: RefreshKind; readonly family: Family } | undefined
 }
 
 export function interpret({ kind, body }: Frame, conn: Conn): Interpreted {
@@ -40,12 +37,12 @@ function openEvent(body: Uint8Array): ConnEvent {
   return { is: 'fault', notification: decoded.notification, says: decoded.says }
 }
 
-/** Out of turn, an UPDATE is an error whatever it says, and is not read. */
+/** Out of turn, an UPDATE is an error whatever it says, and is not read; in turn, only what is beyond repair comes here. */
 function interpretUpdate(body: Uint8Array, conn: Conn): Interpreted {
   if (conn.state !== 'established' || conn.terms === undefined) return only({ is: 'update' })
   const verdict = decodeUpdate(body, conn.terms.dialect)
   if (verdict.is === 'reset') return only({ is: 'fault', notification: verdict.notification, says: verdict.says })
-  return { event: { is: 'update' }, news: { is: 'update', verdict, raw: body } }
+  return only({ is: 'update' })
 }
 
 /** What is not agreed on is ignored: other families (RFC 2918 §4), and without RFC 7313 its subtypes. */
