@@ -331,8 +331,16 @@ export class PeerSession {
   }
 
   #config(): PeeringConfig {
-    const { asn, passive, dialAfter } = this.#peer
-    return { open: this.#tools.open(), remoteAsn: asn, connectRetry: this.#tools.connectRetry, passive, dialAfter }
+    const { asn, passive, dialAfter, connectRetry = this.#tools.connectRetry, minHoldTime, acceptAsSets } = this.#peer
+    return {
+      open: this.#tools.open(),
+      remoteAsn: asn,
+      connectRetry,
+      passive,
+      dialAfter,
+      ...(minHoldTime === undefined ? {} : { minHoldTime }),
+      ...(acceptAsSets === undefined ? {} : { acceptAsSets }),
+    }
   }
 
   #moment(): Moment {
