@@ -44,6 +44,8 @@ export interface Surroundings {
   /** The group of peers that must hear the same. */
   groupFor(terms: GroupTerms): UpdateGroup
   stateChanged(neighbour: Neighbour): void
+  /** No routes of it wait for its return any more. */
+  mayLeave(neighbour: Neighbour): void
   /** The peer has told all it knows, or need not. */
   finished(): void
   /** False while routes of others that this peer would hear may still be on their way to us. */
@@ -106,7 +108,7 @@ export class Neighbour implements SessionListener {
   }
 
   get kind(): 'internal' | 'external' {
-    return this.#config.asn === this.#around.localAsn ? 'internal' : 'external'
+    return this.#config.asn === this.shownAsn ? 'internal' : 'external'
   }
 
   get state(): ConnState {
@@ -126,6 +128,11 @@ export class Neighbour implements SessionListener {
   /** It is restarting itself, and may wait for us. */
   get isRestarting(): boolean {
     return this.#session?.standing.terms.gracefulRestart?.restarting ?? false
+  }
+
+  /** It has no connection, and no routes of it are kept. */
+  get isIdle(): boolean {
+    return this.#staleUntil === undefined && (this.state === 'idle' || this.state === 'active')
   }
 
   start(): void {
@@ -349,7 +356,7 @@ export class Neighbour implements SessionListener {
       outlet: {
         kind: this.kind,
         localAddress: local.address,
-        localAsn: this.#shownAsn,
+        localAsn: this.shownAsn,
         clusterId: this.#around.clusterId,
         client: client === true && this.kind === 'internal',
         ...(localAddress6 === undefined ? {} : { localAddress6 }),
@@ -361,12 +368,12 @@ export class Neighbour implements SessionListener {
   }
 
   /** The AS that the peer sees us in. RFC 7705. */
-  get #shownAsn(): number {
+  get shownAsn(): number {
     return this.#config.localAs?.asn ?? this.#around.localAsn
   }
 
   #place(localAddress: Ipv4): ExportTerms['place'] {
-    return { localAsn: this.#shownAsn, localAddress, localAddress6: this.#config.localAddress6 }
+    return { localAsn: this.shownAsn, localAddress, localAddress6: this.#config.localAddress6 }
   }
 
   #exportPolicy({ local }: Standing): ExportPolicy | undefined {
@@ -470,6 +477,7 @@ export class Neighbour implements SessionListener {
     const gone = this.#around.rib.sweepStale(this.id)
     this.#around.log.warn('stale routes dropped', { peer: this.id, routes: gone, why: 'the restart time ran out' })
     this.#around.converge()
+    this.#around.mayLeave(this)
   }
 
   #dropRoutes(): void {

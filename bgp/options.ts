@@ -1,4 +1,5 @@
 /** What the user of the speaker says: who we are, who the peers are, what we announce and what we let in. */
+import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
@@ -119,7 +120,7 @@ export interface DynamicPeers {
 
 /** A route of our own. The next hop is this end's address of each session; LOCAL_PREF is 100 towards internal peers. */
 export interface Origination {
-  readonly prefix: Prefix
+  readonly prefix: AnyPrefix
   readonly med?: number
   readonly communities?: readonly number[]
   readonly largeCommunities?: readonly LargeCommunity[]

@@ -2,14 +2,23 @@
 
 import { type AnyPrefix, formatAnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
 import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import { toIpv6 } from '@network/base/net/ipv6.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
 import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import { type Attributes, plainAttributes } from './attributes/attributes.ts'
+import { type Admittance, DynamicGuests } from './dynamic.ts'
 import { explain } from './explain.ts'
 import { type GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { DownReason } from './fsm/connection.ts'
 import { Neighbour, type Surroundings } from './neighbour.ts'
-import { acceptAll, type ImportFilter, type Origination, type PeerConfig, type SpeakerOptions } from './options.ts'
+import {
+  acceptAll,
+  type DynamicPeers,
+  type ImportFilter,
+  type Origination,
+  type PeerConfig,
+  type SpeakerOptions,
+} from './options.ts'
 import type { Path, Source } from './rib/path.ts'
 import { type Changes, Rib } from './rib/rib.ts'
 import type { SessionTools } from './session/peer-session.ts'
@@ -24,6 +33,7 @@ import { myAsOf, type Open } from './wire/open.ts'
 export {
   ACCEPTED,
   acceptAll,
+  type DynamicPeers,
   type ImportFilter,
   type ImportVerdict,
   type Origination,
@@ -38,6 +48,9 @@ const SHUTTING_DOWN: DownReason = { is: 'sent', notification: shutdown(''), says
 const RESTARTING: DownReason = { is: 'closed', why: 'the speaker stops and may come back' }
 /** While sessions come up, changes wait this long to be told together: each one would otherwise be a write to everybody. */
 const GATHERING: Millis = millis(5)
+/** Routes of our own point at whichever end of ours they are told from. */
+const NOWHERE6 = { address: toIpv6(0n), linkLocal: undefined }
+const STOPPED: Admittance = { is: 'refused', why: 'the speaker stops' }
 /** Connections from addresses that nobody configured are logged at most this often. */
 const STRANGER_QUIET: Millis = millis(60_000)
 
@@ -56,6 +69,7 @@ export class Speaker {
   }
   readonly #groups = new Map<string, UpdateGroup>()
   readonly #ourselves: Source
+  readonly #guests: DynamicGuests
   #importFilter: ImportFilter
   #isDue = false
   #lastGreeting: Instant | undefined
@@ -71,6 +85,7 @@ export class Speaker {
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
     this.#rib = new Rib(options)
+    this.#guests = new DynamicGuests(options.dynamicPeers ?? [])
     this.#settlement = new Settlement(clock, gracefulRestart.deferral, how => this.#hasSettled(how))
   }
 
@@ -98,8 +113,12 @@ export class Speaker {
    */
   setPeers(peers: readonly PeerConfig[]): void {
     const wanted = new Map(peers.map(peer => [peer.address, peer]))
-    for (const [address, neighbour] of [...this.#neighbours])
-      if (wanted.get(address)?.asn !== neighbour.config.asn) this.#dismiss(address, neighbour)
+    for (const [address, neighbour] of [...this.#neighbours]) {
+      const config = wanted.get(address)
+      if (config === undefined && this.#guests.has(address)) continue
+      this.#guests.forget(address)
+      if (config?.asn !== neighbour.config.asn) this.#dismiss(address, neighbour)
+    }
     for (const [address, config] of wanted) {
       const known = this.#neighbours.get(address)
       if (known === undefined) this.#admitPeer(config)
@@ -110,12 +129,23 @@ export class Speaker {
     this.#reviewSettlement()
   }
 
+  /** Makes the ranges of dynamic peers exactly these; guests of ranges that are gone or changed are sent away, and may come again. */
+  setDynamicPeers(ranges: readonly DynamicPeers[]): void {
+    for (const address of this.#guests.replace(ranges)) {
+      this.#guests.forget(address)
+      const neighbour = this.#neighbours.get(address)
+      if (neighbour !== undefined) this.#dismiss(address, neighbour)
+    }
+    this.#converge()
+  }
+
   /** Makes the routes of our own exactly these, keyed by prefix text. */
   originate(routes: ReadonlyMap<string, Origination>): void {
     const nowhere = toIpv4(0)
     const entries = [...routes.values()].map(({ prefix, med, communities, largeCommunities }) => {
       const attributes: Attributes = {
         ...plainAttributes(nowhere),
+        nextHop6: isPrefix6(prefix) ? NOWHERE6 : undefined,
         med,
         communities: communities ?? [],
         largeCommunities: largeCommunities ?? [],
@@ -182,6 +212,11 @@ export class Speaker {
     }
   }
 
+  /** Every path of a prefix (text), used or not. */
+  paths(prefix: string): readonly Path[] {
+    return this.#rib.paths(prefix)
+  }
+
   /** All paths of a prefix (text), with the reason why each but the best is not used. */
   explain(prefix: string): Explanation {
     return explain(prefix, this.#rib.paths(prefix), this.#rib.selection(prefix))
@@ -199,10 +234,11 @@ export class Speaker {
     await Promise.all([this.#listening?.close(), ...closing, ...this.#leaving])
   }
 
-  #admitPeer(config: PeerConfig): void {
+  #admitPeer(config: PeerConfig): Neighbour {
     const neighbour = new Neighbour(config, this.#surroundings(), this.#tools, each => this.#open(each))
     this.#neighbours.set(config.address, neighbour)
     if (this.#phase === 'running') neighbour.start()
+    return neighbour
   }
 
   #dismiss(address: Ipv4, neighbour: Neighbour): void {
@@ -213,41 +249,59 @@ export class Speaker {
   }
 
   #accept(wire: Wire): WireListener | undefined {
-    const neighbour = this.#neighbours.get(wire.remote.address)
-    if (neighbour !== undefined) return neighbour.accept(wire)
-    this.#noteStranger(formatIpv4(wire.remote.address))
-    return undefined
+    const { address } = wire.remote
+    const known = this.#neighbours.get(address)
+    if (known !== undefined) return known.accept(wire)
+    const admittance = this.#phase === 'running' ? this.#guests.admit(address) : STOPPED
+    if (admittance.is === 'refused') {
+      this.#noteStranger(formatIpv4(address), admittance.why)
+      return undefined
+    }
+    return this.#admitPeer(admittance.config).accept(wire)
   }
 
-  #noteStranger(from: string): void {
+  /** A guest without a connection and without routes that wait for its return is forgotten. */
+  #dropGuest(neighbour: Neighbour): void {
+    const { address } = neighbour.config
+    if (!this.#guests.has(address) || this.#neighbours.get(address) !== neighbour || !neighbour.isIdle) return
+    this.#guests.forget(address)
+    this.#dismiss(address, neighbour)
+    this.#convergeSoon()
+  }
+
+  #noteStranger(from: string, why: string): void {
     const strangers = this.#strangers
     const now = this.#options.clock.now()
     strangers.refused++
     strangers.last = from
     if (strangers.loggedAt !== undefined && between(strangers.loggedAt, now) < STRANGER_QUIET) return
     strangers.loggedAt = now
-    this.#options.log.warn('connection refused', { from, why: 'no peer with this address is configured' })
+    this.#options.log.warn('connection refused', { from, why })
   }
 
   /** Restart State is said until we have settled; forwarding goes on over a restart of the speaker and over a loss of the session. */
   #open(neighbour: Neighbour): Open {
-    const { asn, routerId, holdTime, gracefulRestart } = this.#options
+    const { routerId, gracefulRestart, keepOverNotification } = this.#options
+    const { config } = neighbour
+    const asn = config.localAs?.asn ?? this.#options.asn
     const restarting = gracefulRestart.restarting && !this.#settlement.isSettled
     const forwarding = gracefulRestart.restarting || neighbour.wasUp
+    const families = config.families ?? [IPV4_UNICAST]
     return {
       myAs: myAsOf(asn),
-      holdTime,
+      holdTime: config.holdTime ?? this.#options.holdTime,
       routerId,
       capabilities: {
         ...NO_CAPABILITIES,
-        families: [IPV4_UNICAST],
+        families,
         routeRefresh: true,
         fourOctetAs: asn,
+        ipv4OverIpv6: config.ipv4OverIpv6 === true,
         gracefulRestart: {
           restarting,
-          notification: false,
+          notification: keepOverNotification === true,
           restartTime: gracefulRestart.restartTime,
-          families: [{ ...IPV4_UNICAST, forwarding }],
+          families: families.map(family => ({ ...family, forwarding })),
         },
       },
     }
@@ -267,6 +321,7 @@ export class Speaker {
       },
       stalePathTime: gracefulRestart.restartTime,
       converge: () => this.#convergeSoon(),
+      mayLeave: neighbour => this.#dropGuest(neighbour),
       groupFor: terms => this.#groupFor(terms),
       stateChanged: neighbour => this.#stateChanged(neighbour),
       finished: () => this.#reviewSettlement(),
@@ -274,7 +329,10 @@ export class Speaker {
     }
   }
 
-  #stateChanged({ config, state }: Neighbour): void {
+  #stateChanged(neighbour: Neighbour): void {
+    const { config, state } = neighbour
+    if (state === 'established') this.#guests.established(config.address)
+    if (this.#guests.has(config.address)) this.#tools.transport.turn(() => this.#dropGuest(neighbour))
     if (state === 'open-confirm' || state === 'established') this.#lastGreeting = this.#options.clock.now()
     this.#tell({ is: 'peer', address: config.address, state })
   }
