@@ -84,7 +84,7 @@ export class Speaker {
     this.#tools = { clock, random, connectRetry, from: listen?.address, transport: transport ?? tcpTransport(clock) }
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
-    this.#rib = new Rib(options)
+    this.#rib = new Rib(options, options.decision)
     this.#guests = new DynamicGuests(options.dynamicPeers ?? [])
     this.#settlement = new Settlement(clock, gracefulRestart.deferral, how => this.#hasSettled(how))
   }
@@ -210,6 +210,11 @@ export class Speaker {
       peers: [...this.#neighbours.values()].map(neighbour => neighbour.status()),
       strangers: { refused: this.#strangers.refused, last: this.#strangers.last },
     }
+  }
+
+  /** Paths of a prefix (text) that packets may take, the best one first; one, unless multipath is switched on. */
+  multipath(prefix: string): readonly Path[] {
+    return this.#rib.multipath(prefix)
   }
 
   /** Every path of a prefix (text), used or not. */

@@ -205,7 +205,7 @@ export const configSchema = v.strictObject(
           alwaysCompareMed: v.optional(flag('MED is compared between neighbours of different AS.')),
           missingMedWorst: v.optional(flag('A missing MED is the worst.')),
           ignoreAsPathLength: v.optional(flag('AS path length does not count.')),
-          preferOldest: v.optional(flag('Of external paths that tie, the oldest stays.')),
+          ignoreRouterId: v.optional(flag('The router id of the peer does not count.')),
           multipath: v.optional(whole('Paths used together at most.', 1, 128)),
           multipathRelax: v.optional(flag('For multipath, AS paths need only be of equal length.')),
         },

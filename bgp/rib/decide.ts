@@ -1,5 +1,6 @@
 /** The decision process as a list of named comparators; a loser keeps the name of the one that beat it. RFC 4271 §9.1.2, RFC 4456 §9. */
 import type { AttributeSet } from './attribute-set.ts'
+import type { DecisionOptions } from './decision-options.ts'
 
 export type ComparatorName =
   | 'local-origin'
@@ -12,7 +13,7 @@ export type ComparatorName =
   | 'cluster-list-length'
   | 'peer-address'
 
-interface Comparator {
+export interface Comparator {
   readonly name: ComparatorName
   /** The lower wins. */
   readonly rank: (candidate: AttributeSet) => number
@@ -33,13 +34,59 @@ export const COMPARATORS: readonly Comparator[] = [
   { name: 'peer-address', rank: ({ source }) => source.address },
 ]
 
+/** The comparators with the switches of the operator. */
+export function comparatorsFor(options: DecisionOptions = {}): readonly Comparator[] {
+  const { alwaysCompareMed, missingMedWorst, ignoreAsPathLength, ignoreRouterId } = options
+  const worst = (candidate: AttributeSet) => (candidate.attributes.med === undefined ? Number.POSITIVE_INFINITY : candidate.med)
+  return COMPARATORS.flatMap(comparator => {
+    const { name } = comparator
+    if (name === 'as-path-length' && ignoreAsPathLength === true) return []
+    if (name === 'router-id' && ignoreRouterId === true) return []
+    if (name !== 'med') return [comparator]
+    const rank = missingMedWorst === true ? worst : comparator.rank
+    return [alwaysCompareMed === true ? { name, rank } : { ...comparator, rank }]
+  })
+}
+
+/** Where paths only differ from here on, packets may take any of them. */
+const TIE_BREAKERS: readonly ComparatorName[] = ['router-id', 'cluster-list-length', 'peer-address']
+
+/** The paths that may be used together with the best one, itself first: equal in all but the tie-breakers. What is told to others is the best alone. */
+export function equallyGood(
+  candidates: readonly AttributeSet[],
+  comparators: readonly Comparator[],
+  { multipath = 1, multipathRelax }: DecisionOptions,
+): readonly AttributeSet[] {
+  const best = decide(candidates, comparators)
+  if (best === undefined || multipath <= 1) return best === undefined ? [] : [best]
+  const deciding = comparators.filter(({ name }) => !TIE_BREAKERS.includes(name))
+  const isEqual = (each: AttributeSet) =>
+    deciding.every(({ rank }) => rank(each) === rank(best)) && (multipathRelax === true || haveSamePath(each, best))
+  const others = candidates.filter(each => each !== best && isEqual(each))
+  return [best, ...others.toSorted(byTieBreakers(comparators))].slice(0, multipath)
+}
+
+/** So that which ones are left out does not depend on the order of arrival. */
+function byTieBreakers(comparators: readonly Comparator[]): (a: AttributeSet, b: AttributeSet) => number {
+  const breaking = comparators.filter(({ name }) => TIE_BREAKERS.includes(name))
+  return (a, b) => breaking.map(({ rank }) => rank(a) - rank(b)).find(difference => difference !== 0) ?? 0
+}
+
+function haveSamePath(a: AttributeSet, b: AttributeSet): boolean {
+  return JSON.stringify(a.attributes.asPath) === JSON.stringify(b.attributes.asPath)
+}
+
 type Lost = (loser: AttributeSet, by: ComparatorName) => void
 const unheard: Lost = () => undefined
 
 /** The best of the candidates, one a source; the losers are told in the order in which they lost. */
-export function decide(candidates: readonly AttributeSet[], lost: Lost = unheard): AttributeSet | undefined {
+export function decide(
+  candidates: readonly AttributeSet[],
+  comparators: readonly Comparator[] = COMPARATORS,
+  lost: Lost = unheard,
+): AttributeSet | undefined {
   let left = candidates
-  for (const comparator of COMPARATORS) {
+  for (const comparator of comparators) {
     if (left.length <= 1) break
     left = survivors(left, comparator, lost)
   }

@@ -6,9 +6,9 @@ export interface DecisionOptions {
   readonly missingMedWorst?: true
   /** AS path length does not count. */
   readonly ignoreAsPathLength?: true
-  /** Of external paths that tie, the oldest stays and the router id does not decide. */
-  readonly preferOldest?: true
-  /** Paths that tie up to the metric are used together, at most so many; left out: one. */
+  /** The router id of the peer does not count. */
+  readonly ignoreRouterId?: true
+  /** Paths that tie up to the router id are used together, at most so many; left out: one. */
   readonly multipath?: number
   /** For multipath, AS paths need only be of equal length. */
   readonly multipathRelax?: true

@@ -3,7 +3,8 @@ import { type AnyPrefix, formatAnyPrefix, parseAnyPrefix } from '@network/base/n
 import type { Attributes } from '../attributes/attributes.ts'
 import { type AttributeSet, AttributeSets } from './attribute-set.ts'
 import { grownInt32, grownUint8 } from './byte-table.ts'
-import { type ComparatorName, decide } from './decide.ts'
+import { type Comparator, type ComparatorName, comparatorsFor, decide, equallyGood } from './decide.ts'
+import type { DecisionOptions } from './decision-options.ts'
 import { type Path, type Self, type Source, type Standing, USABLE } from './path.ts'
 import { NONE, PathTable } from './path-table.ts'
 import { eachPrefix4, PrefixTable } from './prefix-table.ts'
@@ -34,14 +35,20 @@ export interface Changes {
   readonly after: Int32Array
 }
 
+/** Routes of one family, or of both. */
+export type Which = 'all' | 'ipv4' | 'ipv6'
+
 export interface SourceCounts {
   readonly received: number
+  /** Those of IPv6 among the received. */
+  readonly six: number
   readonly accepted: number
   readonly stale: number
 }
 
 interface Tally {
   received: number
+  six: number
   accepted: number
   stale: number
 }
@@ -49,6 +56,8 @@ interface Tally {
 export class Rib {
   readonly prefixes = new PrefixTable()
   readonly sets: AttributeSets
+  readonly #decision: DecisionOptions
+  readonly #comparators: readonly Comparator[]
   readonly #paths = new PathTable()
   readonly #slots = new Map<string, number>()
   readonly #tallies: Tally[] = []
@@ -67,8 +76,10 @@ export class Rib {
   #changed = new Int32Array(32)
   #chosenCount = 0
 
-  constructor(self: Self) {
+  constructor(self: Self, decision: DecisionOptions = {}) {
     this.sets = new AttributeSets(self)
+    this.#decision = decision
+    this.#comparators = comparatorsFor(decision)
   }
 
   /** The small number of a source, the same in every session with it. */
@@ -77,7 +88,7 @@ export class Rib {
     if (known !== undefined) return known
     const slot = this.#tallies.length
     this.#slots.set(sourceId, slot)
-    this.#tallies.push({ received: 0, accepted: 0, stale: 0 })
+    this.#tallies.push({ received: 0, six: 0, accepted: 0, stale: 0 })
     return slot
   }
 
@@ -113,20 +124,20 @@ export class Rib {
   }
 
   /** The peer is away: what it told stays, marked. What was marked already goes (RFC 4724 §4.2, consecutive restarts). */
-  markStale(sourceId: string): void {
-    this.sweepStale(sourceId)
+  markStale(sourceId: string, which: Which = 'all'): void {
+    this.sweepStale(sourceId, which)
     const slot = this.#slots.get(sourceId) ?? NONE
     for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path))
-      this.#setStale(path, slot, true)
+      if (this.#isOf(path, which)) this.#setStale(path, slot, true)
   }
 
   /** Drops what the peer did not repeat; the number of routes dropped. */
-  sweepStale(sourceId: string): number {
-    return this.#removeWhere(sourceId, path => this.#paths.isStale(path))
+  sweepStale(sourceId: string, which: Which = 'all'): number {
+    return this.#removeWhere(sourceId, path => this.#paths.isStale(path) && this.#isOf(path, which))
   }
 
-  drop(sourceId: string): number {
-    return this.#removeWhere(sourceId, () => true)
+  drop(sourceId: string, which: Which = 'all'): number {
+    return this.#removeWhere(sourceId, path => this.#isOf(path, which))
   }
 
   /** Makes the routes of a source exactly these. */
@@ -214,11 +225,21 @@ export class Rib {
       if (set !== undefined) byPath.set(set, this.#view(path))
     }
     const losers: Loser[] = []
-    const best = decide([...byPath.keys()], (set, lostBy) => {
+    const best = decide([...byPath.keys()], this.#comparators, (set, lostBy) => {
       const path = byPath.get(set)
       if (path !== undefined) losers.push({ path, lostBy })
     })
     return { best: best === undefined ? undefined : byPath.get(best), losers }
+  }
+
+  /** The paths that packets may take, the best one first; one, unless multipath is switched on. */
+  multipath(key: string): readonly Path[] {
+    const byPath = new Map<AttributeSet, Path>()
+    for (const path of this.#pathsAt(this.#find(key))) {
+      const set = this.sets.get(this.#paths.usedOf(path))
+      if (set !== undefined) byPath.set(set, this.#view(path))
+    }
+    return equallyGood([...byPath.keys()], this.#comparators, this.#decision).flatMap(set => byPath.get(set) ?? [])
   }
 
   /** Every path of a prefix, used or not. */
@@ -237,7 +258,7 @@ export class Rib {
 
   counts(sourceId: string): SourceCounts {
     const tally = this.#tallies[this.#slots.get(sourceId) ?? NONE]
-    return tally === undefined ? { received: 0, accepted: 0, stale: 0 } : { ...tally }
+    return tally === undefined ? { received: 0, six: 0, accepted: 0, stale: 0 } : { ...tally }
   }
 
   /** Hot: once a prefix announced. */
@@ -251,6 +272,7 @@ export class Rib {
       this.#first[id] = path
       this.#paths.say(path, NONE, NONE)
       tally.received++
+      if (this.prefixes.isSix(id)) tally.six++
     } else {
       this.#setStale(path, slot, false)
       if (this.#paths.heardOf(path) === set.id) return
@@ -298,6 +320,7 @@ export class Rib {
     const tally = this.#tallies[slot]
     this.#setStale(path, slot, false)
     if (tally !== undefined) tally.received--
+    if (tally !== undefined && this.prefixes.isSix(id)) tally.six--
     if (tally !== undefined && this.#paths.usedOf(path) !== NONE) tally.accepted--
     if (this.#refusals.size > 0) this.#refusals.delete(path)
     this.#first[id] = this.#paths.remove(path, this.#first[id] ?? NONE)
@@ -316,6 +339,10 @@ export class Rib {
       path = next
     }
     return count
+  }
+
+  #isOf(path: number, which: Which): boolean {
+    return which === 'all' || this.prefixes.isSix(this.#paths.prefixOf(path)) === (which === 'ipv6')
   }
 
   #setStale(path: number, slot: number, stale: boolean): void {
@@ -352,7 +379,7 @@ export class Rib {
       candidates ??= this.#candidate(only, [])
       this.#candidate(used, candidates)
     }
-    return candidates === undefined ? only : (decide(candidates)?.id ?? NONE)
+    return candidates === undefined ? only : (decide(candidates, this.#comparators)?.id ?? NONE)
   }
 
   #candidate(id: number, among: AttributeSet[]): AttributeSet[] {
