@@ -1,6 +1,8 @@
 /** UPDATE bodies into the RIB without reading what was read before: equal bytes of attributes mean equal attributes. */
 import { speaks } from './attributes/multiprotocol.ts'
 import { EXTENDED_LENGTH } from './attributes/rows.ts'
+import { maySkim } from './attributes/skim.ts'
+import type { AttributeSet } from './rib/attribute-set.ts'
 import type { Source } from './rib/path.ts'
 import type { Rib } from './rib/rib.ts'
 import type { SoundUpdate } from './session/interpret.ts'
@@ -21,14 +23,16 @@ export class Intake {
   readonly #rib: Rib
   readonly #source: Source
   readonly #mayRecognise: boolean
+  readonly #maySkim: boolean
 
   constructor(rib: Rib, source: Source, dialect: Dialect) {
     this.#rib = rib
     this.#source = source
     this.#mayRecognise = speaks(dialect, IPV4_UNICAST)
+    this.#maySkim = maySkim(dialect)
   }
 
-  /** Takes in withdrawals, and routes whose attributes are known; false: the message is to be read. Hot. */
+  /** Takes in withdrawals, and routes whose attributes are known or plain; false: the message is to be read. Hot. */
   recognise(body: Uint8Array): boolean {
     const fields = this.#mayRecognise ? fieldsOf(body) : undefined
     if (fields === undefined) return false
@@ -37,10 +41,16 @@ export class Intake {
       const isOnlyWithdrawal = withdrawn.length > 0 && attributes.from === attributes.to
       return isOnlyWithdrawal && this.#rib.withdrawField(this.#source.id, withdrawn)
     }
-    const set = this.#rib.sets.recall(this.#source, body, attributes.from, attributes.to)
+    const set = this.#known(body, attributes.from, attributes.to)
     if (set === undefined) return false
     if (withdrawn.length > 0 && !this.#rib.withdrawField(this.#source.id, withdrawn)) return false
     return this.#rib.announceField(this.#source, set, announced)
+  }
+
+  #known(body: Uint8Array, from: number, to: number): AttributeSet | undefined {
+    const { sets } = this.#rib
+    const known = sets.recall(this.#source, body, from, to)
+    return known ?? (this.#maySkim ? sets.skim(this.#source, body, from, to) : undefined)
   }
 
   /** Takes in what was read, and remembers attributes that came without a fault. */

@@ -29,7 +29,7 @@ export class OutSets {
   of(attributes: Attributes): number {
     const block = encodeAttributes(attributes, this.#dialect)
     const { nextHop, nextHop6 } = attributes
-    if (nextHop6 === undefined) return this.take(block)
+    if (nextHop6 === undefined) return this.take(block, block.length)
     const key = Buffer.from(`${nextHop6.address}|${nextHop6.linkLocal ?? ''}|${Buffer.from(block).toString('latin1')}`, 'latin1')
     const known = this.#bytes.find(key, 0, key.length, MULTIPROTOCOL)
     if (known >= 0) return known
@@ -38,10 +38,10 @@ export class OutSets {
     return id
   }
 
-  /** The same for a block that is encoded already. */
-  take(block: Uint8Array): number {
-    const known = this.#bytes.find(block, 0, block.length, CLASSIC)
-    return known >= 0 ? known : this.#bytes.add(block, 0, block.length, CLASSIC)
+  /** The same for a block that is encoded already, in the first octets of an array. */
+  take(block: Uint8Array, octets: number): number {
+    const known = this.#bytes.find(block, 0, octets, CLASSIC)
+    return known >= 0 ? known : this.#bytes.add(block, 0, octets, CLASSIC)
   }
 
   /** Valid until the next set is taken. */

@@ -8,6 +8,7 @@ import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 import { speaks } from '../attributes/multiprotocol.ts'
+import { maySkim, writeReflected } from '../attributes/skim.ts'
 import type { AttributeSet } from '../rib/attribute-set.ts'
 import { grownInt32 } from '../rib/byte-table.ts'
 import { PrefixTable } from '../rib/prefix-table.ts'
@@ -72,6 +73,8 @@ export class UpdateGroup {
   #dump: Dump | undefined
   #sweepAt = FEW
   readonly #oversized: number[] = []
+  readonly #scratch = new Uint8Array(4096)
+  readonly #mayReflect: boolean
   readonly #speaksFour: boolean
   readonly #speaksSix: boolean
   readonly #speaksOver: boolean
@@ -79,6 +82,7 @@ export class UpdateGroup {
   constructor(terms: GroupTerms, rib: Rib) {
     this.terms = terms
     this.#rib = rib
+    this.#mayReflect = terms.outlet.policy === undefined && maySkim(terms.dialect)
     this.#speaksFour = speaks(terms.dialect, IPV4_UNICAST)
     this.#speaksSix = speaks(terms.dialect, IPV6_UNICAST)
     this.#speaksOver = terms.dialect.multiprotocol?.ipv6NextHop === true
@@ -245,6 +249,11 @@ export class UpdateGroup {
     if (known !== UNKNOWN) return this.#isSpoken(id, known) ? known : NOT_TOLD
     const attributeSet = this.#rib.sets.get(set)
     if (attributeSet === undefined) return NOT_TOLD
+    const spliced = attributeSet.isPlain && this.#mayReflect ? this.#reflect(attributeSet) : UNKNOWN
+    if (spliced !== UNKNOWN) {
+      this.#outOf[set] = spliced
+      return this.#isSpoken(id, spliced) ? spliced : NOT_TOLD
+    }
     const attributes = this.#attributesFor(id, attributeSet)
     const out = attributes === undefined ? NOT_TOLD : this.#encode(id, attributes, attributeSet)
     if (this.terms.outlet.policy === undefined) this.#outOf[set] = out
@@ -265,10 +274,29 @@ export class UpdateGroup {
       this.#oversized.push(id)
       return TOO_LARGE
     }
-    if (!isWide) this.#hopsSaid.add(attributes.nextHop)
-    const pointedAt = isWide ? undefined : this.#slotAt.get(attributes.nextHop)
-    this.#exclusionOf[set.id] = this.#exclusions.of(this.#rib.slotOf(set.source.id), pointedAt ?? -1)
+    this.#leaveOut(set, isWide ? undefined : attributes.nextHop)
     return out
+  }
+
+  /** Plain attributes are reflected by their bytes; UNKNOWN: they are to be read. */
+  #reflect(set: AttributeSet): number {
+    const { source, id, nextHop } = set
+    const { client, clusterId } = this.terms.outlet
+    if (source.kind !== 'internal') return UNKNOWN
+    if (source.client !== true && !client) return NOT_TOLD
+    const block = this.#rib.sets.bytesOf(id)
+    if (!this.#packer.fits(block.length + 14, false) || block.length + 14 > this.#scratch.length) return UNKNOWN
+    const octets = writeReflected(block, { originatorId: source.routerId, clusterId }, this.#scratch)
+    if (octets < 0) return UNKNOWN
+    this.#leaveOut(set, nextHop)
+    return this.#outs.take(this.#scratch, octets)
+  }
+
+  /** Who does not hear of it: its source, and the peer that it points at. */
+  #leaveOut(set: AttributeSet, nextHop: Ipv4 | undefined): void {
+    if (nextHop !== undefined) this.#hopsSaid.add(nextHop)
+    const pointedAt = nextHop === undefined ? undefined : this.#slotAt.get(nextHop)
+    this.#exclusionOf[set.id] = this.#exclusions.of(this.#rib.slotOf(set.source.id), pointedAt ?? -1)
   }
 
   /** Whether the session has words for this family, and for a next hop of the other one (RFC 8950). */
@@ -385,7 +413,7 @@ export class UpdateGroup {
       if (out < 0) continue
       used[out] = 1
       const set = this.#rib.sets.get(this.#rib.chosen(id))
-      if (set !== undefined) this.#hopsSaid.add(set.attributes.nextHop)
+      if (set !== undefined) this.#hopsSaid.add(set.nextHop)
     }
     this.#outs.sweep(out => used[out] === 1)
     for (const [set, out] of this.#outOf.entries()) if (out >= 0 && used[out] === 0) this.#outOf[set] = UNKNOWN

@@ -60,9 +60,13 @@ export function flawOf(attributes: Attributes, source: Source, self: Self): Inel
   if (occurrences(attributes, self.asn) > (source.allowOwnAs ?? 0)) return 'as-path-loop'
   if (attributes.originatorId === self.routerId) return 'originator-loop'
   if (attributes.clusterList.includes(self.clusterId ?? self.routerId)) return 'cluster-loop'
-  if (attributes.nextHop6 !== undefined) return isUsableHost6(attributes.nextHop6.address) ? undefined : 'next-hop-unusable'
-  if (attributes.nextHop === source.localAddress) return 'next-hop-is-ours'
-  return isUsableHost(attributes.nextHop) ? undefined : 'next-hop-unusable'
+  if (attributes.nextHop6 === undefined) return nextHopFlaw(attributes.nextHop, source)
+  return isUsableHost6(attributes.nextHop6.address) ? undefined : 'next-hop-unusable'
+}
+
+export function nextHopFlaw(nextHop: Ipv4, source: Source): Ineligible | undefined {
+  if (nextHop === source.localAddress) return 'next-hop-is-ours'
+  return isUsableHost(nextHop) ? undefined : 'next-hop-unusable'
 }
 
 function occurrences({ asPath }: Attributes, asn: number): number {
