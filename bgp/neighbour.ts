@@ -1,5 +1,6 @@
 /** One peer in the speaker: its session, what it told, what it was told, and how long its routes outlive it. */
 
+import { isDeepStrictEqual } from 'node:util'
 import { type AnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Log } from '@network/base/run/log.ts'
@@ -10,13 +11,14 @@ import type { Follower } from './export/change-log.ts'
 import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
 import { Intake } from './intake.ts'
-import { ACCEPTED, type ImportFilter, type PeerConfig } from './options.ts'
+import { ACCEPTED, type ImportFilter, type MaxPrefixes, type PeerConfig } from './options.ts'
 import { effective, type WithoutPolicy } from './policy/default.ts'
 import { changesNothing, type ExportTerms, exported, nameOfTerms } from './policy/export.ts'
 import { imported } from './policy/import.ts'
+import { loadOf, tooManyPrefixes } from './policy/max-prefixes.ts'
 import { hasLostForwarding, keepsRoutes } from './rib/graceful.ts'
 import type { Source } from './rib/path.ts'
-import type { Admission, Rib } from './rib/rib.ts'
+import type { Admission, Rib, Which } from './rib/rib.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SoundUpdate } from './session/interpret.ts'
 import { PeerSession, type SessionListener, type SessionTools, type Standing } from './session/peer-session.ts'
@@ -24,7 +26,8 @@ import { errorOf, isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerError, PeerStatus } from './status.ts'
-import { nameOfFamily } from './wire/capabilities.ts'
+import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
+import { OTHER_CHANGE, shutdown } from './wire/notification.ts'
 import type { RefreshKind } from './wire/route-refresh.ts'
 import { encodeEndOfRib, sayRemarks } from './wire/update.ts'
 
@@ -63,8 +66,15 @@ interface Session {
   blocked: boolean
   endOfRibSent: boolean
   endOfRibReceived: boolean
+  /** Families whose refresh has begun, in what we tell and in what we hear. */
+  readonly answering: Family[]
+  readonly hearing: Set<string>
+  /** It was logged that the limit of prefixes is near. */
+  isNearLimit: boolean
 }
 
+/** RFC 7313 §4 suggests no number; what has not been repeated by then goes. */
+const LONGEST_REFRESH: Millis = millis(600_000)
 const QUIET_TIME: Millis = millis(60_000)
 
 export class Neighbour implements SessionListener {
@@ -73,8 +83,13 @@ export class Neighbour implements SessionListener {
   readonly #tools: Omit<SessionTools, 'open'>
   readonly #driver: PeerSession
   readonly #staleAlarm: Alarm
+  readonly #refreshAlarm: Alarm
+  readonly #returnAlarm: Alarm
   readonly #repaired = { treatedAsWithdraw: 0, attributesDiscarded: 0 }
   #session: Session | undefined
+  #isStarted = false
+  /** It told too many prefixes, and is kept away. */
+  #overloaded = false
   #staleUntil: Instant | undefined
   #since: { readonly at: Instant; readonly wall: Date }
   #flaps = 0
@@ -95,6 +110,8 @@ export class Neighbour implements SessionListener {
     this.#tools = tools
     this.#driver = new PeerSession(config, { ...tools, open: () => open(this) }, this)
     this.#staleAlarm = new Alarm(tools.clock, () => this.#staleExpired())
+    this.#refreshAlarm = new Alarm(tools.clock, () => this.#refreshExpired())
+    this.#returnAlarm = new Alarm(tools.clock, () => this.#mayReturn())
     this.#since = { at: tools.clock.now(), wall: tools.clock.wall() }
   }
 
@@ -120,9 +137,9 @@ export class Neighbour implements SessionListener {
     return this.#wasUp
   }
 
-  /** It has sent End-of-RIB once, or takes no part in RFC 4724. */
+  /** It has sent End-of-RIB once, takes no part in RFC 4724, or is kept down. */
   get isFinished(): boolean {
-    return this.#finished
+    return this.#finished || this.#config.shutdown !== undefined
   }
 
   /** It is restarting itself, and may wait for us. */
@@ -136,17 +153,41 @@ export class Neighbour implements SessionListener {
   }
 
   start(): void {
-    this.#driver.start()
+    this.#isStarted = true
+    if (this.#config.shutdown === undefined) this.#driver.start()
   }
 
+  /** What changes nothing that OPEN said takes effect at once; anything else begins the session anew. */
   reconfigure(config: PeerConfig): void {
+    const before = this.#config
     this.#config = config
     this.#driver.reconfigure(config)
     this.judgeAgain()
+    if (this.#isStarted) this.#follow(before, config)
     const session = this.#session
     if (session === undefined) return
     const group = this.#around.groupFor(this.#groupTerms(session.standing))
     if (group !== session.group) this.#moveTo(group, session)
+  }
+
+  #follow(before: PeerConfig, config: PeerConfig): void {
+    if (isDeepStrictEqual(before, config)) return
+    if (config.shutdown !== undefined) {
+      if (before.shutdown === undefined)
+        this.#halt({ is: 'sent', notification: shutdown(config.shutdown), says: 'shut down by us' })
+      return
+    }
+    const isHalted = before.shutdown !== undefined || this.#overloaded
+    const reset = changedInOpen(before, config)
+    if (!isHalted && reset.length === 0) return
+    if (!isHalted) this.#halt({ is: 'sent', notification: OTHER_CHANGE, says: `other settings: ${reset.join(', ')}` })
+    this.#overloaded = false
+    this.#returnAlarm.cancel()
+    this.#driver.start()
+  }
+
+  #halt(reason: DownReason): void {
+    this.#driver.halt(reason)
   }
 
   /** What may come in has changed. */
@@ -162,7 +203,7 @@ export class Neighbour implements SessionListener {
   async leave(reason: DownReason): Promise<void> {
     const closing = this.#driver.stop(reason)
     this.#staleUntil = undefined
-    this.#staleAlarm.cancel()
+    this.#cancelAlarms()
     this.#around.rib.drop(this.id)
     await closing
   }
@@ -170,8 +211,12 @@ export class Neighbour implements SessionListener {
   /** Ends the session because the speaker ends. */
   async stop(reason: DownReason): Promise<void> {
     const closing = this.#driver.stop(reason)
-    this.#staleAlarm.cancel()
+    this.#cancelAlarms()
     await closing
+  }
+
+  #cancelAlarms(): void {
+    for (const alarm of [this.#staleAlarm, this.#refreshAlarm, this.#returnAlarm]) alarm.cancel()
   }
 
   /** Says what waits, as far as the stream takes it; then End-of-RIB, once a session. */
@@ -183,7 +228,11 @@ export class Neighbour implements SessionListener {
       if (slices.length === 0) break
       if (!this.#driver.sendUpdates(slices, messages)) session.blocked = true
     }
-    if (session.endOfRibSent || session.blocked) return
+    if (session.blocked) return
+    if (session.endOfRibSent) {
+      for (const family of session.answering.splice(0)) this.#driver.sendRefresh('end', family)
+      return
+    }
     if (!session.group.isCurrent(session.follower) || !this.#around.mayEndRib(this)) return
     session.endOfRibSent = true
     const ends = session.standing.terms.families.map(encodeEndOfRib)
@@ -227,6 +276,7 @@ export class Neighbour implements SessionListener {
     const terms = this.#session?.standing.terms
     this.#session?.group.leave(this.#session.follower)
     this.#session = undefined
+    this.#refreshAlarm.cancel()
     if (reason.is === 'closed') return
     this.#flaps++
     this.#blame(reason)
@@ -263,20 +313,98 @@ export class Neighbour implements SessionListener {
     }
     if (verdict.remarks.length > 0) this.#countRepairs(verdict, raw)
     session.intake.take(verdict, raw)
+    this.#weigh(session)
     this.#around.converge()
   }
 
   recognise(body: Uint8Array): boolean {
     const isKnown = this.#session?.intake.recognise(body) ?? false
     if (isKnown) this.#around.converge()
+    if (isKnown && this.#session !== undefined) this.#weigh(this.#session)
     return isKnown
   }
 
-  refresh(kind: RefreshKind): void {
-    if (kind !== 'ask') return
+  /** Too many prefixes end the session: 6/1. */
+  #weigh(session: Session): void {
+    const { maxPrefixes } = this.#config
+    if (maxPrefixes === undefined) return
+    const { received, six } = this.#around.rib.counts(this.id)
+    for (const { family, count } of [
+      { family: IPV4_UNICAST, count: received - six },
+      { family: IPV6_UNICAST, count: six },
+    ]) {
+      const load = loadOf(count, maxPrefixes)
+      if (load === 'over') {
+        this.#sendAway(family, maxPrefixes)
+        return
+      }
+      if (load === 'near' && !session.isNearLimit) {
+        session.isNearLimit = true
+        const { limit } = maxPrefixes
+        this.#around.log.warn('limit of prefixes is near', {
+          peer: this.id,
+          family: nameOfFamily(family),
+          prefixes: count,
+          limit,
+        })
+      }
+    }
+  }
+
+  #sendAway(family: Family, { limit, restartAfter }: MaxPrefixes): void {
+    this.#overloaded = true
+    const says = `more than ${limit} prefixes of ${nameOfFamily(family)}`
+    this.#halt({ is: 'sent', notification: tooManyPrefixes(family, limit), says })
+    if (restartAfter !== undefined) this.#returnAlarm.by(after(this.#tools.clock.now(), restartAfter))
+  }
+
+  #mayReturn(): void {
+    this.#overloaded = false
+    this.#driver.start()
+  }
+
+  refresh(kind: RefreshKind, family: Family): void {
     const session = this.#session
-    session?.group.resend(session.follower)
+    if (session === undefined) return
+    if (kind === 'ask') this.#answerRefresh(session, family)
+    else if (kind === 'begin') this.#beginRefresh(session, family)
+    else this.#endRefresh(session, family)
+  }
+
+  /** RFC 7313 §4: begin and end are told, but not before the first End-of-RIB. */
+  #answerRefresh(session: Session, family: Family): void {
+    const isMarked = session.standing.terms.enhancedRefresh && session.endOfRibSent
+    if (isMarked && !session.answering.some(each => sameFamily(each, family))) {
+      this.#driver.sendRefresh('begin', family)
+      session.answering.push(family)
+    }
+    session.group.resend(session.follower)
     this.flush()
+  }
+
+  #beginRefresh({ hearing }: Session, family: Family): void {
+    this.#around.rib.markStale(this.id, whichOf(family))
+    hearing.add(nameOfFamily(family))
+    this.#refreshAlarm.cancel()
+    this.#refreshAlarm.by(after(this.#tools.clock.now(), LONGEST_REFRESH))
+  }
+
+  #endRefresh({ hearing }: Session, family: Family): void {
+    if (!hearing.delete(nameOfFamily(family))) return
+    if (hearing.size === 0) this.#refreshAlarm.cancel()
+    this.#sweepRefreshed(whichOf(family), 'not repeated in a refresh')
+  }
+
+  /** The end never came. */
+  #refreshExpired(): void {
+    this.#session?.hearing.clear()
+    this.#sweepRefreshed('all', 'a refresh had no end')
+  }
+
+  #sweepRefreshed(which: Which, why: string): void {
+    const gone = this.#around.rib.sweepStale(this.id, which)
+    if (gone > 0) this.#around.log.info('stale routes dropped', { peer: this.id, routes: gone, why })
+    this.#around.converge()
   }
 
   drained(): void {
@@ -330,6 +458,9 @@ export class Neighbour implements SessionListener {
       blocked: false,
       endOfRibSent: false,
       endOfRibReceived: false,
+      answering: [],
+      hearing: new Set(),
+      isNearLimit: false,
     }
   }
 
@@ -512,4 +643,15 @@ export class Neighbour implements SessionListener {
       raw: Buffer.from(raw).toString('hex'),
     })
   }
+}
+
+/** What OPEN or the rules of the session rest on: a change of it needs another session. */
+const IN_OPEN = ['families', 'holdTime', 'minHoldTime', 'ipv4OverIpv6', 'acceptAsSets', 'client', 'allowOwnAs'] as const
+
+function changedInOpen(before: PeerConfig, after: PeerConfig): readonly string[] {
+  return IN_OPEN.filter(name => !isDeepStrictEqual(before[name], after[name]))
+}
+
+function whichOf(family: Family): Which {
+  return sameFamily(family, IPV6_UNICAST) ? 'ipv6' : 'ipv4'
 }

@@ -26,7 +26,7 @@ import { tcpTransport } from './session/tcp.ts'
 import type { Listening, Wire, WireListener } from './session/transport.ts'
 import { type Settled, Settlement } from './settlement.ts'
 import type { Explanation, LearnedRoute, SpeakerChange, SpeakerStatus } from './status.ts'
-import { IPV4_UNICAST, NO_CAPABILITIES } from './wire/capabilities.ts'
+import { IPV4_UNICAST } from './wire/capabilities.ts'
 import { DECONFIGURED, shutdown } from './wire/notification.ts'
 import { myAsOf, type Open } from './wire/open.ts'
 
@@ -297,10 +297,11 @@ export class Speaker {
       holdTime: config.holdTime ?? this.#options.holdTime,
       routerId,
       capabilities: {
-        ...NO_CAPABILITIES,
         families,
         routeRefresh: true,
         fourOctetAs: asn,
+        enhancedRefresh: true,
+        extendedMessages: true,
         ipv4OverIpv6: config.ipv4OverIpv6 === true,
         gracefulRestart: {
           restarting,

@@ -32,9 +32,9 @@ import type { MessageCounts } from '../status.ts'
 import type { Family } from '../wire/capabilities.ts'
 import { type Frame, Framer } from '../wire/framing.ts'
 import { LONGEST_MESSAGE, type MessageKind } from '../wire/header.ts'
-import { COLLISION, encodeNotification } from '../wire/notification.ts'
+import { COLLISION, encodeNotification, REJECTED } from '../wire/notification.ts'
 import { encodeOpen, type Open } from '../wire/open.ts'
-import type { RefreshKind } from '../wire/route-refresh.ts'
+import { encodeRouteRefresh, type RefreshKind } from '../wire/route-refresh.ts'
 import { decodeUpdate, KEEPALIVE } from '../wire/update.ts'
 import { Alarm } from './alarm.ts'
 import { interpret, type SoundUpdate } from './interpret.ts'
@@ -127,16 +127,21 @@ export class PeerSession {
 
   /** Ends all connections and resolves when their streams are gone. */
   async stop(reason: DownReason): Promise<void> {
-    this.#apply(stopPeering(this.#peering, reason, this.#config(), this.#moment()))
-    this.#alarm.cancel()
+    this.halt(reason)
     await Promise.all(this.#closings)
   }
 
-  /** The peer opened a connection; one too many is closed with 6/7. */
+  /** The same without waiting; `start` begins anew. */
+  halt(reason: DownReason): void {
+    this.#apply(stopPeering(this.#peering, reason, this.#config(), this.#moment()))
+    this.#alarm.cancel()
+  }
+
+  /** The peer opened a connection; one too many is closed with 6/7, and any while we are halted with 6/5. */
   accept(wire: Wire): WireListener {
     const accepted = acceptConn(this.#peering, this.#config(), this.#moment())
     if (accepted.id === undefined) {
-      wire.send(encodeNotification(COLLISION))
+      wire.send(encodeNotification(this.#peering.enabled ? COLLISION : REJECTED))
       this.#sent.notification++
       this.#track(wire.close())
       return DEAF
@@ -153,6 +158,15 @@ export class PeerSession {
     if (line === undefined) return false
     this.#sent.update += messages
     return line.wire.sendAll(slices)
+  }
+
+  /** ROUTE-REFRESH on the established connection: a request, or the begin or end of an answer. */
+  sendRefresh(kind: RefreshKind, family: Family): void {
+    const id = establishedId(this.#peering)
+    const line = id === undefined ? undefined : this.#lines.get(id)
+    if (line === undefined) return
+    this.#sent.routeRefresh++
+    line.wire.send(encodeRouteRefresh(family, kind))
   }
 
   #feed(id: ConnId, event: ConnEvent): void {
