@@ -32,7 +32,7 @@ import type { MessageCounts } from '../status.ts'
 import type { Family } from '../wire/capabilities.ts'
 import { type Frame, Framer } from '../wire/framing.ts'
 import { LONGEST_MESSAGE, type MessageKind } from '../wire/header.ts'
-import { COLLISION, encodeNotification, REJECTED } from '../wire/notification.ts'
+import { COLLISION, encodeNotification } from '../wire/notification.ts'
 import { encodeOpen, type Open } from '../wire/open.ts'
 import { encodeRouteRefresh, type RefreshKind } from '../wire/route-refresh.ts'
 import { decodeUpdate, KEEPALIVE } from '../wire/update.ts'
@@ -137,12 +137,14 @@ export class PeerSession {
     this.#alarm.cancel()
   }
 
-  /** The peer opened a connection; one too many is closed with 6/7, and any while we are halted with 6/5. */
+  /** The peer opened a connection; one too many is closed with 6/7. While we are halted it is closed without a word, for some take any for a fault of ours. */
   accept(wire: Wire): WireListener {
     const accepted = acceptConn(this.#peering, this.#config(), this.#moment())
     if (accepted.id === undefined) {
-      wire.send(encodeNotification(this.#peering.enabled ? COLLISION : REJECTED))
-      this.#sent.notification++
+      if (this.#peering.enabled) {
+        wire.send(encodeNotification(COLLISION))
+        this.#sent.notification++
+      }
       this.#track(wire.close())
       return DEAF
     }
