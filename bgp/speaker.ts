@@ -411,7 +411,8 @@ export class Speaker {
   #hasSettled(how: Settled): void {
     const missing = [...this.#neighbours.values()].filter(neighbour => !neighbour.isFinished).map(neighbour => neighbour.id)
     this.#options.log.info('settled', { how, missing })
-    for (const neighbour of this.#neighbours.values()) neighbour.flush()
+    // Who acts upon it takes what is learned by then for all that there is.
+    this.#converge()
   }
 
   /**
