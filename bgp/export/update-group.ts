@@ -6,7 +6,7 @@
  */
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import type { Attributes } from '../attributes/attributes.ts'
+import { type Attributes, NOWHERE } from '../attributes/attributes.ts'
 import { speaks } from '../attributes/multiprotocol.ts'
 import { maySkim, writeReflected } from '../attributes/skim.ts'
 import type { AttributeSet } from '../rib/attribute-set.ts'
@@ -406,17 +406,24 @@ export class UpdateGroup {
     return loader.finish()
   }
 
+  /** Hot enough for plain loops: it looks at the whole table whenever the attribute sets have doubled. */
   #sweepOuts(): void {
     const used = new Uint8Array(this.#outs.limit)
     this.#hopsSaid.clear()
-    for (const [id, out] of this.#told.entries()) {
+    let last = UNKNOWN
+    for (let id = 0; id < this.#told.length; id++) {
+      const out = this.#told[id] ?? NOT_TOLD
       if (out < 0) continue
       used[out] = 1
-      const set = this.#rib.sets.get(this.#rib.chosen(id))
-      if (set !== undefined) this.#hopsSaid.add(set.nextHop)
+      const set = this.#rib.chosen(id)
+      if (set !== last) this.#hopsSaid.add(this.#rib.sets.get(set)?.nextHop ?? NOWHERE)
+      last = set
     }
     this.#outs.sweep(out => used[out] === 1)
-    for (const [set, out] of this.#outOf.entries()) if (out >= 0 && used[out] === 0) this.#outOf[set] = UNKNOWN
+    for (let set = 0; set < this.#outOf.length; set++) {
+      const out = this.#outOf[set] ?? UNKNOWN
+      if (out >= 0 && used[out] === 0) this.#outOf[set] = UNKNOWN
+    }
     this.#sweepAt = Math.max(FEW, this.#outs.size * 2)
   }
 

@@ -185,14 +185,15 @@ export class AttributeSets {
     return this.#bytes.size >= this.#sweepAt
   }
 
+  /** Asked for -1 too: an array takes that for a name and searches long. */
   get(id: number): AttributeSet | undefined {
-    return this.#sets[id]
+    return id < 0 ? undefined : this.#sets[id]
   }
 
   /** What these bytes meant when this source said them before; undefined: they are to be read. Hot. */
   recall(source: Source, bytes: Uint8Array, from: number, to: number): AttributeSet | undefined {
     const salt = this.#salts.get(source)
-    return salt === undefined ? undefined : this.#sets[this.#bytes.find(bytes, from, to, salt)]
+    return salt === undefined ? undefined : this.get(this.#bytes.find(bytes, from, to, salt))
   }
 
   /** Remembers what these bytes mean in the mouth of this source. */
@@ -203,7 +204,7 @@ export class AttributeSets {
     means: Attributes,
   ): AttributeSet {
     const salt = this.#saltOf(source)
-    const known = this.#sets[this.#bytes.find(bytes, range.from, range.to, salt)]
+    const known = this.get(this.#bytes.find(bytes, range.from, range.to, salt))
     if (known !== undefined) return known
     const id = this.#bytes.add(bytes, range.from, range.to, salt)
     const set = new AttributeSet(id, source, ranksOf(means, source, this.#self), { attributes: means })

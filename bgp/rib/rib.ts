@@ -153,7 +153,8 @@ export class Rib {
     const slot = this.slotOf(sourceId)
     if (admission === undefined && this.#admissions[slot] === undefined) return
     this.#admissions[slot] = admission
-    for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path)) this.#judge(path)
+    for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path))
+      this.#judge(path, this.sets.get(this.#paths.heardOf(path)))
   }
 
   /** Chooses again wherever something changed, in one pass: a lost best path gives way to the next one without a gap. Hot. */
@@ -277,14 +278,11 @@ export class Rib {
       this.#setStale(path, slot, false)
       if (this.#paths.heardOf(path) === set.id) return
     }
-    this.#paths.say(path, set.id, this.#paths.usedOf(path))
-    this.#judge(path)
+    this.#judge(path, set)
   }
 
   /** Whether a path may be used, and as what: the protocol first, then the policy. */
-  #judge(path: number): void {
-    const heard = this.#paths.heardOf(path)
-    const set = this.sets.get(heard)
+  #judge(path: number, set: AttributeSet | undefined): void {
     const tally = this.#tallies[this.#paths.slotOf(path)]
     if (set === undefined || tally === undefined) return
     const before = this.#paths.usedOf(path)
@@ -292,7 +290,7 @@ export class Rib {
     const used = set.flaw === undefined ? this.#admit(path, set) : NONE
     if (before !== NONE) tally.accepted--
     if (used !== NONE) tally.accepted++
-    this.#paths.say(path, heard, used)
+    this.#paths.say(path, set.id, used)
     if (before !== used) this.#touch(this.#paths.prefixOf(path))
   }
 
