@@ -1,7 +1,7 @@
 /** Why a prefix is used as it is, in plain JSON. */
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import type { Selection } from './rib/decide.ts'
 import type { Path } from './rib/path.ts'
+import type { Selection } from './rib/rib.ts'
 import type { ExplainedPath, Explanation } from './status.ts'
 
 /** The best path first, then the rest as they were beaten last to first. */

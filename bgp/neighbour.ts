@@ -1,15 +1,24 @@
 /** One peer in the speaker: its session, what it told, what it was told, and how long its routes outlive it. */
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { formatPrefix } from '@network/base/net/prefix.ts'
+
+import { isDeepStrictEqual } from 'node:util'
+import { type AnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Log } from '@network/base/run/log.ts'
 import { after, between, type Instant, type Millis, millis, type Seconds, toMillis } from '@network/base/time/units.ts'
-import { AdjOut, type Offer } from './export/adj-out.ts'
-import { advertised, type Outlet } from './export/advertise.ts'
+import type { Attributes } from './attributes/attributes.ts'
+import type { ExportPolicy } from './export/advertise.ts'
+import type { Follower } from './export/change-log.ts'
+import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
-import type { PeerConfig } from './options.ts'
+import { Intake } from './intake.ts'
+import { ACCEPTED, type ImportFilter, type MaxPrefixes, type PeerConfig } from './options.ts'
+import { effective, type WithoutPolicy } from './policy/default.ts'
+import { changesNothing, type ExportTerms, exported, nameOfTerms } from './policy/export.ts'
+import { imported } from './policy/import.ts'
+import { loadOf, tooManyPrefixes } from './policy/max-prefixes.ts'
 import { hasLostForwarding, keepsRoutes } from './rib/graceful.ts'
 import type { Source } from './rib/path.ts'
-import type { Rib } from './rib/rib.ts'
+import type { Admission, Rib, Which } from './rib/rib.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SoundUpdate } from './session/interpret.ts'
 import { PeerSession, type SessionListener, type SessionTools, type Standing } from './session/peer-session.ts'
@@ -17,6 +26,9 @@ import { errorOf, isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerError, PeerStatus } from './status.ts'
+import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
+import { OTHER_CHANGE, shutdown } from './wire/notification.ts'
+import type { RefreshKind } from './wire/route-refresh.ts'
 import { encodeEndOfRib, sayRemarks } from './wire/update.ts'
 
 /** What a neighbour needs from the speaker around it. */
@@ -24,11 +36,19 @@ export interface Surroundings {
   readonly rib: Rib
   readonly log: Log
   readonly localAsn: number
+  readonly clusterId: Ipv4
+  readonly withoutPolicy: WithoutPolicy
+  /** Undefined: every prefix is let in. */
+  readonly importFilter: ImportFilter | undefined
   /** How long we wait for the End-of-RIB of a peer that came back. */
   readonly stalePathTime: Seconds
   /** Something in the RIB changed: choose, tell the peers, tell the user. */
   converge(): void
+  /** The group of peers that must hear the same. */
+  groupFor(terms: GroupTerms): UpdateGroup
   stateChanged(neighbour: Neighbour): void
+  /** No routes of it wait for its return any more. */
+  mayLeave(neighbour: Neighbour): void
   /** The peer has told all it knows, or need not. */
   finished(): void
   /** False while routes of others that this peer would hear may still be on their way to us. */
@@ -38,13 +58,23 @@ export interface Surroundings {
 interface Session {
   readonly standing: Standing
   readonly source: Source
-  readonly outlet: Outlet
-  readonly adjOut: AdjOut
+  readonly intake: Intake
+  group: UpdateGroup
+  follower: Follower
+  /** Families whose End-of-RIB is still to come. */
+  readonly awaited: Set<string>
   blocked: boolean
   endOfRibSent: boolean
   endOfRibReceived: boolean
+  /** Families whose refresh has begun, in what we tell and in what we hear. */
+  readonly answering: Family[]
+  readonly hearing: Set<string>
+  /** It was logged that the limit of prefixes is near. */
+  isNearLimit: boolean
 }
 
+/** RFC 7313 §4 suggests no number; what has not been repeated by then goes. */
+const LONGEST_REFRESH: Millis = millis(600_000)
 const QUIET_TIME: Millis = millis(60_000)
 
 export class Neighbour implements SessionListener {
@@ -53,8 +83,13 @@ export class Neighbour implements SessionListener {
   readonly #tools: Omit<SessionTools, 'open'>
   readonly #driver: PeerSession
   readonly #staleAlarm: Alarm
+  readonly #refreshAlarm: Alarm
+  readonly #returnAlarm: Alarm
   readonly #repaired = { treatedAsWithdraw: 0, attributesDiscarded: 0 }
   #session: Session | undefined
+  #isStarted = false
+  /** It told too many prefixes, and is kept away. */
+  #overloaded = false
   #staleUntil: Instant | undefined
   #since: { readonly at: Instant; readonly wall: Date }
   #flaps = 0
@@ -75,6 +110,8 @@ export class Neighbour implements SessionListener {
     this.#tools = tools
     this.#driver = new PeerSession(config, { ...tools, open: () => open(this) }, this)
     this.#staleAlarm = new Alarm(tools.clock, () => this.#staleExpired())
+    this.#refreshAlarm = new Alarm(tools.clock, () => this.#refreshExpired())
+    this.#returnAlarm = new Alarm(tools.clock, () => this.#mayReturn())
     this.#since = { at: tools.clock.now(), wall: tools.clock.wall() }
   }
 
@@ -88,7 +125,7 @@ export class Neighbour implements SessionListener {
   }
 
   get kind(): 'internal' | 'external' {
-    return this.#config.asn === this.#around.localAsn ? 'internal' : 'external'
+    return this.#config.asn === this.shownAsn ? 'internal' : 'external'
   }
 
   get state(): ConnState {
@@ -100,9 +137,9 @@ export class Neighbour implements SessionListener {
     return this.#wasUp
   }
 
-  /** It has sent End-of-RIB once, or takes no part in RFC 4724. */
+  /** It has sent End-of-RIB once, takes no part in RFC 4724, or is kept down. */
   get isFinished(): boolean {
-    return this.#finished
+    return this.#finished || this.#config.shutdown !== undefined
   }
 
   /** It is restarting itself, and may wait for us. */
@@ -110,13 +147,52 @@ export class Neighbour implements SessionListener {
     return this.#session?.standing.terms.gracefulRestart?.restarting ?? false
   }
 
+  /** It has no connection, and no routes of it are kept. */
+  get isIdle(): boolean {
+    return this.#staleUntil === undefined && (this.state === 'idle' || this.state === 'active')
+  }
+
   start(): void {
+    this.#isStarted = true
+    if (this.#config.shutdown === undefined) this.#driver.start()
+  }
+
+  /** What changes nothing that OPEN said takes effect at once; anything else begins the session anew. */
+  reconfigure(config: PeerConfig): void {
+    const before = this.#config
+    this.#config = config
+    this.#driver.reconfigure(config)
+    this.judgeAgain()
+    if (this.#isStarted) this.#follow(before, config)
+    const session = this.#session
+    if (session === undefined) return
+    const group = this.#around.groupFor(this.#groupTerms(session.standing))
+    if (group !== session.group) this.#moveTo(group, session)
+  }
+
+  #follow(before: PeerConfig, config: PeerConfig): void {
+    if (isDeepStrictEqual(before, config)) return
+    if (config.shutdown !== undefined) {
+      if (before.shutdown === undefined)
+        this.#halt({ is: 'sent', notification: shutdown(config.shutdown), says: 'shut down by us' })
+      return
+    }
+    const isHalted = before.shutdown !== undefined || this.#overloaded
+    const reset = changedInOpen(before, config)
+    if (!isHalted && reset.length === 0) return
+    if (!isHalted) this.#halt({ is: 'sent', notification: OTHER_CHANGE, says: `other settings: ${reset.join(', ')}` })
+    this.#overloaded = false
+    this.#returnAlarm.cancel()
     this.#driver.start()
   }
 
-  reconfigure(config: PeerConfig): void {
-    this.#config = config
-    this.#driver.reconfigure(config)
+  #halt(reason: DownReason): void {
+    this.#driver.halt(reason)
+  }
+
+  /** What may come in has changed. */
+  judgeAgain(): void {
+    this.#around.rib.setAdmission(this.id, this.#admission())
   }
 
   accept(wire: Wire): WireListener {
@@ -127,7 +203,7 @@ export class Neighbour implements SessionListener {
   async leave(reason: DownReason): Promise<void> {
     const closing = this.#driver.stop(reason)
     this.#staleUntil = undefined
-    this.#staleAlarm.cancel()
+    this.#cancelAlarms()
     this.#around.rib.drop(this.id)
     await closing
   }
@@ -135,27 +211,43 @@ export class Neighbour implements SessionListener {
   /** Ends the session because the speaker ends. */
   async stop(reason: DownReason): Promise<void> {
     const closing = this.#driver.stop(reason)
-    this.#staleAlarm.cancel()
+    this.#cancelAlarms()
     await closing
   }
 
-  touch(key: string): void {
-    this.#session?.adjOut.touch(key)
+  #cancelAlarms(): void {
+    for (const alarm of [this.#staleAlarm, this.#refreshAlarm, this.#returnAlarm]) alarm.cancel()
   }
 
   /** Says what waits, as far as the stream takes it; then End-of-RIB, once a session. */
   flush(): void {
     const session = this.#session
     if (session === undefined) return
-    while (!session.blocked && !session.adjOut.isCurrent) {
-      const { messages, oversized } = session.adjOut.next(key => this.#offer(key, session.outlet))
-      for (const message of messages) if (!this.#driver.sendUpdate(message)) session.blocked = true
-      for (const prefix of oversized)
-        this.#around.log.error('route too large to tell', { peer: this.id, prefix: formatPrefix(prefix) })
+    while (!session.blocked) {
+      const { slices, messages } = session.group.pull(session.follower)
+      if (slices.length === 0) break
+      if (!this.#driver.sendUpdates(slices, messages)) session.blocked = true
     }
-    if (session.endOfRibSent || !session.adjOut.isCurrent || !this.#around.mayEndRib(this)) return
+    if (session.blocked) return
+    if (session.endOfRibSent) {
+      for (const family of session.answering.splice(0)) this.#driver.sendRefresh('end', family)
+      return
+    }
+    if (!session.group.isCurrent(session.follower) || !this.#around.mayEndRib(this)) return
     session.endOfRibSent = true
-    if (!this.#driver.sendUpdate(encodeEndOfRib())) session.blocked = true
+    const ends = session.standing.terms.families.map(encodeEndOfRib)
+    if (!this.#driver.sendUpdates(ends, ends.length)) session.blocked = true
+  }
+
+  /** What it was told last of all prefixes. */
+  *told(): Generator<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }, void, void> {
+    const session = this.#session
+    if (session === undefined) return
+    const { group, follower } = session
+    for (const id of group.toldIds(follower.slot)) {
+      const attributes = group.tells(follower.slot, id)
+      if (attributes !== undefined) yield { prefix: this.#around.rib.prefixes.prefix(id), attributes }
+    }
   }
 
   stateChanged(): void {
@@ -176,14 +268,15 @@ export class Neighbour implements SessionListener {
       local: formatIpv4(local.address),
     })
     if (this.#staleUntil !== undefined) this.#comeBack(hasLostForwarding(terms))
-    for (const key of this.#around.rib.chosen()) this.#session.adjOut.touch(key)
     if (terms.gracefulRestart === undefined) this.#finish()
     this.#around.converge()
   }
 
   down(reason: DownReason): void {
     const terms = this.#session?.standing.terms
+    this.#session?.group.leave(this.#session.follower)
     this.#session = undefined
+    this.#refreshAlarm.cancel()
     if (reason.is === 'closed') return
     this.#flaps++
     this.#blame(reason)
@@ -215,19 +308,103 @@ export class Neighbour implements SessionListener {
     const session = this.#session
     if (session === undefined) return
     if (verdict.is === 'end-of-rib') {
-      this.#endOfRib(session)
+      this.#endOfRib(session, nameOfFamily(verdict.family))
       return
     }
     if (verdict.remarks.length > 0) this.#countRepairs(verdict, raw)
-    const { rib } = this.#around
-    rib.withdraw(this.id, verdict.withdrawn)
-    for (const { attributes, prefixes } of verdict.announced) rib.announce(session.source, prefixes, attributes)
+    session.intake.take(verdict, raw)
+    this.#weigh(session)
     this.#around.converge()
   }
 
-  refreshAsked(): void {
-    this.#session?.adjOut.resend()
+  recognise(body: Uint8Array): boolean {
+    const isKnown = this.#session?.intake.recognise(body) ?? false
+    if (isKnown) this.#around.converge()
+    if (isKnown && this.#session !== undefined) this.#weigh(this.#session)
+    return isKnown
+  }
+
+  /** Too many prefixes end the session: 6/1. */
+  #weigh(session: Session): void {
+    const { maxPrefixes } = this.#config
+    if (maxPrefixes === undefined) return
+    const { received, six } = this.#around.rib.counts(this.id)
+    for (const { family, count } of [
+      { family: IPV4_UNICAST, count: received - six },
+      { family: IPV6_UNICAST, count: six },
+    ]) {
+      const load = loadOf(count, maxPrefixes)
+      if (load === 'over') {
+        this.#sendAway(family, maxPrefixes)
+        return
+      }
+      if (load === 'near' && !session.isNearLimit) {
+        session.isNearLimit = true
+        const { limit } = maxPrefixes
+        this.#around.log.warn('limit of prefixes is near', {
+          peer: this.id,
+          family: nameOfFamily(family),
+          prefixes: count,
+          limit,
+        })
+      }
+    }
+  }
+
+  #sendAway(family: Family, { limit, restartAfter }: MaxPrefixes): void {
+    this.#overloaded = true
+    const says = `more than ${limit} prefixes of ${nameOfFamily(family)}`
+    this.#halt({ is: 'sent', notification: tooManyPrefixes(family, limit), says })
+    if (restartAfter !== undefined) this.#returnAlarm.by(after(this.#tools.clock.now(), restartAfter))
+  }
+
+  #mayReturn(): void {
+    this.#overloaded = false
+    this.#driver.start()
+  }
+
+  refresh(kind: RefreshKind, family: Family): void {
+    const session = this.#session
+    if (session === undefined) return
+    if (kind === 'ask') this.#answerRefresh(session, family)
+    else if (kind === 'begin') this.#beginRefresh(session, family)
+    else this.#endRefresh(session, family)
+  }
+
+  /** RFC 7313 §4: begin and end are told, but not before the first End-of-RIB. */
+  #answerRefresh(session: Session, family: Family): void {
+    const isMarked = session.standing.terms.enhancedRefresh && session.endOfRibSent
+    if (isMarked && !session.answering.some(each => sameFamily(each, family))) {
+      this.#driver.sendRefresh('begin', family)
+      session.answering.push(family)
+    }
+    session.group.resend(session.follower)
     this.flush()
+  }
+
+  #beginRefresh({ hearing }: Session, family: Family): void {
+    this.#around.rib.markStale(this.id, whichOf(family))
+    hearing.add(nameOfFamily(family))
+    this.#refreshAlarm.cancel()
+    this.#refreshAlarm.by(after(this.#tools.clock.now(), LONGEST_REFRESH))
+  }
+
+  #endRefresh({ hearing }: Session, family: Family): void {
+    if (!hearing.delete(nameOfFamily(family))) return
+    if (hearing.size === 0) this.#refreshAlarm.cancel()
+    this.#sweepRefreshed(whichOf(family), 'not repeated in a refresh')
+  }
+
+  /** The end never came. */
+  #refreshExpired(): void {
+    this.#session?.hearing.clear()
+    this.#sweepRefreshed('all', 'a refresh had no end')
+  }
+
+  #sweepRefreshed(which: Which, why: string): void {
+    const gone = this.#around.rib.sweepStale(this.id, which)
+    if (gone > 0) this.#around.log.info('stale routes dropped', { peer: this.id, routes: gone, why })
+    this.#around.converge()
   }
 
   drained(): void {
@@ -250,7 +427,7 @@ export class Neighbour implements SessionListener {
       state: this.state,
       since: this.#since.wall.toISOString(),
       sinceMillis: Math.round(between(this.#since.at, clock.now())),
-      prefixes: { received, accepted, advertised: this.#session?.adjOut.size ?? 0, stale },
+      prefixes: { received, accepted, advertised: this.#session?.group.toldTo(this.#session.follower.slot) ?? 0, stale },
       messages: this.#driver.messages,
       repaired: { ...this.#repaired },
       flaps: this.#flaps,
@@ -266,27 +443,123 @@ export class Neighbour implements SessionListener {
   }
 
   #openSession(standing: Standing): Session {
-    const { address, name } = this.#config
-    const { terms, local } = standing
-    const { kind } = this
+    const { rib } = this.#around
+    const { terms } = standing
+    const source = this.#sourceOf(standing)
+    this.judgeAgain()
+    const group = this.#around.groupFor(this.#groupTerms(standing))
     return {
       standing,
-      source: { id: this.id, kind, name, address, routerId: terms.remote.routerId, localAddress: local.address },
-      outlet: { peerId: this.id, peerAddress: address, kind, localAddress: local.address, localAsn: this.#around.localAsn },
-      adjOut: new AdjOut(terms.dialect),
+      source,
+      intake: new Intake(rib, source, terms.dialect),
+      group,
+      follower: group.join(rib.slotOf(this.id), this.#config.address),
+      awaited: new Set(terms.families.map(nameOfFamily)),
       blocked: false,
       endOfRibSent: false,
       endOfRibReceived: false,
+      answering: [],
+      hearing: new Set(),
+      isNearLimit: false,
     }
   }
 
-  #offer(key: string, outlet: Outlet): Offer | undefined {
-    const best = this.#around.rib.best(key)
-    const attributes = best === undefined ? undefined : advertised(best, outlet)
-    return best === undefined || attributes === undefined ? undefined : { prefix: best.prefix, attributes }
+  #sourceOf({ terms, local }: Standing): Source {
+    const { address, name, client, allowOwnAs } = this.#config
+    const { kind } = this
+    return {
+      id: this.id,
+      kind,
+      name,
+      address,
+      routerId: terms.remote.routerId,
+      localAddress: local.address,
+      ...(client === true && kind === 'internal' ? { client } : {}),
+      ...(allowOwnAs === undefined ? {} : { allowOwnAs }),
+    }
   }
 
-  #endOfRib(session: Session): void {
+  #groupTerms(standing: Standing): GroupTerms {
+    const { localAddress6, client } = this.#config
+    const { terms, local } = standing
+    const policy = this.#exportPolicy(standing)
+    return {
+      outlet: {
+        kind: this.kind,
+        localAddress: local.address,
+        localAsn: this.shownAsn,
+        clusterId: this.#around.clusterId,
+        client: client === true && this.kind === 'internal',
+        ...(localAddress6 === undefined ? {} : { localAddress6 }),
+        ...(policy === undefined ? {} : { policy }),
+      },
+      dialect: terms.dialect,
+      longestMessage: terms.longestMessage,
+    }
+  }
+
+  /** The AS that the peer sees us in. RFC 7705. */
+  get shownAsn(): number {
+    return this.#config.localAs?.asn ?? this.#around.localAsn
+  }
+
+  #place(localAddress: Ipv4): ExportTerms['place'] {
+    return { localAsn: this.shownAsn, localAddress, localAddress6: this.#config.localAddress6 }
+  }
+
+  #exportPolicy({ local }: Standing): ExportPolicy | undefined {
+    const { asn, asOverride, removePrivateAs, localAs, exportPolicy } = this.#config
+    const terms: ExportTerms = {
+      peerAsn: asn,
+      kind: this.kind,
+      asOverride: asOverride === true,
+      removePrivateAs: removePrivateAs === true,
+      shownBehindLocalAs: localAs === undefined || localAs.replace ? undefined : this.#around.localAsn,
+      chain: effective(exportPolicy, this.kind, this.#around.withoutPolicy),
+      place: this.#place(local.address),
+    }
+    if (changesNothing(terms)) return undefined
+    return {
+      name: nameOfTerms(terms),
+      apply: (prefix, attributes, source) => {
+        const verdict = exported(prefix, attributes, source.kind, terms)
+        return verdict.is === 'accepted' ? verdict.attributes : undefined
+      },
+    }
+  }
+
+  /** Undefined where nothing is asked of a route: then nobody looks at it. */
+  #admission(): Admission | undefined {
+    const { asn, isRouteServer, localAs, importPolicy } = this.#config
+    const { importFilter, withoutPolicy } = this.#around
+    const chain = effective(importPolicy, this.kind, withoutPolicy)
+    if (importFilter === undefined && this.kind === 'internal' && chain.length === 0) return undefined
+    const terms = {
+      kind: this.kind,
+      peerAsn: asn,
+      isRouteServer: isRouteServer === true,
+      localAs: localAs?.asn,
+      chain,
+      place: this.#place(this.#session?.standing.local.address ?? this.#config.address),
+    }
+    return (prefix, attributes) => {
+      const filtered = importFilter === undefined || isPrefix6(prefix) ? ACCEPTED : importFilter(prefix, this.#config)
+      return filtered.is === 'refused' ? filtered : imported(prefix, attributes, terms)
+    }
+  }
+
+  /** Another policy, told as the difference: the peer forgets nothing and hears everything that holds now. */
+  #moveTo(group: UpdateGroup, session: Session): void {
+    const held = session.group.heldBy(session.follower)
+    session.group.leave(session.follower)
+    session.group = group
+    session.follower = group.join(session.follower.slot, this.#config.address)
+    group.retract(session.follower, held)
+  }
+
+  #endOfRib(session: Session, family: string): void {
+    session.awaited.delete(family)
+    if (session.awaited.size > 0) return
     session.endOfRibReceived = true
     this.#stopHelping()
     const gone = this.#around.rib.sweepStale(this.id)
@@ -335,6 +608,7 @@ export class Neighbour implements SessionListener {
     const gone = this.#around.rib.sweepStale(this.id)
     this.#around.log.warn('stale routes dropped', { peer: this.id, routes: gone, why: 'the restart time ran out' })
     this.#around.converge()
+    this.#around.mayLeave(this)
   }
 
   #dropRoutes(): void {
@@ -369,4 +643,15 @@ export class Neighbour implements SessionListener {
       raw: Buffer.from(raw).toString('hex'),
     })
   }
+}
+
+/** What OPEN or the rules of the session rest on: a change of it needs another session. */
+const IN_OPEN = ['families', 'holdTime', 'minHoldTime', 'ipv4OverIpv6', 'acceptAsSets', 'client', 'allowOwnAs'] as const
+
+function changedInOpen(before: PeerConfig, after: PeerConfig): readonly string[] {
+  return IN_OPEN.filter(name => !isDeepStrictEqual(before[name], after[name]))
+}
+
+function whichOf(family: Family): Which {
+  return sameFamily(family, IPV6_UNICAST) ? 'ipv6' : 'ipv4'
 }

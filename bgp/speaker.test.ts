@@ -275,6 +275,18 @@ describe('graceful restart, restarting', () => {
     assert.equal(peerOf(b, again).session?.gracefulRestart?.restarting, true)
   })
 
+  test('has learned all that was heard by the moment when it settles', async () => {
+    const { cluster, a, b } = await couple()
+    b.speaker.originate(routes('10.0.2.0/24'))
+    cluster.run(1)
+    await a.speaker.stop({ graceful: true })
+    const again = await cluster.member('192.0.2.1', { gracefulRestart: RESTARTING })
+    again.speaker.setPeers([meshPeer(b.address, again.address)])
+    for (let step = 0; step < 5000 && !again.speaker.status().settled; step++) cluster.run(0.001)
+    assert.equal(again.speaker.status().settled, true)
+    assert.deepEqual(learnedText(again), ['10.0.2.0/24 via 192.0.2.2'])
+  })
+
   test('settles by the deadline when a peer does not come; without peers at once', async () => {
     const cluster = new Cluster()
     const a = await cluster.member('192.0.2.1', { gracefulRestart: RESTARTING })

@@ -68,6 +68,11 @@ export function withoutConfederation(path: AsPath): AsPath {
   return path.filter(segment => !isConfed(segment))
 }
 
+/** AS_SET and AS_CONFED_SET: deprecated by RFC 9774. */
+export function hasSet(segment: AsSegment): boolean {
+  return segment.kind === 'set' || segment.kind === 'confed-set'
+}
+
 export function isConfed(segment: AsSegment): boolean {
   return segment.kind === 'confed-sequence' || segment.kind === 'confed-set'
 }

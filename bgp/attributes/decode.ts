@@ -2,9 +2,18 @@
 import { Cursor, WireFault } from '@network/base/bytes/cursor.ts'
 import { AS_TRANS, type Dialect } from '../wire/dialect.ts'
 import { type Notification, notification, UPDATE_FAULT } from '../wire/notification.ts'
-import { mergeAs4 } from './as-path.ts'
+import { hasSet, mergeAs4 } from './as-path.ts'
 import type { OpaqueAttribute } from './attributes.ts'
-import { type AttributeRow, EXTENDED_LENGTH, type Heard, OPTIONAL, ROW_BY_CODE, type Severity, TRANSITIVE } from './rows.ts'
+import {
+  type AttributeRow,
+  EXTENDED_LENGTH,
+  type Heard,
+  OPTIONAL,
+  PARTIAL,
+  ROW_BY_CODE,
+  type Severity,
+  TRANSITIVE,
+} from './rows.ts'
 
 /** Something wrong that the session survives. */
 export interface Remark {
@@ -30,6 +39,9 @@ interface RawAttribute {
   readonly whole: Uint8Array
 }
 
+/** RFC 9774 §3, of AS_PATH and AS4_PATH alike. */
+const DEPRECATED_SET: Remark = { attribute: 'AS_PATH', says: 'AS_SET', reaction: 'treat-as-withdraw' }
+
 const MP_CODES: ReadonlySet<number> = new Set([14, 15])
 const AS4_CODES: ReadonlySet<number> = new Set([17, 18])
 
@@ -50,16 +62,21 @@ export function decodeAttributes(block: Uint8Array, dialect: Dialect): DecodedAt
     if (row === undefined) {
       if ((raw.flags & OPTIONAL) === 0)
         return reset(UPDATE_FAULT.unknownWellKnown, `unknown well-known attribute ${raw.code}`, raw)
-      if ((raw.flags & TRANSITIVE) !== 0) opaque.push({ code: raw.code, body: raw.body.slice() })
+      if ((raw.flags & TRANSITIVE) !== 0) opaque.push({ code: raw.code, body: raw.body.slice(), partial: true })
       continue
     }
     if (isUnread(row, dialect)) continue
     const read = readOne(row, raw, dialect)
-    if (read.is === 'heard') Object.assign(heard, read.heard)
-    else if (read.reaction === 'reset') return reset(UPDATE_FAULT.optionalAttribute, `${row.name}: ${read.says}`, raw)
+    if (read.is === 'heard') {
+      Object.assign(heard, read.heard)
+      remarks.push(...read.remarks)
+      if (row.handedOn === true) opaque.push({ code: raw.code, body: raw.body.slice(), partial: (raw.flags & PARTIAL) !== 0 })
+    } else if (read.reaction === 'reset') return reset(UPDATE_FAULT.optionalAttribute, `${row.name}: ${read.says}`, raw)
     else remarks.push({ attribute: row.name, says: read.says, reaction: read.reaction })
   }
-  return { is: 'heard', heard: withFourOctets(heard), opaque, remarks }
+  const merged = withFourOctets(heard)
+  if (dialect.asSets !== 'accepted' && merged.asPath?.some(hasSet) === true) remarks.push(DEPRECATED_SET)
+  return { is: 'heard', heard: merged, opaque, remarks }
 }
 
 /** RFC 7606 §4: an attribute that overruns the block ends it and costs the routes, not the session. */
@@ -89,19 +106,19 @@ function isUnread(row: AttributeRow, dialect: Dialect): boolean {
 }
 
 type Read =
-  | { readonly is: 'heard'; readonly heard: Heard }
+  | { readonly is: 'heard'; readonly heard: Heard; readonly remarks: readonly Remark[] }
   | { readonly is: 'malformed'; readonly says: string; readonly reaction: Severity }
 
+/** Wrong flags of a multiprotocol attribute cost its routes: they must be read to be withdrawn. RFC 7606 §3c. */
 function readOne(row: AttributeRow, raw: RawAttribute, dialect: Dialect): Read {
   const kindBits = OPTIONAL | TRANSITIVE
+  const says = `flags 0x${raw.flags.toString(16)}`
   const wrongFlags = (raw.flags & kindBits) !== (row.flags & kindBits)
-  if (wrongFlags && row.onError !== 'reset') {
-    const reaction = AS4_CODES.has(row.code) ? 'discard' : 'treat-as-withdraw'
-    return { is: 'malformed', says: `flags 0x${raw.flags.toString(16)}`, reaction }
-  }
+  if (wrongFlags && row.onError !== 'reset') return { is: 'malformed', says, reaction: row.onWrongFlags ?? 'treat-as-withdraw' }
   const heard = decodeBody(row, new Cursor(raw.body), dialect)
   if (typeof heard === 'string') return { is: 'malformed', says: heard, reaction: row.onError }
-  return { is: 'heard', heard }
+  if (!wrongFlags) return { is: 'heard', heard, remarks: [] }
+  return { is: 'heard', heard, remarks: [{ attribute: row.name, says, reaction: 'treat-as-withdraw' }] }
 }
 
 function decodeBody(row: AttributeRow, body: Cursor, dialect: Dialect): Heard | string {

@@ -25,9 +25,11 @@ export function encodeAttributes(attributes: Attributes, dialect: Dialect): Uint
   return writer.finish()
 }
 
-/** Equal texts mean equal attribute sets. */
+/** Equal texts mean equal attribute sets, next hops of either family included. */
 export function fingerprint(attributes: Attributes): string {
-  return Buffer.from(encodeAttributes(attributes, { kind: 'internal', asnOctets: 4 })).toString('latin1')
+  const block = Buffer.from(encodeAttributes(attributes, { kind: 'internal', asnOctets: 4 })).toString('latin1')
+  const { nextHop6 } = attributes
+  return nextHop6 === undefined ? block : `${block}|${nextHop6.address}|${nextHop6.linkLocal ?? ''}`
 }
 
 function inOrder(attributes: Attributes, dialect: Dialect): readonly Encoded[] {
@@ -35,6 +37,9 @@ function inOrder(attributes: Attributes, dialect: Dialect): readonly Encoded[] {
     const body = encode(attributes, dialect)
     return body === undefined ? [] : [{ code, flags, body }]
   })
-  const opaque = attributes.opaque.map(({ code, body }) => ({ code, flags: OPTIONAL | TRANSITIVE | PARTIAL, body }))
+  const opaque = attributes.opaque.map(({ code, body, partial }) => {
+    const flags = OPTIONAL | TRANSITIVE | (partial ? PARTIAL : 0)
+    return { code, flags, body }
+  })
   return opaque.length === 0 ? known : [...known, ...opaque].toSorted((a, b) => a.code - b.code)
 }

@@ -2,23 +2,22 @@
 import type { Cursor } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
-import type { Prefix } from '@network/base/net/prefix.ts'
-import { IPV4_UNICAST, sameFamily } from '../wire/capabilities.ts'
 import { AS_TRANS, type Dialect } from '../wire/dialect.ts'
-import { readPrefixes } from '../wire/nlri.ts'
 import { encodeAsPath, isConfed, needsFourOctets, readAsPath, withoutConfederation } from './as-path.ts'
-import type { Aggregator, AsPath, Attributes, Origin } from './attributes.ts'
+import type { Aggregator, AsPath, Attributes, LargeCommunity, Origin } from './attributes.ts'
+import {
+  encodeExtendedCommunities,
+  encodeLargeCommunities,
+  inOrder,
+  readExtendedCommunities,
+  readLargeCommunities,
+} from './communities.ts'
+import { type Reach, readReach, readUnreach, type Unreach } from './multiprotocol.ts'
 
 export const OPTIONAL = 0x80
 export const TRANSITIVE = 0x40
 export const PARTIAL = 0x20
 export const EXTENDED_LENGTH = 0x10
-
-/** IPv4 unicast carried the multiprotocol way. */
-export interface Reach {
-  readonly nextHop: Ipv4
-  readonly prefixes: readonly Prefix[]
-}
 
 /** What the attributes of one UPDATE have said so far. */
 export interface Heard {
@@ -33,7 +32,9 @@ export interface Heard {
   originatorId?: Ipv4
   clusterList?: readonly Ipv4[]
   reach?: Reach
-  unreach?: readonly Prefix[]
+  unreach?: Unreach
+  extendedCommunities?: readonly bigint[]
+  largeCommunities?: readonly LargeCommunity[]
   as4Path?: AsPath
   as4Aggregator?: Aggregator
 }
@@ -49,8 +50,12 @@ export interface AttributeRow {
   /** The body to send; undefined: nothing to say. */
   readonly encode: (attributes: Attributes, dialect: Dialect) => Uint8Array | undefined
   readonly onError: Severity
+  /** What a conflict of the Optional and Transitive flags costs, where it is not the routes. RFC 7606 §3c. */
+  readonly onWrongFlags?: 'discard'
   /** Dropped unread when it comes from another AS. */
   readonly internalOnly?: true
+  /** Checked, and then handed on byte for byte without being understood further. */
+  readonly handedOn?: true
 }
 
 const ORIGINS = ['igp', 'egp', 'incomplete'] as const
@@ -89,7 +94,7 @@ const nextHop: AttributeRow = {
   name: 'NEXT_HOP',
   flags: WELL_KNOWN,
   decode: body => ({ nextHop: toIpv4(body.u32()) }),
-  encode: attributes => u32s([attributes.nextHop]),
+  encode: ({ nextHop: hop, nextHop6 }) => (nextHop6 === undefined ? u32s([hop]) : undefined),
   onError: 'treat-as-withdraw',
 }
 
@@ -141,7 +146,7 @@ const communities: AttributeRow = {
     const list = readU32s(body)
     return typeof list === 'string' ? list : { communities: list }
   },
-  encode: attributes => (attributes.communities.length === 0 ? undefined : u32s(attributes.communities)),
+  encode: ({ communities: list }) => (list.length === 0 ? undefined : u32s(inOrder(list))),
   onError: 'treat-as-withdraw',
 }
 
@@ -168,20 +173,14 @@ const clusterList: AttributeRow = {
   internalOnly: true,
 }
 
-/** Read for IPv4 unicast; other families are skipped unparsed (RFC 4760 §7). We send classic NLRI only. */
+/** Sent apart, in front of all others: its bytes depend on the prefixes. */
 const mpReach: AttributeRow = {
   code: 14,
   name: 'MP_REACH_NLRI',
   flags: OPTIONAL,
-  decode(body) {
-    const family = { afi: body.u16(), safi: body.u8() }
-    const hop = body.sub(body.u8())
-    body.skip(1)
-    const networks = body.rest()
-    if (!sameFamily(family, IPV4_UNICAST)) return {}
-    if (hop.left !== 4) return `next hop of ${hop.left} octets`
-    const prefixes = readPrefixes(networks)
-    return prefixes === undefined ? 'bad prefix' : { reach: { nextHop: toIpv4(hop.u32()), prefixes } }
+  decode(body, dialect) {
+    const reach = readReach(body, dialect)
+    return typeof reach === 'string' ? reach : { reach }
   },
   encode: nothing,
   onError: 'reset',
@@ -191,15 +190,24 @@ const mpUnreach: AttributeRow = {
   code: 15,
   name: 'MP_UNREACH_NLRI',
   flags: OPTIONAL,
-  decode(body) {
-    const family = { afi: body.u16(), safi: body.u8() }
-    const networks = body.rest()
-    if (!sameFamily(family, IPV4_UNICAST)) return {}
-    const prefixes = readPrefixes(networks)
-    return prefixes === undefined ? 'bad prefix' : { unreach: prefixes }
+  decode(body, dialect) {
+    const unreach = readUnreach(body, dialect)
+    return typeof unreach === 'string' ? unreach : { unreach }
   },
   encode: nothing,
   onError: 'reset',
+}
+
+const extendedCommunities: AttributeRow = {
+  code: 16,
+  name: 'EXTENDED_COMMUNITIES',
+  flags: OPTIONAL | TRANSITIVE,
+  decode(body) {
+    const list = readExtendedCommunities(body)
+    return typeof list === 'string' ? list : { extendedCommunities: list }
+  },
+  encode: (attributes, dialect) => encodeExtendedCommunities(attributes.extendedCommunities, dialect.kind),
+  onError: 'treat-as-withdraw',
 }
 
 const as4Path: AttributeRow = {
@@ -215,6 +223,7 @@ const as4Path: AttributeRow = {
     return encodeAsPath(withoutConfederation(path), 4)
   },
   onError: 'discard',
+  onWrongFlags: 'discard',
 }
 
 const as4Aggregator: AttributeRow = {
@@ -230,6 +239,85 @@ const as4Aggregator: AttributeRow = {
     return encodeAggregator(by, 4)
   },
   onError: 'discard',
+  onWrongFlags: 'discard',
+}
+
+const ipv6ExtendedCommunities: AttributeRow = {
+  code: 25,
+  name: 'IPV6_EXTENDED_COMMUNITIES',
+  flags: OPTIONAL | TRANSITIVE,
+  decode: body => multipleOf(20, body),
+  encode: nothing,
+  onError: 'treat-as-withdraw',
+  handedOn: true,
+}
+
+/** RFC 7311 §3.1: without a session configured for it, dropped; a broken one costs nothing else (§3.4). */
+const aigp: AttributeRow = {
+  code: 26,
+  name: 'AIGP',
+  flags: OPTIONAL,
+  decode(body) {
+    while (body.left > 0) {
+      body.skip(1)
+      const length = body.u16()
+      if (length < 3) return `TLV of length ${length}`
+      body.skip(length - 3)
+    }
+    return {}
+  },
+  encode: nothing,
+  onError: 'discard',
+  onWrongFlags: 'discard',
+}
+
+const largeCommunities: AttributeRow = {
+  code: 32,
+  name: 'LARGE_COMMUNITY',
+  flags: OPTIONAL | TRANSITIVE,
+  decode(body) {
+    const list = readLargeCommunities(body)
+    return typeof list === 'string' ? list : { largeCommunities: list }
+  },
+  encode: attributes => encodeLargeCommunities(attributes.largeCommunities),
+  onError: 'treat-as-withdraw',
+}
+
+/** RFC 9234 §5: without roles, only its length is looked at. */
+const onlyToCustomer: AttributeRow = {
+  code: 35,
+  name: 'ONLY_TO_CUSTOMER',
+  flags: OPTIONAL | TRANSITIVE,
+  decode(body) {
+    body.skip(4)
+    return {}
+  },
+  encode: nothing,
+  onError: 'treat-as-withdraw',
+  handedOn: true,
+}
+
+/** RFC 8669 §3, §6: a label index has seven octets, an originator SRGB two and a multiple of six; from other domains it is dropped (§5). */
+const prefixSid: AttributeRow = {
+  code: 40,
+  name: 'PREFIX_SID',
+  flags: OPTIONAL | TRANSITIVE,
+  decode(body) {
+    if (body.left === 0) return 'no TLV'
+    while (body.left > 0) {
+      const type = body.u8()
+      const length = body.u16()
+      if (type === 1 && length !== 7) return `label index of ${length} octets`
+      if (type === 3 && (length < 8 || length % 6 !== 2)) return `originator SRGB of ${length} octets`
+      body.skip(length)
+    }
+    return {}
+  },
+  encode: nothing,
+  onError: 'discard',
+  onWrongFlags: 'discard',
+  internalOnly: true,
+  handedOn: true,
 }
 
 /** In ascending order of code, which is the order of sending (RFC 4271 appendix F.4). */
@@ -246,8 +334,14 @@ export const ROWS: readonly AttributeRow[] = [
   clusterList,
   mpReach,
   mpUnreach,
+  extendedCommunities,
   as4Path,
   as4Aggregator,
+  ipv6ExtendedCommunities,
+  aigp,
+  largeCommunities,
+  onlyToCustomer,
+  prefixSid,
 ]
 
 export const ROW_BY_CODE: ReadonlyMap<number, AttributeRow> = new Map(ROWS.map(row => [row.code, row]))
@@ -255,6 +349,12 @@ export const ROW_BY_CODE: ReadonlyMap<number, AttributeRow> = new Map(ROWS.map(r
 function readU32s(body: Cursor): readonly number[] | string {
   if (body.left === 0 || body.left % 4 !== 0) return `length ${body.left} is no multiple of 4`
   return Array.from({ length: body.left / 4 }, () => body.u32())
+}
+
+function multipleOf(octets: number, body: Cursor): Heard | string {
+  if (body.left === 0 || body.left % octets !== 0) return `length ${body.left} is no multiple of ${octets}`
+  body.skip(body.left)
+  return {}
 }
 
 function readAggregator(body: Cursor, asnOctets: 2 | 4): Aggregator | string {

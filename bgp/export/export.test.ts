@@ -1,37 +1,24 @@
-/** What goes to a peer: attributes by kind of peer, packing, and an Adj-RIB-Out that never lies. */
+/** What goes to a peer: attributes by kind of peer, and what reflection adds. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
-import { formatPrefix, type Prefix, prefix, toPrefix } from '@network/base/net/prefix.ts'
-import fc from 'fast-check'
+import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
 import { type Attributes, NO_ADVERTISE, NO_EXPORT, plainAttributes } from '../attributes/attributes.ts'
-import { fingerprint } from '../attributes/encode.ts'
-import { type Path, type Source, USABLE } from '../rib/path.ts'
-import type { Dialect } from '../wire/dialect.ts'
-import { decodeUpdate } from '../wire/update.ts'
-import { AdjOut, type Offer } from './adj-out.ts'
+import type { Source } from '../rib/path.ts'
 import { advertised, type Outlet } from './advertise.ts'
-import { packAnnouncements, packWithdrawals } from './pack.ts'
 
-const DIALECT: Dialect = { kind: 'internal', asnOctets: 4 }
 const HERE = ipv4('192.0.2.1')
-const NET = prefix('10.1.0.0/24')
+const CLUSTER = ipv4('9.9.9.9')
 
-const OUTLETS: Readonly<Record<'internal' | 'external', Outlet>> = {
-  internal: { peerId: '192.0.2.2', peerAddress: ipv4('192.0.2.2'), kind: 'internal', localAddress: HERE, localAsn: 64512 },
-  external: {
-    peerId: '198.51.100.1',
-    peerAddress: ipv4('198.51.100.1'),
-    kind: 'external',
-    localAddress: ipv4('198.51.100.9'),
-    localAsn: 64512,
-  },
-}
+const OUTLETS = {
+  internal: { kind: 'internal', localAddress: HERE, localAsn: 64512, clusterId: CLUSTER, client: false },
+  client: { kind: 'internal', localAddress: HERE, localAsn: 64512, clusterId: CLUSTER, client: true },
+  external: { kind: 'external', localAddress: ipv4('198.51.100.9'), localAsn: 64512, clusterId: CLUSTER, client: false },
+} satisfies Record<string, Outlet>
 
 describe('advertising', () => {
   const cases: readonly {
     name: string
-    from: Source['kind']
+    from: Source['kind'] | 'client'
     to: keyof typeof OUTLETS
     said?: Partial<Attributes>
     hears: string
@@ -76,117 +63,46 @@ describe('advertising', () => {
     },
     { name: 'NO_ADVERTISE inside', from: 'local', to: 'internal', said: { communities: [NO_ADVERTISE] }, hears: 'nothing' },
     {
-      name: "the peer's own address as next hop",
-      from: 'external',
-      to: 'internal',
-      said: { nextHop: ipv4('192.0.2.2') },
-      hears: 'nothing',
+      name: 'internal route to a client',
+      from: 'internal',
+      to: 'client',
+      said: { localPref: 200, med: 5 },
+      hears: 'path [] via 203.0.113.1 pref 200 med 5 originator 192.0.2.7 clusters 9.9.9.9',
     },
+    {
+      name: 'route of a client to a non-client, reflected before',
+      from: 'client',
+      to: 'internal',
+      said: { localPref: 100, originatorId: ipv4('7.7.7.7'), clusterList: [ipv4('8.8.8.8')] },
+      hears: 'path [] via 203.0.113.1 pref 100 med - originator 7.7.7.7 clusters 9.9.9.9 8.8.8.8',
+    },
+    { name: 'external route to a client', from: 'external', to: 'client', hears: 'path [65001] via 203.0.113.1 pref 100 med -' },
+    { name: 'own route to a client', from: 'local', to: 'client', hears: 'path [] via 192.0.2.1 pref 100 med -' },
   ]
   for (const { name, from, to, said, hears } of cases)
-    test(`${name}: ${hears}`, () => assert.equal(heard(advertised(pathFrom(from, said), OUTLETS[to])), hears))
-
-  test('never back to where it came from', () => {
-    const path = pathFrom('external')
-    assert.equal(advertised(path, { ...OUTLETS.external, peerId: path.source.id }), undefined)
-  })
+    test(`${name}: ${hears}`, () => {
+      const source = sourceOf(from)
+      assert.equal(heard(advertised(attributesFrom(source.kind, said), source, OUTLETS[to])), hears)
+    })
 })
 
-describe('packing', () => {
-  test('no message is longer than 4096 octets and nothing is lost', () => {
-    const prefixes = Array.from({ length: 3000 }, (_, index) => toPrefix(toIpv4(0x0a000000 + index * 64), 26))
-    for (const messages of [packWithdrawals(prefixes), packAnnouncements(new Uint8Array(1000), prefixes) ?? []]) {
-      assert.ok(messages.every(message => message.length <= 4096))
-      assert.ok(
-        messages.slice(0, -1).every(message => message.length > 4090),
-        'all but the last are full',
-      )
-    }
-    assert.equal(packAnnouncements(new Uint8Array(4073), prefixes), undefined)
-  })
-})
+function sourceOf(from: Source['kind'] | 'client'): Source {
+  const kind = from === 'client' ? 'internal' : from
+  const routerId = ipv4('192.0.2.7')
+  return { id: 'elsewhere', kind, name: '', address: HERE, routerId, localAddress: HERE, client: from === 'client' }
+}
 
-describe('Adj-RIB-Out', () => {
-  test('whatever happens between flushes, the peer holds exactly what it should', () => {
-    const key = fc.nat(7)
-    const change = fc.record({ key, is: fc.constantFrom('a', 'b', 'gone'), flush: fc.boolean(), resend: fc.boolean() })
-    fc.assert(
-      fc.property(fc.array(change, { maxLength: 60 }), changes => {
-        const out = new AdjOut(DIALECT)
-        const wanted = new Map<string, Offer>()
-        const held = new Map<string, string>()
-        for (const { key: number, is, flush, resend } of changes) {
-          const net = toPrefix(toIpv4(0x0a000000 + number * 256), 24)
-          if (is === 'gone') wanted.delete(formatPrefix(net))
-          else wanted.set(formatPrefix(net), { prefix: net, attributes: withMed(is === 'a' ? 1 : 2) })
-          out.touch(formatPrefix(net))
-          if (resend) out.resend()
-          if (flush) replay(held, out.next(name => wanted.get(name)).messages)
-        }
-        replay(held, out.next(name => wanted.get(name)).messages)
-        assert.deepEqual(held, new Map([...wanted].map(([name, { attributes }]) => [name, fingerprint(attributes)])))
-        assert.equal(out.size, held.size)
-        assert.equal(out.isCurrent, true)
-      }),
-    )
-  })
-
-  test('withdraws only what was told, and says an unchanged route once', () => {
-    const out = new AdjOut(DIALECT)
-    out.touch('10.1.0.0/24')
-    assert.deepEqual(out.next(() => undefined).messages, [])
-    for (const expected of [1, 0]) {
-      out.touch('10.1.0.0/24')
-      assert.equal(out.next(() => ({ prefix: NET, attributes: withMed(1) })).messages.length, expected)
-    }
-    out.resend()
-    assert.equal(out.next(() => ({ prefix: NET, attributes: withMed(1) })).messages.length, 1)
-  })
-
-  test('attributes that fit in no message: reported, and withdrawn where told before', () => {
-    const out = new AdjOut(DIALECT)
-    const huge = { ...withMed(1), communities: Array.from({ length: 1100 }, (_, index) => index) }
-    for (const [attributes, messages, oversized] of [
-      [huge, 0, 1],
-      [withMed(1), 1, 0],
-      [huge, 1, 1],
-    ] as const) {
-      out.touch('10.1.0.0/24')
-      const batch = out.next(() => ({ prefix: NET, attributes }))
-      assert.deepEqual([batch.messages.length, batch.oversized.length], [messages, oversized])
-    }
-    assert.equal(out.size, 0)
-  })
-})
-
-function pathFrom(kind: Source['kind'], said: Partial<Attributes> = {}): Path {
+function attributesFrom(kind: Source['kind'], said: Partial<Attributes> = {}): Attributes {
   const asPath = kind === 'external' ? [{ kind: 'sequence', asns: [65001] } as const] : []
-  const attributes = { ...plainAttributes(ipv4('203.0.113.1')), asPath, ...said }
-  const source = { id: 'elsewhere', kind, name: '', address: HERE, routerId: HERE, localAddress: HERE }
-  return { key: formatPrefix(NET), prefix: NET, source, attributes, fingerprint: '', stale: false, standing: USABLE }
+  return { ...plainAttributes(ipv4('203.0.113.1')), asPath, ...said }
 }
 
 function heard(attributes: Attributes | undefined): string {
   if (attributes === undefined) return 'nothing'
-  const { asPath, nextHop, localPref, med, clusterList } = attributes
-  assert.deepEqual(clusterList, [])
+  const { asPath, nextHop, localPref, med, originatorId, clusterList } = attributes
   const asns = asPath.flatMap(segment => segment.asns).join(' ')
-  const hop = [nextHop >>> 24, (nextHop >>> 16) & 255, (nextHop >>> 8) & 255, nextHop & 255].join('.')
-  return `path [${asns}] via ${hop} pref ${localPref ?? '-'} med ${med ?? '-'}`
-}
-
-function withMed(med: number): Attributes {
-  return { ...plainAttributes(HERE), localPref: 100, med }
-}
-
-function replay(held: Map<string, string>, messages: readonly Uint8Array[]): void {
-  for (const message of messages) {
-    const verdict = decodeUpdate(message.subarray(19), DIALECT)
-    assert.ok(verdict.is === 'routes')
-    const each = (prefixes: readonly Prefix[], act: (name: string) => void) => {
-      for (const one of prefixes) act(formatPrefix(one))
-    }
-    each(verdict.withdrawn, name => assert.ok(held.delete(name), `${name} was never told`))
-    for (const { attributes, prefixes } of verdict.announced) each(prefixes, name => held.set(name, fingerprint(attributes)))
-  }
+  const route = `path [${asns}] via ${formatIpv4(nextHop)} pref ${localPref ?? '-'} med ${med ?? '-'}`
+  if (originatorId === undefined && clusterList.length === 0) return route
+  const originator = originatorId === undefined ? '-' : formatIpv4(originatorId)
+  return `${route} originator ${originator} clusters ${clusterList.map(formatIpv4).join(' ')}`
 }

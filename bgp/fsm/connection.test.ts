@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { type Instant, millis, seconds } from '@network/base/time/units.ts'
 import { rawOpen } from '../testing/raw-peer.ts'
-import { notification } from '../wire/notification.ts'
+import { COLLISION, notification } from '../wire/notification.ts'
 import {
   ACCEPTED,
   type Conn,
@@ -31,6 +31,7 @@ const PASSIVE: ConnConfig = { ...CONFIG, passive: true }
 const START: ConnEvent = { is: 'start', delay: millis(0) }
 const LATER: ConnEvent = { is: 'start', delay: millis(2000) }
 const STOP: ConnEvent = { is: 'stop', reason: { is: 'sent', notification: notification(6, 2), says: 'stopped' } }
+const COLLIDED: ConnEvent = { is: 'stop', reason: { is: 'sent', notification: COLLISION, says: 'another lives' } }
 const VANISH: ConnEvent = { is: 'stop', reason: { is: 'closed', why: 'restart' } }
 const TCP_UP: ConnEvent = { is: 'tcp-up' }
 const TCP_DOWN: ConnEvent = { is: 'tcp-down', why: 'reset' }
@@ -126,6 +127,18 @@ describe('a connection', () => {
     assert.deepEqual(waits, [2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000])
     for (const event of [RETRY, TCP_UP, OPEN, KEEPALIVE, NOTIFICATION]) conn = step(conn, event, CONFIG, AT).conn
     assert.equal((conn.deadlines.connectRetry ?? 0) - NOW, 2000)
+  })
+
+  test('where a NOTIFICATION is survived, an end for good is a hard reset', () => {
+    const gracefulRestart = { restarting: false, notification: true, restartTime: seconds(120), families: [] }
+    const open = rawOpen({ routerId: ipv4('192.0.2.1') }, { gracefulRestart })
+    const config = { ...CONFIG, open }
+    let conn = connIn('open-sent')
+    for (const event of [{ is: 'open', open: rawOpen({}, { gracefulRestart }) }, KEEPALIVE] as const)
+      conn = step(conn, event, config, AT).conn
+    assert.deepEqual(step(conn, STOP, config, AT).actions.map(did), ['send 6/9', 'close', 'down'])
+    assert.deepEqual(step(conn, COLLIDED, config, AT).actions.map(did), ['send 6/7', 'close', 'down'])
+    assert.deepEqual(step(connIn('established'), STOP, config, AT).actions.map(did), ['send 6/2', 'close', 'down'])
   })
 
   test('an accepted connection never dials', () => {

@@ -1,9 +1,9 @@
 /** One BGP connection as a value: `step` takes it from event to event and says what is to be done. RFC 4271 §8. */
 import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import { type MessageKind, messageType } from '../wire/header.ts'
-import { FSM_FAULT, HOLD_EXPIRED, type Notification, notification } from '../wire/notification.ts'
+import { endsForGood, FSM_FAULT, HOLD_EXPIRED, hardReset, type Notification, notification } from '../wire/notification.ts'
 import type { Open } from '../wire/open.ts'
-import { negotiate, type SessionTerms } from './negotiate.ts'
+import { type Expectation, negotiate, type SessionTerms } from './negotiate.ts'
 
 export type ConnState = 'idle' | 'connect' | 'active' | 'open-sent' | 'open-confirm' | 'established'
 export type DeadlineName = 'connectRetry' | 'hold' | 'keepalive'
@@ -19,10 +19,9 @@ export interface Conn {
   readonly failures: number
 }
 
-export interface ConnConfig {
+export interface ConnConfig extends Expectation {
   /** What we say in OPEN. */
   readonly open: Open
-  readonly remoteAsn: number
   readonly connectRetry: Millis
   /** Never dial. */
   readonly passive: boolean
@@ -177,7 +176,7 @@ function whenOpenSent(conn: Conn, event: ConnEvent, config: ConnConfig, at: Mome
 }
 
 function answerOpen(conn: Conn, theirs: Open, config: ConnConfig, at: Moment): Step {
-  const negotiated = negotiate(config.open, theirs, config.remoteAsn)
+  const negotiated = negotiate(config.open, theirs, config)
   if (!negotiated.ok) return refuse(conn, negotiated, config, at)
   const { terms } = negotiated
   return {
@@ -237,7 +236,7 @@ function whenAnyOpen(conn: Conn, event: OpenEvent, config: ConnConfig, at: Momen
     case 'stop':
       return {
         conn: { ...conn, state: 'idle', deadlines: {} },
-        actions: [...lastWord(event.reason), { is: 'close' }, down(conn, event.reason)],
+        actions: [...finalWord(conn, event.reason), { is: 'close' }, down(conn, event.reason)],
       }
     case 'start':
     case 'tcp-up':
@@ -263,6 +262,13 @@ function refuse(
 ): Step {
   const reason: DownReason = { is: 'sent', notification: fault.notification, says: fault.says }
   return { conn: failed(conn, config, at), actions: [...lastWord(reason), { is: 'close' }, down(conn, reason)] }
+}
+
+/** Where a NOTIFICATION is survived, an end that is meant to be one must say so (RFC 8538 §3.1). */
+function finalWord(conn: Conn, reason: DownReason): readonly ConnAction[] {
+  if (reason.is !== 'sent' || conn.terms?.keptOverNotification !== true || !endsForGood(reason.notification))
+    return lastWord(reason)
+  return lastWord({ ...reason, notification: hardReset(reason.notification) })
 }
 
 function lastWord(reason: DownReason): readonly ConnAction[] {

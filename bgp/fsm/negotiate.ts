@@ -1,8 +1,17 @@
 /** Two OPENs → the terms of the session, or why there is none. RFC 4271 §4.2, §6.2; RFC 6286; RFC 6793; RFC 7607. */
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { type Millis, millis, type Seconds, seconds } from '@network/base/time/units.ts'
-import { encodeCapabilities, type GracefulRestart, IPV4_UNICAST, NO_CAPABILITIES, sameFamily } from '../wire/capabilities.ts'
-import type { Dialect } from '../wire/dialect.ts'
+import {
+  encodeCapabilities,
+  type Family,
+  type GracefulRestart,
+  IPV4_UNICAST,
+  NO_CAPABILITIES,
+  nameOfFamily,
+  sameFamily,
+} from '../wire/capabilities.ts'
+import type { Dialect, Multiprotocol } from '../wire/dialect.ts'
+import { LONGEST_EXTENDED, LONGEST_MESSAGE } from '../wire/header.ts'
 import { type Notification, notification, OPEN_FAULT } from '../wire/notification.ts'
 import { asnOf, type Open } from '../wire/open.ts'
 
@@ -12,9 +21,17 @@ export interface SessionTerms {
   /** 0: neither hold timer nor keepalives. */
   readonly holdTime: Seconds
   readonly keepalive: Millis
+  /** What may be spoken of. */
+  readonly families: readonly Family[]
   readonly routeRefresh: boolean
+  /** Both tell the begin and the end of a refresh. RFC 7313. */
+  readonly enhancedRefresh: boolean
+  /** Octets of the longest UPDATE that may go either way. RFC 8654. */
+  readonly longestMessage: number
   /** What the peer said of RFC 4724; undefined: it does not take part, and no End-of-RIB is expected. */
   readonly gracefulRestart: GracefulRestart | undefined
+  /** Both keep routes over a NOTIFICATION that is no Hard Reset. RFC 8538. */
+  readonly keptOverNotification: boolean
 }
 
 export type Negotiated =
@@ -23,43 +40,80 @@ export type Negotiated =
 
 const FASTEST_KEEPALIVE = 1000
 
-export function negotiate(ours: Open, theirs: Open, expectedAsn: number): Negotiated {
-  const refusal = refuse(ours, theirs, expectedAsn)
+/** What the operator says of the peer. */
+export interface Expectation {
+  readonly remoteAsn: number
+  /** Shorter hold times are refused; left out: what RFC 4271 allows. */
+  readonly minHoldTime?: Seconds
+  readonly acceptAsSets?: true
+}
+
+export function negotiate(ours: Open, theirs: Open, expected: Expectation): Negotiated {
+  const refusal = refuse(ours, theirs, expected)
   if (refusal !== undefined) return { ok: false, ...refusal }
   const holdTime = seconds(Math.min(ours.holdTime, theirs.holdTime))
   const bothWide = ours.capabilities.fourOctetAs !== undefined && theirs.capabilities.fourOctetAs !== undefined
   const terms: SessionTerms = {
-    dialect: { kind: asnOf(theirs) === asnOf(ours) ? 'internal' : 'external', asnOctets: bothWide ? 4 : 2 },
+    dialect: {
+      kind: asnOf(theirs) === asnOf(ours) ? 'internal' : 'external',
+      asnOctets: bothWide ? 4 : 2,
+      ...multiprotocol(ours, theirs),
+      ...(expected.acceptAsSets === true ? { asSets: 'accepted' } : {}),
+    },
+    families: sharedFamilies(ours, theirs),
     remote: theirs,
     holdTime,
     keepalive: millis(holdTime === 0 ? 0 : Math.max(FASTEST_KEEPALIVE, (holdTime * 1000) / 3)),
     routeRefresh: theirs.capabilities.routeRefresh,
+    enhancedRefresh: both(ours, theirs, 'enhancedRefresh'),
+    longestMessage: both(ours, theirs, 'extendedMessages') ? LONGEST_EXTENDED : LONGEST_MESSAGE,
     gracefulRestart: theirs.capabilities.gracefulRestart,
+    keptOverNotification: [ours, theirs].every(({ capabilities }) => capabilities.gracefulRestart?.notification === true),
   }
   return { ok: true, terms }
 }
 
+function both(ours: Open, theirs: Open, what: 'enhancedRefresh' | 'extendedMessages' | 'ipv4OverIpv6'): boolean {
+  return ours.capabilities[what] && theirs.capabilities[what]
+}
+
+function multiprotocol(ours: Open, theirs: Open): { readonly multiprotocol?: Multiprotocol } {
+  if (theirs.capabilities.families.length === 0) return {}
+  return { multiprotocol: { families: sharedFamilies(ours, theirs), ipv6NextHop: both(ours, theirs, 'ipv4OverIpv6') } }
+}
+
+/** Who says nothing of families speaks IPv4 unicast. RFC 4760 §8. */
+function sharedFamilies(ours: Open, theirs: Open): readonly Family[] {
+  const said = familiesOf(theirs)
+  return familiesOf(ours).filter(family => said.some(each => sameFamily(each, family)))
+}
+
+function familiesOf({ capabilities: { families } }: Open): readonly Family[] {
+  return families.length === 0 ? [IPV4_UNICAST] : families
+}
+
 type Refusal = { readonly notification: Notification; readonly says: string }
 
-function refuse(ours: Open, theirs: Open, expectedAsn: number): Refusal | undefined {
+function refuse(ours: Open, theirs: Open, { remoteAsn, minHoldTime }: Expectation): Refusal | undefined {
   const asn = asnOf(theirs)
   if (asn === 0 || theirs.myAs === 0) return bad(OPEN_FAULT.badPeerAs, 'the peer says AS 0')
-  if (asn !== expectedAsn) return bad(OPEN_FAULT.badPeerAs, `the peer says AS ${asn}, configured is ${expectedAsn}`)
+  if (asn !== remoteAsn) return bad(OPEN_FAULT.badPeerAs, `the peer says AS ${asn}, configured is ${remoteAsn}`)
   if (theirs.routerId === 0) return bad(OPEN_FAULT.badIdentifier, 'the peer says BGP identifier 0.0.0.0')
   if (theirs.routerId === ours.routerId && asn === asnOf(ours))
     return bad(OPEN_FAULT.badIdentifier, `the peer has our own BGP identifier ${formatIpv4(theirs.routerId)}`)
   if (theirs.holdTime === 1 || theirs.holdTime === 2) return bad(OPEN_FAULT.badHoldTime, `hold time of ${theirs.holdTime} s`)
-  const { families } = theirs.capabilities
-  if (families.length > 0 && !families.some(family => sameFamily(family, IPV4_UNICAST))) return withoutIpv4()
+  if (minHoldTime !== undefined && theirs.holdTime < minHoldTime)
+    return bad(OPEN_FAULT.badHoldTime, `hold time of ${theirs.holdTime} s, at least ${minHoldTime} s is wanted`)
+  if (sharedFamilies(ours, theirs).length === 0) return withoutFamily(familiesOf(ours))
   return undefined
 }
 
 /** RFC 5492 §5: the data names the capability that we miss. */
-function withoutIpv4(): Refusal {
-  const wanted = encodeCapabilities({ ...NO_CAPABILITIES, families: [IPV4_UNICAST] })
+function withoutFamily(families: readonly Family[]): Refusal {
+  const wanted = encodeCapabilities({ ...NO_CAPABILITIES, families })
   return {
     notification: notification(OPEN_FAULT.code, OPEN_FAULT.missingCapability, wanted),
-    says: 'the peer does not speak IPv4 unicast',
+    says: `the peer speaks none of our families (${families.map(nameOfFamily).join(', ')})`,
   }
 }
 

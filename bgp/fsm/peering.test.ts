@@ -23,7 +23,12 @@ import {
 const AT: Moment = { now: 0 as Instant, chance: 0.5 }
 const LOW = ipv4('192.0.2.1')
 const HIGH = ipv4('240.0.0.1')
-const GRACEFUL = { restarting: false, restartTime: seconds(120), families: [{ ...IPV4_UNICAST, forwarding: true }] }
+const GRACEFUL = {
+  restarting: false,
+  notification: false,
+  restartTime: seconds(120),
+  families: [{ ...IPV4_UNICAST, forwarding: true }],
+}
 
 describe('identifiers', () => {
   const cases: readonly { name: string; local: [string, number]; remote: [string, number]; lives: 'dialled' | 'accepted' }[] = [

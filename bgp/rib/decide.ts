@@ -1,16 +1,6 @@
 /** The decision process as a list of named comparators; a loser keeps the name of the one that beat it. RFC 4271 §9.1.2, RFC 4456 §9. */
-import { neighbourAs, pathLength } from '../attributes/as-path.ts'
-import type { Path } from './path.ts'
-
-export interface Selection {
-  readonly best: Path | undefined
-  readonly losers: readonly Loser[]
-}
-
-export interface Loser {
-  readonly path: Path
-  readonly lostBy: ComparatorName
-}
+import type { AttributeSet } from './attribute-set.ts'
+import type { DecisionOptions } from './decision-options.ts'
 
 export type ComparatorName =
   | 'local-origin'
@@ -23,52 +13,132 @@ export type ComparatorName =
   | 'cluster-list-length'
   | 'peer-address'
 
-interface Comparator {
+export interface Comparator {
   readonly name: ComparatorName
   /** The lower wins. */
-  readonly rank: (path: Path) => number
-  /** Paths are compared only inside their group. */
-  readonly group?: (path: Path) => number
+  readonly rank: (candidate: AttributeSet) => number
+  /** Candidates are compared only inside their group. */
+  readonly group?: (candidate: AttributeSet) => number
 }
-
-const ORIGIN_RANK = { igp: 0, egp: 1, incomplete: 2 } as const
-export const DEFAULT_LOCAL_PREF = 100
 
 /** MED compares paths of one neighbour AS only, over all that are left: the result never depends on the order of arrival. */
 export const COMPARATORS: readonly Comparator[] = [
-  { name: 'local-origin', rank: path => (path.source.kind === 'local' ? 0 : 1) },
-  { name: 'local-pref', rank: path => -(path.attributes.localPref ?? DEFAULT_LOCAL_PREF) },
-  { name: 'as-path-length', rank: path => pathLength(path.attributes.asPath) },
-  { name: 'origin', rank: path => ORIGIN_RANK[path.attributes.origin] },
-  { name: 'med', rank: path => path.attributes.med ?? 0, group: path => neighbourAs(path.attributes.asPath) ?? 0 },
-  { name: 'external-over-internal', rank: path => (path.source.kind === 'internal' ? 1 : 0) },
-  { name: 'router-id', rank: path => path.attributes.originatorId ?? path.source.routerId },
-  { name: 'cluster-list-length', rank: path => path.attributes.clusterList.length },
-  { name: 'peer-address', rank: path => path.source.address },
+  { name: 'local-origin', rank: ({ source }) => (source.kind === 'local' ? 0 : 1) },
+  { name: 'local-pref', rank: ({ localPref }) => -localPref },
+  { name: 'as-path-length', rank: ({ pathLength }) => pathLength },
+  { name: 'origin', rank: ({ originRank }) => originRank },
+  { name: 'med', rank: ({ med }) => med, group: ({ neighbourAs }) => neighbourAs },
+  { name: 'external-over-internal', rank: ({ source }) => (source.kind === 'internal' ? 1 : 0) },
+  { name: 'router-id', rank: ({ originator }) => originator },
+  { name: 'cluster-list-length', rank: ({ clusters }) => clusters },
+  { name: 'peer-address', rank: ({ source }) => source.address },
 ]
 
-/** Chooses among usable paths of one prefix. */
-export function decide(paths: readonly Path[]): Selection {
-  let left = paths
-  const losers: Loser[] = []
-  for (const comparator of COMPARATORS) {
-    if (left.length <= 1) break
-    const leaders = leadersOf(left, comparator)
-    const survivors: Path[] = []
-    for (const path of left) {
-      if (comparator.rank(path) === leaders.get(comparator.group?.(path) ?? 0)) survivors.push(path)
-      else losers.push({ path, lostBy: comparator.name })
-    }
-    left = survivors
-  }
-  return { best: left[0], losers }
+/** The comparators with the switches of the operator. */
+export function comparatorsFor(options: DecisionOptions = {}): readonly Comparator[] {
+  const { alwaysCompareMed, missingMedWorst, ignoreAsPathLength, ignoreRouterId } = options
+  const worst = (candidate: AttributeSet) => (candidate.attributes.med === undefined ? Number.POSITIVE_INFINITY : candidate.med)
+  return COMPARATORS.flatMap(comparator => {
+    const { name } = comparator
+    if (name === 'as-path-length' && ignoreAsPathLength === true) return []
+    if (name === 'router-id' && ignoreRouterId === true) return []
+    if (name !== 'med') return [comparator]
+    const rank = missingMedWorst === true ? worst : comparator.rank
+    return [alwaysCompareMed === true ? { name, rank } : { ...comparator, rank }]
+  })
 }
 
-function leadersOf(paths: readonly Path[], { rank, group }: Comparator): ReadonlyMap<number, number> {
+/** Where paths only differ from here on, packets may take any of them. */
+const TIE_BREAKERS: readonly ComparatorName[] = ['router-id', 'cluster-list-length', 'peer-address']
+
+/** The paths that may be used together with the best one, itself first: equal in all but the tie-breakers. What is told to others is the best alone. */
+export function equallyGood(
+  candidates: readonly AttributeSet[],
+  comparators: readonly Comparator[],
+  { multipath = 1, multipathRelax }: DecisionOptions,
+): readonly AttributeSet[] {
+  const best = decide(candidates, comparators)
+  if (best === undefined || multipath <= 1) return best === undefined ? [] : [best]
+  const deciding = comparators.filter(({ name }) => !TIE_BREAKERS.includes(name))
+  const isEqual = (each: AttributeSet) =>
+    deciding.every(({ rank }) => rank(each) === rank(best)) && (multipathRelax === true || haveSamePath(each, best))
+  const others = candidates.filter(each => each !== best && isEqual(each))
+  return [best, ...others.toSorted(byTieBreakers(comparators))].slice(0, multipath)
+}
+
+/** So that which ones are left out does not depend on the order of arrival. */
+function byTieBreakers(comparators: readonly Comparator[]): (a: AttributeSet, b: AttributeSet) => number {
+  const breaking = comparators.filter(({ name }) => TIE_BREAKERS.includes(name))
+  return (a, b) => breaking.map(({ rank }) => rank(a) - rank(b)).find(difference => difference !== 0) ?? 0
+}
+
+function haveSamePath(a: AttributeSet, b: AttributeSet): boolean {
+  return JSON.stringify(a.attributes.asPath) === JSON.stringify(b.attributes.asPath)
+}
+
+type Lost = (loser: AttributeSet, by: ComparatorName) => void
+const unheard: Lost = () => undefined
+
+/** The best of the candidates, one a source; the losers are told in the order in which they lost. */
+export function decide(
+  candidates: readonly AttributeSet[],
+  comparators: readonly Comparator[] = COMPARATORS,
+  lost: Lost = unheard,
+): AttributeSet | undefined {
+  let left = candidates
+  for (const comparator of comparators) {
+    if (left.length <= 1) break
+    left = survivors(left, comparator, lost)
+  }
+  return left[0]
+}
+
+function survivors(all: readonly AttributeSet[], { name, rank, group }: Comparator, lost: Lost): readonly AttributeSet[] {
+  if (group !== undefined) {
+    const leaders = leadersOf(all, rank, group)
+    return keep(
+      all,
+      each => rank(each) === leaders.get(group(each)),
+      each => lost(each, name),
+    )
+  }
+  let lowest = Number.POSITIVE_INFINITY
+  let isTie = true
+  for (const each of all) {
+    const place = rank(each)
+    if (lowest !== Number.POSITIVE_INFINITY && place !== lowest) isTie = false
+    if (place < lowest) lowest = place
+  }
+  return isTie
+    ? all
+    : keep(
+        all,
+        each => rank(each) === lowest,
+        each => lost(each, name),
+      )
+}
+
+function keep(
+  all: readonly AttributeSet[],
+  survives: (each: AttributeSet) => boolean,
+  falls: (each: AttributeSet) => void,
+): readonly AttributeSet[] {
+  const left: AttributeSet[] = []
+  for (const each of all)
+    if (survives(each)) left.push(each)
+    else falls(each)
+  return left
+}
+
+function leadersOf(
+  all: readonly AttributeSet[],
+  rank: (candidate: AttributeSet) => number,
+  group: (candidate: AttributeSet) => number,
+): ReadonlyMap<number, number> {
   const leaders = new Map<number, number>()
-  for (const path of paths) {
-    const key = group?.(path) ?? 0
-    leaders.set(key, Math.min(leaders.get(key) ?? Number.POSITIVE_INFINITY, rank(path)))
+  for (const each of all) {
+    const key = group(each)
+    leaders.set(key, Math.min(leaders.get(key) ?? Number.POSITIVE_INFINITY, rank(each)))
   }
   return leaders
 }

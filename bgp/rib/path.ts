@@ -1,6 +1,7 @@
 /** One way to a prefix: who told it, what was said, and whether it may be used. */
+import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import { type Ipv4, isUsableHost } from '@network/base/net/ipv4.ts'
-import type { Prefix } from '@network/base/net/prefix.ts'
+import { isUsableHost6 } from '@network/base/net/ipv6.ts'
 import { mentions } from '../attributes/as-path.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 
@@ -14,6 +15,10 @@ export interface Source {
   readonly routerId: Ipv4
   /** Our end of the session. */
   readonly localAddress: Ipv4
+  /** An internal peer whose routes are reflected to all. RFC 4456 §6. */
+  readonly client?: boolean
+  /** How often our own AS may be in a path of this peer; left out: never. */
+  readonly allowOwnAs?: number
 }
 
 export type Standing =
@@ -25,11 +30,13 @@ export type Standing =
 
 export type Ineligible = 'as-path-loop' | 'originator-loop' | 'cluster-loop' | 'next-hop-is-ours' | 'next-hop-unusable'
 
+/** A path as it is looked at from outside; the table itself is flat. */
 export interface Path {
   /** The prefix as text. */
   readonly key: string
-  readonly prefix: Prefix
+  readonly prefix: AnyPrefix
   readonly source: Source
+  /** As used: after the import policy. */
   readonly attributes: Attributes
   /** Equal for equal attributes. */
   readonly fingerprint: string
@@ -41,28 +48,28 @@ export interface Path {
 export interface Self {
   readonly asn: number
   readonly routerId: Ipv4
+  /** RFC 4456 §7; left out: the router id. */
+  readonly clusterId?: Ipv4
 }
 
 export const USABLE: Standing = { is: 'usable' }
 
-/** RFC 4271 §9.1.2 and §5.1.3, RFC 4456 §8: loops and next hops that cannot be. */
-export function eligibility(attributes: Attributes, source: Source, self: Self): Standing {
-  const why = flaw(attributes, source, self)
-  return why === undefined ? USABLE : { is: 'ineligible', why }
-}
-
-function flaw(attributes: Attributes, source: Source, self: Self): Ineligible | undefined {
+/** RFC 4271 §9.1.2 and §5.1.3, RFC 4456 §8: loops and next hops that cannot be; undefined: none of these. */
+export function flawOf(attributes: Attributes, source: Source, self: Self): Ineligible | undefined {
   if (source.kind === 'local') return undefined
-  if (mentions(attributes.asPath, self.asn)) return 'as-path-loop'
+  if (occurrences(attributes, self.asn) > (source.allowOwnAs ?? 0)) return 'as-path-loop'
   if (attributes.originatorId === self.routerId) return 'originator-loop'
-  if (attributes.clusterList.includes(self.routerId)) return 'cluster-loop'
-  if (attributes.nextHop === source.localAddress) return 'next-hop-is-ours'
-  if (!isUsableHost(attributes.nextHop)) return 'next-hop-unusable'
-  return undefined
+  if (attributes.clusterList.includes(self.clusterId ?? self.routerId)) return 'cluster-loop'
+  if (attributes.nextHop6 === undefined) return nextHopFlaw(attributes.nextHop, source)
+  return isUsableHost6(attributes.nextHop6.address) ? undefined : 'next-hop-unusable'
 }
 
-/** True when nobody downstream could tell the two apart. */
-export function sameRoute(a: Path | undefined, b: Path | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b
-  return a.source.id === b.source.id && a.source.routerId === b.source.routerId && a.fingerprint === b.fingerprint
+export function nextHopFlaw(nextHop: Ipv4, source: Source): Ineligible | undefined {
+  if (nextHop === source.localAddress) return 'next-hop-is-ours'
+  return isUsableHost(nextHop) ? undefined : 'next-hop-unusable'
+}
+
+function occurrences({ asPath }: Attributes, asn: number): number {
+  if (!mentions(asPath, asn)) return 0
+  return asPath.reduce((sum, { asns }) => sum + asns.filter(each => each === asn).length, 0)
 }

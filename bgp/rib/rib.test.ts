@@ -1,12 +1,13 @@
 /** Decision and Loc-RIB: who wins and why, whatever the order of arrival. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { formatAnyPrefix } from '@network/base/net/any-prefix.ts'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
 import fc from 'fast-check'
 import { type Attributes, plainAttributes } from '../attributes/attributes.ts'
 import { attributes as anyAttributes } from '../testing/arbitrary.ts'
-import { type Source, USABLE } from './path.ts'
+import type { Source } from './path.ts'
 import { Rib } from './rib.ts'
 
 const SELF = { asn: 64512, routerId: ipv4('192.0.2.1') }
@@ -96,11 +97,7 @@ describe('the RIB', () => {
     rib.announce(source(3), [NET], PLAIN)
     rib.decide()
     rib.withdraw('peer 2', [NET])
-    const changes = rib.decide()
-    assert.deepEqual(
-      changes.map(({ before, after }) => [before?.source.id, after?.source.id]),
-      [['peer 2', 'peer 3']],
-    )
+    assert.deepEqual(decided(rib), ['10.1.0.0/24: peer 2 -> peer 3'])
   })
 
   test('stale marks come and go without a change; a sweep takes what was not repeated', () => {
@@ -109,16 +106,13 @@ describe('the RIB', () => {
     rib.announce(source(2), [NET, other], PLAIN)
     rib.decide()
     rib.markStale('peer 2')
-    assert.deepEqual(rib.decide(), [])
+    assert.deepEqual(decided(rib), [])
     assert.equal(rib.best(KEY)?.stale, true)
     rib.announce(source(2), [NET], PLAIN)
-    assert.deepEqual(rib.decide(), [])
+    assert.deepEqual(decided(rib), [])
     assert.equal(rib.best(KEY)?.stale, false)
     assert.equal(rib.sweepStale('peer 2'), 1)
-    assert.deepEqual(
-      rib.decide().map(({ key }) => key),
-      ['10.2.0.0/24'],
-    )
+    assert.deepEqual(decided(rib), ['10.2.0.0/24: peer 2 -> nothing'])
   })
 
   const loops: readonly { why: string; said: Partial<Attributes> }[] = [
@@ -134,7 +128,7 @@ describe('the RIB', () => {
       rib.announce(source(2), [NET], PLAIN)
       rib.decide()
       rib.announce(source(2), [NET], { ...PLAIN, ...said })
-      assert.equal(rib.decide()[0]?.after, undefined)
+      assert.deepEqual(decided(rib), ['10.1.0.0/24: peer 2 -> nothing'])
       assert.deepEqual(
         rib.paths(KEY).map(({ standing }) => standing),
         [{ is: 'ineligible', why }],
@@ -148,7 +142,7 @@ describe('the RIB', () => {
         rib.announce(source(2), [NET], attributes)
         rib.decide()
         rib.announce(source(2), [NET], structuredClone(attributes))
-        assert.deepEqual(rib.decide(), [])
+        assert.deepEqual(decided(rib), [])
       }),
       { numRuns: 30 },
     )
@@ -156,7 +150,19 @@ describe('the RIB', () => {
 })
 
 function fresh(): Rib {
-  return new Rib(SELF, () => USABLE)
+  return new Rib(SELF)
+}
+
+/** `prefix: source before -> source after` of each change; then everything unused is given back. */
+function decided(rib: Rib): readonly string[] {
+  const { count, ids, before, after } = rib.decide()
+  const name = (set: number | undefined) => rib.sets.get(set ?? -1)?.source.id ?? 'nothing'
+  const lines = Array.from({ length: count }, (_, at) => {
+    const key = formatAnyPrefix(rib.prefixes.prefix(ids[at] ?? -1))
+    return `${key}: ${name(before[at])} -> ${name(after[at])}`
+  })
+  rib.tidy(() => undefined)
+  return lines
 }
 
 function source(number: number, kind: Source['kind'] = 'internal', router = number): Source {

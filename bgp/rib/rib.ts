@@ -1,161 +1,450 @@
-/** Adj-RIB-In of every peer, our own routes, and the Loc-RIB chosen from them. RFC 4271 §3.2, §9.1. */
-import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
+/** Adj-RIB-In of every peer, our own routes, and the Loc-RIB chosen from them, in flat tables. RFC 4271 §3.2, §9.1. */
+import { type AnyPrefix, formatAnyPrefix, parseAnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Attributes } from '../attributes/attributes.ts'
-import { fingerprint } from '../attributes/encode.ts'
-import { decide, type Selection } from './decide.ts'
-import { eligibility, type Path, type Self, type Source, type Standing, sameRoute } from './path.ts'
+import { type AttributeSet, AttributeSets } from './attribute-set.ts'
+import { grownInt32, grownUint8 } from './byte-table.ts'
+import { type Comparator, type ComparatorName, comparatorsFor, decide, equallyGood } from './decide.ts'
+import type { DecisionOptions } from './decision-options.ts'
+import { type Path, type Self, type Source, type Standing, USABLE } from './path.ts'
+import { NONE, PathTable } from './path-table.ts'
+import { eachPrefix4, PrefixTable } from './prefix-table.ts'
 
-/** Says whether a route of this peer may be used; asked again for every route when it changes. */
-export type Admission = (prefix: Prefix, source: Source) => Standing
+export type Admitted =
+  /** With other attributes, if the policy says so. */
+  { readonly is: 'usable'; readonly attributes?: Attributes } | { readonly is: 'refused'; readonly why: string }
 
-export interface BestChange {
-  readonly key: string
-  readonly before: Path | undefined
-  readonly after: Path | undefined
+/** Says whether a route of one source may be used, and as what; asked again for every route when it changes. Must be pure. */
+export type Admission = (prefix: AnyPrefix, attributes: Attributes) => Admitted
+
+export interface Selection {
+  readonly best: Path | undefined
+  readonly losers: readonly Loser[]
 }
+
+export interface Loser {
+  readonly path: Path
+  readonly lostBy: ComparatorName
+}
+
+/** Prefixes whose best path is another one than before; valid until the next `decide`. */
+export interface Changes {
+  readonly count: number
+  readonly ids: Int32Array
+  /** Attribute sets of the best path before and after; -1: there was none, there is none. */
+  readonly before: Int32Array
+  readonly after: Int32Array
+}
+
+/** Routes of one family, or of both. */
+export type Which = 'all' | 'ipv4' | 'ipv6'
 
 export interface SourceCounts {
   readonly received: number
+  /** Those of IPv6 among the received. */
+  readonly six: number
   readonly accepted: number
   readonly stale: number
 }
 
-const NOTHING_CHOSEN: Selection = { best: undefined, losers: [] }
+interface Tally {
+  received: number
+  six: number
+  accepted: number
+  stale: number
+}
 
 export class Rib {
-  readonly #self: Self
-  #admission: Admission
-  readonly #bySource = new Map<string, Map<string, Path>>()
-  readonly #byPrefix = new Map<string, Map<string, Path>>()
-  readonly #selections = new Map<string, Selection>()
-  readonly #dirty = new Set<string>()
+  readonly prefixes = new PrefixTable()
+  readonly sets: AttributeSets
+  readonly #decision: DecisionOptions
+  readonly #comparators: readonly Comparator[]
+  readonly #paths = new PathTable()
+  readonly #slots = new Map<string, number>()
+  readonly #tallies: Tally[] = []
+  readonly #refusals = new Map<number, string>()
+  readonly #admissions: (Admission | undefined)[] = []
+  /** By number of prefix: the first path, the set of the best one, and whether it waits to be looked at. */
+  #first = new Int32Array(32).fill(NONE)
+  #chosen = new Int32Array(32).fill(NONE)
+  #isDirty = new Uint8Array(32)
+  #dirty = new Int32Array(32)
+  #dirtyCount = 0
+  #looked = new Int32Array(32)
+  #lookedCount = 0
+  #before = new Int32Array(32)
+  #after = new Int32Array(32)
+  #changed = new Int32Array(32)
+  #chosenCount = 0
 
-  constructor(self: Self, admission: Admission) {
-    this.#self = self
-    this.#admission = admission
+  constructor(self: Self, decision: DecisionOptions = {}) {
+    this.sets = new AttributeSets(self)
+    this.#decision = decision
+    this.#comparators = comparatorsFor(decision)
   }
 
-  announce(source: Source, prefixes: readonly Prefix[], attributes: Attributes): void {
-    const print = fingerprint(attributes)
-    const sound = eligibility(attributes, source, this.#self)
-    for (const prefix of prefixes) {
-      const standing = sound.is === 'usable' ? this.#admission(prefix, source) : sound
-      this.#put({ key: formatPrefix(prefix), prefix, source, attributes, fingerprint: print, stale: false, standing })
-    }
+  /** The small number of a source, the same in every session with it. */
+  slotOf(sourceId: string): number {
+    const known = this.#slots.get(sourceId)
+    if (known !== undefined) return known
+    const slot = this.#tallies.length
+    this.#slots.set(sourceId, slot)
+    this.#tallies.push({ received: 0, six: 0, accepted: 0, stale: 0 })
+    return slot
   }
 
-  withdraw(sourceId: string, prefixes: readonly Prefix[]): void {
-    for (const prefix of prefixes) this.#remove(sourceId, formatPrefix(prefix))
-  }
-
-  /** The peer is away: what it told stays, marked. What was marked already goes (RFC 4724 §4.2, consecutive restarts). */
-  markStale(sourceId: string): void {
-    this.sweepStale(sourceId)
-    for (const path of [...this.#pathsOf(sourceId)]) this.#put({ ...path, stale: true })
-  }
-
-  /** Drops what the peer did not repeat; the number of routes dropped. */
-  sweepStale(sourceId: string): number {
-    return this.#removeWhere(sourceId, path => path.stale)
-  }
-
-  drop(sourceId: string): number {
-    return this.#removeWhere(sourceId, () => true)
-  }
-
-  /** Makes the routes of a source exactly these. */
-  replace(source: Source, routes: ReadonlyMap<string, { readonly prefix: Prefix; readonly attributes: Attributes }>): void {
-    this.#removeWhere(source.id, path => !routes.has(path.key))
-    for (const { prefix, attributes } of routes.values()) this.announce(source, [prefix], attributes)
-  }
-
-  setAdmission(admission: Admission): void {
-    this.#admission = admission
-    for (const paths of this.#bySource.values())
-      for (const path of paths.values())
-        if (path.standing.is !== 'ineligible') this.#put({ ...path, standing: admission(path.prefix, path.source) })
-  }
-
-  /** Chooses again wherever something changed, in one pass: a lost best path gives way to the next one without a gap. */
-  decide(): readonly BestChange[] {
-    const changes: BestChange[] = []
-    for (const key of this.#dirty) {
-      const before = this.best(key)
-      const selection = decide(this.paths(key).filter(path => path.standing.is === 'usable'))
-      if (selection.best === undefined) this.#selections.delete(key)
-      else this.#selections.set(key, selection)
-      if (!sameRoute(before, selection.best)) changes.push({ key, before, after: selection.best })
-    }
-    this.#dirty.clear()
-    return changes
-  }
-
-  best(key: string): Path | undefined {
-    return this.#selections.get(key)?.best
+  get isDirty(): boolean {
+    return this.#dirtyCount > 0
   }
 
   /** Prefixes that have a best path. */
-  chosen(): MapIterator<string> {
-    return this.#selections.keys()
+  get size(): number {
+    return this.#chosenCount
+  }
+
+  announce(source: Source, prefixes: readonly AnyPrefix[], attributes: Attributes): void {
+    const slot = this.slotOf(source.id)
+    const set = this.sets.of(source, attributes)
+    for (const prefix of prefixes) this.#put(this.prefixes.take(prefix), slot, set)
+  }
+
+  /** The same for a field of IPv4 prefixes as it came from the wire; false: it is malformed, and nothing has happened. Hot. */
+  announceField(source: Source, set: AttributeSet, field: Uint8Array): boolean {
+    const slot = this.slotOf(source.id)
+    return eachPrefix4(field, 0, field.length, (address, length) => this.#put(this.prefixes.take4(address, length), slot, set))
+  }
+
+  withdraw(sourceId: string, prefixes: readonly AnyPrefix[]): void {
+    for (const prefix of prefixes) this.#removeOf(sourceId, this.prefixes.find(prefix))
+  }
+
+  withdrawField(sourceId: string, field: Uint8Array): boolean {
+    return eachPrefix4(field, 0, field.length, (address, length) =>
+      this.#removeOf(sourceId, this.prefixes.find4(address, length)),
+    )
+  }
+
+  /** The peer is away: what it told stays, marked. What was marked already goes (RFC 4724 §4.2, consecutive restarts). */
+  markStale(sourceId: string, which: Which = 'all'): void {
+    this.sweepStale(sourceId, which)
+    const slot = this.#slots.get(sourceId) ?? NONE
+    for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path))
+      if (this.#isOf(path, which)) this.#setStale(path, slot, true)
+  }
+
+  /** Drops what the peer did not repeat; the number of routes dropped. */
+  sweepStale(sourceId: string, which: Which = 'all'): number {
+    return this.#removeWhere(sourceId, path => this.#paths.isStale(path) && this.#isOf(path, which))
+  }
+
+  drop(sourceId: string, which: Which = 'all'): number {
+    return this.#removeWhere(sourceId, path => this.#isOf(path, which))
+  }
+
+  /** Makes the routes of a source exactly these. */
+  replace(source: Source, routes: Iterable<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }>): void {
+    const wanted = [...routes]
+    const kept = new Set(wanted.map(({ prefix }) => this.prefixes.find(prefix)))
+    this.#removeWhere(source.id, path => !kept.has(this.#paths.prefixOf(path)))
+    for (const { prefix, attributes } of wanted) this.announce(source, [prefix], attributes)
+  }
+
+  /** Judges all routes of a source again; without an admission every sound one may be used. */
+  setAdmission(sourceId: string, admission: Admission | undefined): void {
+    const slot = this.slotOf(sourceId)
+    if (admission === undefined && this.#admissions[slot] === undefined) return
+    this.#admissions[slot] = admission
+    for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path))
+      this.#judge(path, this.sets.get(this.#paths.heardOf(path)))
+  }
+
+  /** Chooses again wherever something changed, in one pass: a lost best path gives way to the next one without a gap. Hot. */
+  decide(): Changes {
+    const looked = this.#dirty
+    const count = this.#dirtyCount
+    this.#dirty = this.#looked
+    this.#dirtyCount = 0
+    this.#looked = looked
+    this.#lookedCount = count
+    this.#makeRoomForChanges(count)
+    let changes = 0
+    for (let at = 0; at < count; at++) {
+      const id = looked[at] ?? 0
+      this.#isDirty[id] = 0
+      const before = this.#chosen[id] ?? NONE
+      const after = this.#choose(id)
+      if (before === after) continue
+      this.#chosen[id] = after
+      if (before === NONE) this.#chosenCount++
+      if (after === NONE) this.#chosenCount--
+      if (this.#areAlike(before, after)) continue
+      this.#changed[changes] = id
+      this.#before[changes] = before
+      this.#after[changes++] = after
+    }
+    return { count: changes, ids: this.#changed, before: this.#before, after: this.#after }
+  }
+
+  /** Once everybody has heard of the changes: gives back the numbers of prefixes and attribute sets that nobody uses. */
+  tidy(forgotten: (set: number) => void): void {
+    for (let at = 0; at < this.#lookedCount; at++) {
+      const id = this.#looked[at] ?? 0
+      const isIdle = this.#first[id] === NONE && this.#chosen[id] === NONE && this.#isDirty[id] === 0
+      if (isIdle && !this.prefixes.isFree(id)) this.prefixes.free(id)
+    }
+    this.#lookedCount = 0
+    if (this.sets.isFull) this.#sweepSets(forgotten)
+  }
+
+  /** The attribute set of the best path, or -1. Hot. */
+  chosen(id: number): number {
+    return this.#chosen[id] ?? NONE
+  }
+
+  best(key: string): Path | undefined {
+    const id = this.#find(key)
+    return id === NONE ? undefined : this.bestOf(id)
+  }
+
+  bestOf(id: number): Path | undefined {
+    const chosen = this.chosen(id)
+    if (chosen === NONE) return undefined
+    for (let path = this.#first[id] ?? NONE; path !== NONE; path = this.#paths.nextOf(path))
+      if (this.#paths.usedOf(path) === chosen) return this.#view(path)
+    return undefined
+  }
+
+  /** Numbers of the prefixes that have a best path. */
+  *chosenIds(): Generator<number, void, void> {
+    for (let id = 0; id < this.prefixes.limit; id++) if (this.#chosen[id] !== NONE) yield id
   }
 
   selection(key: string): Selection {
-    return this.#selections.get(key) ?? NOTHING_CHOSEN
+    const id = this.#find(key)
+    const byPath = new Map<AttributeSet, Path>()
+    for (const path of this.#pathsAt(id)) {
+      const set = this.sets.get(this.#paths.usedOf(path))
+      if (set !== undefined) byPath.set(set, this.#view(path))
+    }
+    const losers: Loser[] = []
+    const best = decide([...byPath.keys()], this.#comparators, (set, lostBy) => {
+      const path = byPath.get(set)
+      if (path !== undefined) losers.push({ path, lostBy })
+    })
+    return { best: best === undefined ? undefined : byPath.get(best), losers }
+  }
+
+  /** The paths that packets may take, the best one first; one, unless multipath is switched on. */
+  multipath(key: string): readonly Path[] {
+    const byPath = new Map<AttributeSet, Path>()
+    for (const path of this.#pathsAt(this.#find(key))) {
+      const set = this.sets.get(this.#paths.usedOf(path))
+      if (set !== undefined) byPath.set(set, this.#view(path))
+    }
+    return equallyGood([...byPath.keys()], this.#comparators, this.#decision).flatMap(set => byPath.get(set) ?? [])
   }
 
   /** Every path of a prefix, used or not. */
   paths(key: string): readonly Path[] {
-    return [...(this.#byPrefix.get(key)?.values() ?? [])]
+    return [...this.#pathsAt(this.#find(key))].map(path => this.#view(path)).toReversed()
+  }
+
+  /** What a peer told, before any policy. */
+  *heardFrom(sourceId: string): Generator<Path, void, void> {
+    const slot = this.#slots.get(sourceId) ?? NONE
+    for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path)) {
+      const heard = this.sets.get(this.#paths.heardOf(path))
+      if (heard !== undefined) yield { ...this.#view(path), attributes: heard.attributes }
+    }
   }
 
   counts(sourceId: string): SourceCounts {
-    let accepted = 0
-    let stale = 0
-    let received = 0
-    for (const path of this.#pathsOf(sourceId)) {
-      received++
-      if (path.standing.is === 'usable') accepted++
-      if (path.stale) stale++
+    const tally = this.#tallies[this.#slots.get(sourceId) ?? NONE]
+    return tally === undefined ? { received: 0, six: 0, accepted: 0, stale: 0 } : { ...tally }
+  }
+
+  /** Hot: once a prefix announced. */
+  #put(id: number, slot: number, set: AttributeSet): void {
+    if (id >= this.#first.length) this.#growPrefixes(id)
+    const tally = this.#tallies[slot]
+    if (tally === undefined) return
+    let path = this.#pathOf(id, slot)
+    if (path === NONE) {
+      path = this.#paths.add(id, slot, this.#first[id] ?? NONE)
+      this.#first[id] = path
+      this.#paths.say(path, NONE, NONE)
+      tally.received++
+      if (this.prefixes.isSix(id)) tally.six++
+    } else {
+      this.#setStale(path, slot, false)
+      if (this.#paths.heardOf(path) === set.id) return
     }
-    return { received, accepted, stale }
+    this.#judge(path, set)
   }
 
-  #pathsOf(sourceId: string): Iterable<Path> {
-    return this.#bySource.get(sourceId)?.values() ?? []
+  /** Whether a path may be used, and as what: the protocol first, then the policy. */
+  #judge(path: number, set: AttributeSet | undefined): void {
+    const tally = this.#tallies[this.#paths.slotOf(path)]
+    if (set === undefined || tally === undefined) return
+    const before = this.#paths.usedOf(path)
+    if (this.#refusals.size > 0) this.#refusals.delete(path)
+    const used = set.flaw === undefined ? this.#admit(path, set) : NONE
+    if (before !== NONE) tally.accepted--
+    if (used !== NONE) tally.accepted++
+    this.#paths.say(path, set.id, used)
+    if (before !== used) this.#touch(this.#paths.prefixOf(path))
   }
 
-  #put(path: Path): void {
-    const { key, source } = path
-    slot(this.#bySource, source.id).set(key, path)
-    slot(this.#byPrefix, key).set(source.id, path)
-    this.#dirty.add(key)
+  #admit(path: number, set: AttributeSet): number {
+    const admission = this.#admissions[this.#paths.slotOf(path)]
+    if (admission === undefined) return set.id
+    const admitted = admission(this.prefixes.prefix(this.#paths.prefixOf(path)), set.attributes)
+    if (admitted.is === 'refused') {
+      this.#refusals.set(path, admitted.why)
+      return NONE
+    }
+    const { attributes } = admitted
+    return attributes === undefined || attributes === set.attributes ? set.id : this.sets.of(set.source, attributes).id
   }
 
-  #remove(sourceId: string, key: string): boolean {
-    const removed = pluck(this.#bySource, sourceId, key)
-    pluck(this.#byPrefix, key, sourceId)
-    if (removed) this.#dirty.add(key)
-    return removed
+  #removeOf(sourceId: string, id: number): void {
+    if (id === NONE) return
+    const path = this.#pathOf(id, this.#slots.get(sourceId) ?? NONE)
+    if (path !== NONE) this.#remove(path)
   }
 
-  #removeWhere(sourceId: string, doomed: (path: Path) => boolean): number {
+  #remove(path: number): void {
+    const id = this.#paths.prefixOf(path)
+    const slot = this.#paths.slotOf(path)
+    const tally = this.#tallies[slot]
+    this.#setStale(path, slot, false)
+    if (tally !== undefined) tally.received--
+    if (tally !== undefined && this.prefixes.isSix(id)) tally.six--
+    if (tally !== undefined && this.#paths.usedOf(path) !== NONE) tally.accepted--
+    if (this.#refusals.size > 0) this.#refusals.delete(path)
+    this.#first[id] = this.#paths.remove(path, this.#first[id] ?? NONE)
+    this.#touch(id)
+  }
+
+  #removeWhere(sourceId: string, isDoomed: (path: number) => boolean): number {
     let count = 0
-    for (const path of [...this.#pathsOf(sourceId)]) if (doomed(path) && this.#remove(sourceId, path.key)) count++
+    let path = this.#paths.firstOf(this.#slots.get(sourceId) ?? NONE)
+    while (path !== NONE) {
+      const next = this.#paths.nextOfSlot(path)
+      if (isDoomed(path)) {
+        this.#remove(path)
+        count++
+      }
+      path = next
+    }
     return count
   }
-}
 
-function slot(maps: Map<string, Map<string, Path>>, name: string): Map<string, Path> {
-  const known = maps.get(name)
-  if (known !== undefined) return known
-  const fresh = new Map<string, Path>()
-  maps.set(name, fresh)
-  return fresh
-}
+  #isOf(path: number, which: Which): boolean {
+    return which === 'all' || this.prefixes.isSix(this.#paths.prefixOf(path)) === (which === 'ipv6')
+  }
 
-function pluck(maps: Map<string, Map<string, Path>>, name: string, inner: string): boolean {
-  const map = maps.get(name)
-  const had = map?.delete(inner) ?? false
-  if (map?.size === 0) maps.delete(name)
-  return had
+  #setStale(path: number, slot: number, stale: boolean): void {
+    const tally = this.#tallies[slot]
+    if (tally === undefined || this.#paths.isStale(path) === stale) return
+    this.#paths.setStale(path, stale)
+    tally.stale += stale ? 1 : -1
+  }
+
+  #touch(id: number): void {
+    if (this.#isDirty[id] === 1) return
+    this.#isDirty[id] = 1
+    if (this.#dirtyCount === this.#dirty.length) this.#dirty = grownInt32(this.#dirty, this.#dirty.length * 2)
+    this.#dirty[this.#dirtyCount++] = id
+  }
+
+  #pathOf(id: number, slot: number): number {
+    let path = this.#first[id] ?? NONE
+    while (path !== NONE && this.#paths.slotOf(path) !== slot) path = this.#paths.nextOf(path)
+    return path
+  }
+
+  /** Most prefixes have one path: only where there are more are they weighed. */
+  #choose(id: number): number {
+    let only = NONE
+    let candidates: AttributeSet[] | undefined
+    for (let path = this.#first[id] ?? NONE; path !== NONE; path = this.#paths.nextOf(path)) {
+      const used = this.#paths.usedOf(path)
+      if (used === NONE) continue
+      if (only === NONE) {
+        only = used
+        continue
+      }
+      candidates ??= this.#candidate(only, [])
+      this.#candidate(used, candidates)
+    }
+    return candidates === undefined ? only : (decide(candidates, this.#comparators)?.id ?? NONE)
+  }
+
+  #candidate(id: number, among: AttributeSet[]): AttributeSet[] {
+    const set = this.sets.get(id)
+    if (set !== undefined) among.push(set)
+    return among
+  }
+
+  #areAlike(a: number, b: number): boolean {
+    const one = this.sets.get(a)
+    const other = this.sets.get(b)
+    return one !== undefined && other !== undefined && one.isLike(other)
+  }
+
+  #sweepSets(forgotten: (set: number) => void): void {
+    const used = new Uint8Array(this.sets.limit)
+    this.#paths.markSets(used)
+    for (let id = 0; id < this.prefixes.limit; id++) {
+      const chosen = this.#chosen[id] ?? NONE
+      if (chosen !== NONE) used[chosen] = 1
+    }
+    this.sets.sweep(id => used[id] === 1, forgotten)
+  }
+
+  #find(key: string): number {
+    const parsed = parseAnyPrefix(key)
+    return parsed.ok ? this.prefixes.find(parsed.value) : NONE
+  }
+
+  *#pathsAt(id: number): Generator<number, void, void> {
+    for (let path = this.#first[id] ?? NONE; path !== NONE; path = this.#paths.nextOf(path)) yield path
+  }
+
+  #view(path: number): Path {
+    const used = this.sets.get(this.#paths.usedOf(path))
+    const heard = this.sets.get(this.#paths.heardOf(path))
+    const set = used ?? heard
+    if (set === undefined) throw new TypeError(`path ${path} has no attributes`)
+    const prefix = this.prefixes.prefix(this.#paths.prefixOf(path))
+    return {
+      key: formatAnyPrefix(prefix),
+      prefix,
+      source: set.source,
+      attributes: set.attributes,
+      fingerprint: set.fingerprint,
+      stale: this.#paths.isStale(path),
+      standing: used === undefined ? this.#objection(path, set) : USABLE,
+    }
+  }
+
+  #objection(path: number, { flaw }: AttributeSet): Standing {
+    if (flaw !== undefined) return { is: 'ineligible', why: flaw }
+    return { is: 'refused', why: this.#refusals.get(path) ?? 'refused' }
+  }
+
+  #growPrefixes(id: number): void {
+    const length = Math.max(id + 1, this.#first.length * 2)
+    this.#first = grownInt32(this.#first, length, NONE)
+    this.#chosen = grownInt32(this.#chosen, length, NONE)
+    this.#isDirty = grownUint8(this.#isDirty, length)
+  }
+
+  #makeRoomForChanges(count: number): void {
+    if (count <= this.#changed.length) return
+    const length = Math.max(count, this.#changed.length * 2)
+    this.#changed = new Int32Array(length)
+    this.#before = new Int32Array(length)
+    this.#after = new Int32Array(length)
+  }
 }

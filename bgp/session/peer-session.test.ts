@@ -89,7 +89,12 @@ describe('while it stands', () => {
   })
 
   test('a second connection with graceful restart replaces the first only when it proves itself', async () => {
-    const gracefulRestart = { restarting: false, restartTime: seconds(60), families: [{ ...IPV4_UNICAST, forwarding: true }] }
+    const gracefulRestart = {
+      restarting: false,
+      notification: false,
+      restartTime: seconds(60),
+      families: [{ ...IPV4_UNICAST, forwarding: true }],
+    }
     const { cluster, peer, network, member } = await meeting()
     peer.greet({}, { gracefulRestart })
     peer.say(encodeAnnouncement(encodeAttributes(PLAIN, INTERNAL), [prefix('10.9.0.0/16')]))

@@ -29,11 +29,13 @@ import {
 } from '../fsm/peering.ts'
 import type { PeerConfig } from '../options.ts'
 import type { MessageCounts } from '../status.ts'
+import type { Family } from '../wire/capabilities.ts'
 import { type Frame, Framer } from '../wire/framing.ts'
-import type { MessageKind } from '../wire/header.ts'
+import { LONGEST_MESSAGE, type MessageKind } from '../wire/header.ts'
 import { COLLISION, encodeNotification } from '../wire/notification.ts'
 import { encodeOpen, type Open } from '../wire/open.ts'
-import { KEEPALIVE } from '../wire/update.ts'
+import { encodeRouteRefresh, type RefreshKind } from '../wire/route-refresh.ts'
+import { decodeUpdate, KEEPALIVE } from '../wire/update.ts'
 import { Alarm } from './alarm.ts'
 import { interpret, type SoundUpdate } from './interpret.ts'
 import type { Dial, DialFailure, Endpoint, Transport, Wire, WireListener } from './transport.ts'
@@ -65,9 +67,11 @@ export interface SessionListener {
   /** A connection ended before it was established. */
   failed(reason: DownReason, from: ConnState): void
   dialFailed(failure: DialFailure): void
+  /** Takes in an UPDATE body without reading its attributes again, if it knows them; false: it is to be read. */
+  recognise(body: Uint8Array): boolean
   /** `raw` is the message body, valid during the call only. */
   update(verdict: SoundUpdate, raw: Uint8Array): void
-  refreshAsked(): void
+  refresh(kind: RefreshKind, family: Family): void
   drained(): void
 }
 
@@ -123,17 +127,24 @@ export class PeerSession {
 
   /** Ends all connections and resolves when their streams are gone. */
   async stop(reason: DownReason): Promise<void> {
-    this.#apply(stopPeering(this.#peering, reason, this.#config(), this.#moment()))
-    this.#alarm.cancel()
+    this.halt(reason)
     await Promise.all(this.#closings)
   }
 
-  /** The peer opened a connection; one too many is closed with 6/7. */
+  /** The same without waiting; `start` begins anew. */
+  halt(reason: DownReason): void {
+    this.#apply(stopPeering(this.#peering, reason, this.#config(), this.#moment()))
+    this.#alarm.cancel()
+  }
+
+  /** The peer opened a connection; one too many is closed with 6/7. While we are halted it is closed without a word, for some take any for a fault of ours. */
   accept(wire: Wire): WireListener {
     const accepted = acceptConn(this.#peering, this.#config(), this.#moment())
     if (accepted.id === undefined) {
-      wire.send(encodeNotification(COLLISION))
-      this.#sent.notification++
+      if (this.#peering.enabled) {
+        wire.send(encodeNotification(COLLISION))
+        this.#sent.notification++
+      }
       this.#track(wire.close())
       return DEAF
     }
@@ -142,13 +153,22 @@ export class PeerSession {
     return listener
   }
 
-  /** Whole UPDATEs onto the established connection; false asks to wait for `drained`. */
-  sendUpdate(bytes: Uint8Array): boolean {
+  /** Whole UPDATEs, so many of them, onto the established connection; false asks to wait for `drained`. Hot. */
+  sendUpdates(slices: readonly Uint8Array[], messages: number): boolean {
     const id = establishedId(this.#peering)
     const line = id === undefined ? undefined : this.#lines.get(id)
     if (line === undefined) return false
-    this.#sent.update++
-    return line.wire.send(bytes)
+    this.#sent.update += messages
+    return line.wire.sendAll(slices)
+  }
+
+  /** ROUTE-REFRESH on the established connection: a request, or the begin or end of an answer. */
+  sendRefresh(kind: RefreshKind, family: Family): void {
+    const id = establishedId(this.#peering)
+    const line = id === undefined ? undefined : this.#lines.get(id)
+    if (line === undefined) return
+    this.#sent.routeRefresh++
+    line.wire.send(encodeRouteRefresh(family, kind))
   }
 
   #feed(id: ConnId, event: ConnEvent): void {
@@ -251,11 +271,29 @@ export class PeerSession {
   }
 
   #read(id: ConnId, line: Line, chunk: Uint8Array): void {
+    let updates = 0
     for (const framed of line.framer.push(chunk)) {
       if (this.#lines.get(id) !== line) return
-      if (framed.is === 'frame') this.#receive(id, framed.frame)
-      else this.#feed(id, { is: 'fault', notification: framed.notification, says: 'the octets received are no BGP message' })
+      if (framed.is === 'fault')
+        this.#feed(id, { is: 'fault', notification: framed.notification, says: 'the octets received are no BGP message' })
+      else if (this.#takeIn(id, framed.frame)) updates++
+      else this.#receive(id, framed.frame)
     }
+    if (updates > 0 && this.#lines.get(id) === line) this.#feed(id, { is: 'update' })
+  }
+
+  /** Hot: a sound UPDATE of an established session goes past the state machine, which hears of it once a chunk. */
+  #takeIn(id: ConnId, { kind, body }: Frame): boolean {
+    if (kind !== 'update') return false
+    const conn = this.#connOf(id)
+    if (conn?.state !== 'established' || conn.terms === undefined) return false
+    if (!this.#listener.recognise(body)) {
+      const verdict = decodeUpdate(body, conn.terms.dialect)
+      if (verdict.is === 'reset') return false
+      this.#listener.update(verdict, body)
+    }
+    this.#received.update++
+    return true
   }
 
   #receive(id: ConnId, frame: Frame): void {
@@ -264,8 +302,14 @@ export class PeerSession {
     if (conn === undefined) return
     const { event, news } = interpret(frame, conn)
     this.#feed(id, event)
-    if (news?.is === 'update') this.#listener.update(news.verdict, news.raw)
-    else if (news?.is === 'refresh') this.#listener.refreshAsked()
+    if (frame.kind === 'open') this.#agreeOnLength(id)
+    if (news !== undefined) this.#listener.refresh(news.kind, news.family)
+  }
+
+  /** RFC 8654 §4: once both OPENs are known. */
+  #agreeOnLength(id: ConnId): void {
+    const terms = this.#connOf(id)?.terms
+    if (terms !== undefined && terms.longestMessage > LONGEST_MESSAGE) this.#lines.get(id)?.framer.allowExtended()
   }
 
   #connOf(id: ConnId): Conn | undefined {
@@ -303,8 +347,16 @@ export class PeerSession {
   }
 
   #config(): PeeringConfig {
-    const { asn, passive, dialAfter } = this.#peer
-    return { open: this.#tools.open(), remoteAsn: asn, connectRetry: this.#tools.connectRetry, passive, dialAfter }
+    const { asn, passive, dialAfter, connectRetry = this.#tools.connectRetry, minHoldTime, acceptAsSets } = this.#peer
+    return {
+      open: this.#tools.open(),
+      remoteAsn: asn,
+      connectRetry,
+      passive,
+      dialAfter,
+      ...(minHoldTime === undefined ? {} : { minHoldTime }),
+      ...(acceptAsSets === undefined ? {} : { acceptAsSets }),
+    }
   }
 
   #moment(): Moment {

@@ -9,15 +9,21 @@ import type { Dial, DialFailure, DialListener, Endpoint, Listening, Transport, W
 /** How long a stream that we closed may take to hand over its last octets. */
 const LINGER: Millis = millis(1000)
 
+/** Octets that may wait in a stream before its sender is asked to pause. */
+const HIGH_WATER = 1 << 16
+/** A thousand peers may come back at once. */
+const BACKLOG = 4096
+
 export function tcpTransport(clock: Clock): Transport {
   return {
     listen: (at, accept) => listen(at, accept, clock),
     dial: (to, from, listener) => dial(to, from, listener, clock),
+    turn: act => void setImmediate(act),
   }
 }
 
 async function listen(at: Endpoint, accept: (wire: Wire) => WireListener | undefined, clock: Clock): Promise<Listening> {
-  const server = createServer({ noDelay: true }, socket => welcome(socket, accept, clock))
+  const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER }, socket => welcome(socket, accept, clock))
   await bind(server, at)
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : at.port
@@ -28,7 +34,7 @@ function bind(server: Server, at: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: Error) => reject(listenFault(at, error))
     server.once('error', refuse)
-    server.listen({ host: formatIpv4(at.address), port: at.port }, () => {
+    server.listen({ host: formatIpv4(at.address), port: at.port, backlog: BACKLOG }, () => {
       server.off('error', refuse)
       resolve()
     })
@@ -131,6 +137,17 @@ class SocketWire implements Wire {
 
   send(bytes: Uint8Array): boolean {
     return this.#socket.writable ? this.#socket.write(bytes) : true
+  }
+
+  sendAll(slices: readonly Uint8Array[]): boolean {
+    const [first] = slices
+    if (first === undefined) return true
+    if (slices.length === 1) return this.send(first)
+    this.#socket.cork()
+    let takesMore = true
+    for (const slice of slices) takesMore = this.send(slice)
+    this.#socket.uncork()
+    return takesMore
   }
 
   /** Keeps reading until the peer's FIN: octets left unread would turn our FIN into RST and eat the last NOTIFICATION. */

@@ -10,8 +10,10 @@ export interface Endpoint {
 export interface Wire {
   readonly local: Endpoint
   readonly remote: Endpoint
-  /** False asks the sender to wait for `drained`. */
+  /** False asks the sender to wait for `drained`. The bytes may be read later: they never change again. */
   send(bytes: Uint8Array): boolean
+  /** The same for several, in one system call where there is one. */
+  sendAll(slices: readonly Uint8Array[]): boolean
   /** Flushes and sends FIN; resolves when the stream is gone, after a short linger at the latest. */
   close(): Promise<void>
 }
@@ -45,6 +47,8 @@ export interface Transport {
   /** Resolves when bound; `accept` returns undefined to refuse. Rejects with a Fault that names the address. */
   listen(at: Endpoint, accept: (wire: Wire) => WireListener | undefined): Promise<Listening>
   dial(to: Endpoint, from: Ipv4 | undefined, listener: DialListener): Dial
+  /** Calls back when all that has arrived by now has been told to its listeners. */
+  turn(act: () => void): void
 }
 
 export interface Listening {

@@ -1,9 +1,11 @@
 /** Generators of BGP values for property tests. */
 import { toIpv4 } from '@network/base/net/ipv4.ts'
+import { type Prefix6, toIpv6, toPrefix6 } from '@network/base/net/ipv6.ts'
 import { type Prefix, toPrefix } from '@network/base/net/prefix.ts'
 import { seconds } from '@network/base/time/units.ts'
 import fc from 'fast-check'
 import type { AsSegment, Attributes } from '../attributes/attributes.ts'
+import { compareLarge } from '../attributes/communities.ts'
 import type { Capabilities } from '../wire/capabilities.ts'
 import type { Open } from '../wire/open.ts'
 
@@ -11,6 +13,8 @@ export const u32 = fc.nat(0xffffffff)
 export const address = u32.map(toIpv4)
 export const asn = fc.integer({ min: 1, max: 0xffffffff })
 export const prefix: fc.Arbitrary<Prefix> = fc.tuple(address, fc.nat(32)).map(([at, length]) => toPrefix(at, length))
+export const address6 = fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }).map(toIpv6)
+export const prefix6: fc.Arbitrary<Prefix6> = fc.tuple(address6, fc.nat(128)).map(([at, length]) => toPrefix6(at, length))
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
 
 /** Plain objects, so that they compare equal to decoded ones. */
@@ -26,18 +30,31 @@ export const attributes: fc.Arbitrary<Attributes> = record({
   origin: fc.constantFrom('igp', 'egp', 'incomplete'),
   asPath: fc.array(segment, { maxLength: 3 }),
   nextHop: address,
+  nextHop6: fc.constant(undefined),
   med: maybe(u32),
   localPref: u32,
   atomicAggregate: fc.boolean(),
   aggregator: maybe(record({ asn, address })),
-  communities: fc.array(u32, { maxLength: 80 }),
+  communities: fc.uniqueArray(u32, { maxLength: 80 }).map(list => list.toSorted((a, b) => a - b)),
   originatorId: maybe(address),
   clusterList: fc.array(address, { maxLength: 3 }),
-  opaque: fc
-    .uniqueArray(record({ code: fc.integer({ min: 40, max: 255 }), body: fc.uint8Array({ maxLength: 300 }) }), {
-      selector: ({ code }) => code,
-      maxLength: 2,
+  extendedCommunities: fc
+    .uniqueArray(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { maxLength: 40 })
+    .map(list => list.toSorted((a, b) => (a < b ? -1 : 1))),
+  largeCommunities: fc
+    .uniqueArray(record({ global: u32, local1: u32, local2: u32 }), {
+      maxLength: 30,
+      comparator: (a, b) => compareLarge(a, b) === 0,
     })
+    .map(list => list.toSorted(compareLarge)),
+  opaque: fc
+    .uniqueArray(
+      record({ code: fc.integer({ min: 41, max: 255 }), body: fc.uint8Array({ maxLength: 300 }), partial: fc.constant(true) }),
+      {
+        selector: ({ code }) => code,
+        maxLength: 2,
+      },
+    )
     .map(list => list.toSorted((a, b) => a.code - b.code)),
 })
 
@@ -48,10 +65,14 @@ const capabilities: fc.Arbitrary<Capabilities> = record({
   gracefulRestart: maybe(
     record({
       restarting: fc.boolean(),
+      notification: fc.boolean(),
       restartTime: fc.nat(4095).map(seconds),
       families: fc.array(record({ afi: fc.nat(0xffff), safi: fc.nat(255), forwarding: fc.boolean() }), { maxLength: 3 }),
     }),
   ),
+  extendedMessages: fc.boolean(),
+  enhancedRefresh: fc.boolean(),
+  ipv4OverIpv6: fc.boolean(),
 })
 
 export const open: fc.Arbitrary<Open> = record({

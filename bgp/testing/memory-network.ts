@@ -28,6 +28,7 @@ export class MemoryNetwork {
     return {
       listen: async (at, accept) => this.#listen(at, accept),
       dial: (to, _from, listener) => (life.over ? NO_DIAL : this.#dial({ address, port: this.#nextPort++ }, to, listener)),
+      turn: act => void this.clock.wakeAt(this.clock.now(), act),
     }
   }
 
@@ -166,6 +167,11 @@ class MemoryWire implements Wire {
   send(bytes: Uint8Array): boolean {
     const copy = bytes.slice()
     this.deliver(() => this.far?.hear(copy))
+    return true
+  }
+
+  sendAll(slices: readonly Uint8Array[]): boolean {
+    for (const slice of slices) this.send(slice)
     return true
   }
 

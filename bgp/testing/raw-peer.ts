@@ -2,7 +2,7 @@
 import { type Ipv4, ipv4 } from '@network/base/net/ipv4.ts'
 import { seconds } from '@network/base/time/units.ts'
 import type { Transport, Wire, WireListener } from '../session/transport.ts'
-import { type Capabilities, IPV4_UNICAST } from '../wire/capabilities.ts'
+import { type Capabilities, IPV4_UNICAST, NO_CAPABILITIES } from '../wire/capabilities.ts'
 import { Framer } from '../wire/framing.ts'
 import { decodeNotification, type Notification } from '../wire/notification.ts'
 import { encodeOpen, myAsOf, type Open } from '../wire/open.ts'
@@ -81,6 +81,7 @@ export function rawOpen(open: Partial<Open> = {}, capabilities: Partial<Capabili
     routerId: ipv4('192.0.2.66'),
     ...open,
     capabilities: {
+      ...NO_CAPABILITIES,
       families: [IPV4_UNICAST],
       routeRefresh: true,
       fourOctetAs: 64512,

@@ -1,4 +1,4 @@
-/** Capabilities inside OPEN: four-octet AS, IPv4 unicast, route refresh, graceful restart. RFC 5492, 6793, 4760, 2918, 4724. */
+/** Capabilities inside OPEN: families, four-octet AS, refresh, extended messages, graceful restart. RFC 5492, 6793, 4760, 2918, 4724, 7313, 8654, 8950. */
 import { Cursor } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
@@ -10,9 +10,16 @@ export interface Family {
 }
 
 export const IPV4_UNICAST: Family = { afi: 1, safi: 1 }
+export const IPV6_UNICAST: Family = { afi: 2, safi: 1 }
 
 export function sameFamily(a: Family, b: Family): boolean {
   return a.afi === b.afi && a.safi === b.safi
+}
+
+/** `ipv4-unicast`; `afi/safi` in numbers where we have no name. */
+export function nameOfFamily(family: Family): string {
+  if (sameFamily(family, IPV4_UNICAST)) return 'ipv4-unicast'
+  return sameFamily(family, IPV6_UNICAST) ? 'ipv6-unicast' : `${family.afi}/${family.safi}`
 }
 
 export interface RestartFamily extends Family {
@@ -23,6 +30,8 @@ export interface RestartFamily extends Family {
 export interface GracefulRestart {
   /** R bit: the speaker has just restarted. */
   readonly restarting: boolean
+  /** N bit: routes are kept over a NOTIFICATION and over an expired hold timer too. RFC 8538 §2. */
+  readonly notification: boolean
   readonly restartTime: Seconds
   readonly families: readonly RestartFamily[]
 }
@@ -33,6 +42,12 @@ export interface Capabilities {
   readonly routeRefresh: boolean
   readonly fourOctetAs: number | undefined
   readonly gracefulRestart: GracefulRestart | undefined
+  /** UPDATEs up to 65535 octets may be sent to who says this. RFC 8654. */
+  readonly extendedMessages: boolean
+  /** RFC 7313: the begin and the end of a refresh are told. */
+  readonly enhancedRefresh: boolean
+  /** RFC 8950: IPv4 unicast may have an IPv6 next hop. */
+  readonly ipv4OverIpv6: boolean
 }
 
 export const NO_CAPABILITIES: Capabilities = {
@@ -40,12 +55,18 @@ export const NO_CAPABILITIES: Capabilities = {
   routeRefresh: false,
   fourOctetAs: undefined,
   gracefulRestart: undefined,
+  extendedMessages: false,
+  enhancedRefresh: false,
+  ipv4OverIpv6: false,
 }
 
 const MULTIPROTOCOL = 1
 const ROUTE_REFRESH = 2
+const EXTENDED_NEXT_HOP = 5
+const EXTENDED_MESSAGES = 6
 const GRACEFUL_RESTART = 64
 const FOUR_OCTET_AS = 65
+const ENHANCED_REFRESH = 70
 
 /** Reads capability TLVs on top of what is known already; throws WireFault when a length runs over the end. */
 export function readCapabilities(cursor: Cursor, known: Capabilities): Capabilities {
@@ -66,6 +87,12 @@ function withCapability(known: Capabilities, code: number, body: Uint8Array): Ca
       return body.length === 4 ? { ...known, families: [...known.families, readFamily(cursor)] } : known
     case ROUTE_REFRESH:
       return { ...known, routeRefresh: true }
+    case EXTENDED_NEXT_HOP:
+      return body.length % 6 === 0 ? { ...known, ipv4OverIpv6: known.ipv4OverIpv6 || saysIpv4OverIpv6(cursor) } : known
+    case EXTENDED_MESSAGES:
+      return { ...known, extendedMessages: true }
+    case ENHANCED_REFRESH:
+      return { ...known, enhancedRefresh: true }
     case FOUR_OCTET_AS:
       return body.length === 4 ? { ...known, fourOctetAs: cursor.u32() } : known
     case GRACEFUL_RESTART:
@@ -81,11 +108,27 @@ function readFamily(cursor: Cursor): Family {
   return { afi, safi: cursor.u8() }
 }
 
+/** Triples of family, sub-family (two octets here) and family of the next hop; all but one are not for us. */
+function saysIpv4OverIpv6(cursor: Cursor): boolean {
+  let said = false
+  while (cursor.left > 0) {
+    const family = { afi: cursor.u16(), safi: cursor.u16() }
+    const nextHopAfi = cursor.u16()
+    said ||= sameFamily(family, IPV4_UNICAST) && nextHopAfi === IPV6_UNICAST.afi
+  }
+  return said
+}
+
 function readGracefulRestart(cursor: Cursor): GracefulRestart {
   const head = cursor.u16()
   const families: RestartFamily[] = []
   while (cursor.left > 0) families.push({ afi: cursor.u16(), safi: cursor.u8(), forwarding: (cursor.u8() & 0x80) !== 0 })
-  return { restarting: (head & 0x8000) !== 0, restartTime: seconds(head & 0x0fff), families }
+  return {
+    restarting: (head & 0x8000) !== 0,
+    notification: (head & 0x4000) !== 0,
+    restartTime: seconds(head & 0x0fff),
+    families,
+  }
 }
 
 /** All capabilities as TLVs, in order of their codes. */
@@ -93,14 +136,18 @@ export function encodeCapabilities(capabilities: Capabilities): Uint8Array {
   const writer = new Writer('network', LONGEST_MESSAGE)
   for (const family of capabilities.families) writer.u8(MULTIPROTOCOL).u8(4).u16(family.afi).u8(0).u8(family.safi)
   if (capabilities.routeRefresh) writer.u8(ROUTE_REFRESH).u8(0)
+  if (capabilities.ipv4OverIpv6)
+    writer.u8(EXTENDED_NEXT_HOP).u8(6).u16(IPV4_UNICAST.afi).u16(IPV4_UNICAST.safi).u16(IPV6_UNICAST.afi)
+  if (capabilities.extendedMessages) writer.u8(EXTENDED_MESSAGES).u8(0)
   if (capabilities.gracefulRestart !== undefined) writeGracefulRestart(writer, capabilities.gracefulRestart)
   if (capabilities.fourOctetAs !== undefined) writer.u8(FOUR_OCTET_AS).u8(4).u32(capabilities.fourOctetAs)
+  if (capabilities.enhancedRefresh) writer.u8(ENHANCED_REFRESH).u8(0)
   return writer.finish()
 }
 
 function writeGracefulRestart(writer: Writer, restart: GracefulRestart): void {
   writer.u8(GRACEFUL_RESTART).u8(2 + 4 * restart.families.length)
-  writer.u16((restart.restarting ? 0x8000 : 0) | restart.restartTime)
+  writer.u16((restart.restarting ? 0x8000 : 0) | (restart.notification ? 0x4000 : 0) | restart.restartTime)
   for (const family of restart.families)
     writer
       .u16(family.afi)

@@ -23,6 +23,23 @@ describe('framing', () => {
     assert.deepEqual(framesOf([...STREAM].map(octet => Uint8Array.of(octet))), whole)
   })
 
+  test('longer messages are taken once both said so, but for OPEN and KEEPALIVE', () => {
+    const long = frame('update', new Uint8Array(65535 - 19))
+    assert.deepEqual(framesOf([long]).map(said), ['1/2 ffff'])
+    for (const [kind, verdict] of [
+      ['update', 'update'],
+      ['notification', 'notification'],
+      ['routeRefresh', 'routeRefresh'],
+      ['open', '1/2 1001'],
+      ['keepalive', '1/2 1001'],
+    ] as const) {
+      const framer = new Framer()
+      framer.allowExtended()
+      const bytes = kind === 'update' ? long : frame(kind, new Uint8Array(4097 - 19))
+      assert.deepEqual([...framer.push(bytes)].map(said), [verdict])
+    }
+  })
+
   const faults: readonly { name: string; bytes: Uint8Array; says: string }[] = [
     { name: 'marker', bytes: changed(KEEPALIVE, 15, 0xfe), says: '1/1 ' },
     { name: 'length 18', bytes: changed(KEEPALIVE, 17, 18), says: '1/2 0012' },

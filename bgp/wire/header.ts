@@ -1,6 +1,8 @@
 /** The 19 octets in front of every message. RFC 4271 §4.1. */
 export const HEADER_OCTETS = 19
 export const LONGEST_MESSAGE = 4096
+/** What both may send once both said so, but for OPEN and KEEPALIVE. RFC 8654 §4. */
+export const LONGEST_EXTENDED = 65535
 
 export type MessageKind = 'open' | 'update' | 'notification' | 'keepalive' | 'routeRefresh'
 

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import {
+  adminReset,
   COLLISION,
   decodeNotification,
   describeNotification,
   encodeNotification,
+  hardReset,
   notification,
   shutdown,
   shutdownText,
@@ -18,6 +20,13 @@ describe('NOTIFICATION', () => {
     { value: shutdown('upgrade to 1.2'), says: 'cease, administrative shutdown (6/2): "upgrade to 1.2"' },
     { value: notification(6, 2, Uint8Array.of(3, 0x61, 0x0a, 0x1b)), says: 'cease, administrative shutdown (6/2): "a??"' },
     { value: notification(6, 2, Uint8Array.of(9, 0x61)), says: 'cease, administrative shutdown (6/2)' },
+    { value: adminReset('again'), says: 'cease, administrative reset (6/4): "again"' },
+    {
+      value: hardReset(shutdown('for good')),
+      says: 'cease, hard reset (6/9), for cease, administrative shutdown (6/2): "for good"',
+    },
+    { value: hardReset(hardReset(COLLISION)), says: 'cease, hard reset (6/9), for cease, hard reset (6/9)' },
+    { value: notification(6, 9), says: 'cease, hard reset (6/9)' },
     { value: notification(4, 0), says: 'hold timer expired (4/0)' },
     { value: notification(77, 1), says: 'unknown error (77/1)' },
   ]

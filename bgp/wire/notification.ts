@@ -35,10 +35,36 @@ export const HOLD_EXPIRED = notification(4, 0)
 export const FSM_FAULT = { code: 5, inOpenSent: 1, inOpenConfirm: 2, inEstablished: 3 } as const
 export const REFRESH_FAULT = { code: 7, badLength: 1 } as const
 
-const CEASE = { code: 6, shutdown: 2, deconfigured: 3, rejected: 5, collision: 7 } as const
+const CEASE = {
+  code: 6,
+  tooManyPrefixes: 1,
+  shutdown: 2,
+  deconfigured: 3,
+  reset: 4,
+  rejected: 5,
+  otherChange: 6,
+  collision: 7,
+  hardReset: 9,
+} as const
 export const COLLISION = notification(CEASE.code, CEASE.collision)
 export const DECONFIGURED = notification(CEASE.code, CEASE.deconfigured)
+/** RFC 4486 §4. */
+export const OTHER_CHANGE = notification(CEASE.code, CEASE.otherChange)
 export const REJECTED = notification(CEASE.code, CEASE.rejected)
+
+/** What is said when a session ends because its operator wants it gone, or because the peer told too much. */
+export function endsForGood({ code, subcode }: Notification): boolean {
+  return code === CEASE.code && [CEASE.tooManyPrefixes, CEASE.shutdown, CEASE.deconfigured].some(each => each === subcode)
+}
+
+/** RFC 8538 §3: nothing is kept over it; its data is the NOTIFICATION that would have been sent. */
+export function hardReset({ code, subcode, data }: Notification): Notification {
+  return notification(CEASE.code, CEASE.hardReset, Uint8Array.from([code, subcode, ...data]))
+}
+
+export function isHardReset({ code, subcode }: Notification): boolean {
+  return code === CEASE.code && subcode === CEASE.hardReset
+}
 
 /** Equal but for their data. */
 export function sameNotification(a: Notification, b: Notification): boolean {
@@ -47,11 +73,20 @@ export function sameNotification(a: Notification, b: Notification): boolean {
 
 /** Administrative shutdown with a sentence of at most 255 octets of UTF-8 for the other operator. RFC 9003 §2. */
 export function shutdown(text: string): Notification {
+  return withText(CEASE.shutdown, text)
+}
+
+/** Administrative reset: the session may come again at once. RFC 9003 §2. */
+export function adminReset(text: string): Notification {
+  return withText(CEASE.reset, text)
+}
+
+function withText(subcode: number, text: string): Notification {
   const encoded = wholeCharacters(new TextEncoder().encode(text), 255)
   const data = new Uint8Array(1 + encoded.length)
   data[0] = encoded.length
   data.set(encoded, 1)
-  return notification(CEASE.code, CEASE.shutdown, text === '' ? NOTHING : data)
+  return notification(CEASE.code, subcode, text === '' ? NOTHING : data)
 }
 
 export function encodeNotification(value: Notification): Uint8Array {
@@ -67,8 +102,13 @@ export function decodeNotification(body: Uint8Array): Notification {
   return notification(body[0] ?? 0, body[1] ?? 0, body.slice(2))
 }
 
-/** `cease, administrative shutdown (6/2): "upgrade"`. */
+/** `cease, administrative shutdown (6/2): "upgrade"`; a hard reset tells what it is for, one level deep. */
 export function describeNotification(value: Notification): string {
+  const outer = describeOne(value)
+  return isHardReset(value) && value.data.length >= 2 ? `${outer}, for ${describeOne(decodeNotification(value.data))}` : outer
+}
+
+function describeOne(value: Notification): string {
   const subject = CODES.get(value.code) ?? 'unknown error'
   const detail = SUBCODES.get(`${value.code}/${value.subcode}`)
   const words = shutdownText(value)
@@ -77,7 +117,7 @@ export function describeNotification(value: Notification): string {
 
 /** The other operator's sentence, made harmless; undefined when there is none or it breaks RFC 9003. */
 export function shutdownText(value: Notification): string | undefined {
-  if (value.code !== CEASE.code || (value.subcode !== CEASE.shutdown && value.subcode !== 4)) return undefined
+  if (value.code !== CEASE.code || (value.subcode !== CEASE.shutdown && value.subcode !== CEASE.reset)) return undefined
   const length = value.data[0]
   if (length === undefined || length === 0 || length > value.data.length - 1) return undefined
   const text = new TextDecoder().decode(value.data.subarray(1, 1 + length))

@@ -35,7 +35,7 @@ describe('OPEN', () => {
       name: 'a capability a parameter, an unknown one between',
       hex: '04 fde8 005a c0000201 14 0206 0104 00010001 0202 4900 0206 4104 fffffffe',
       asn: 4294967294,
-      capabilities: { families: [IPV4_UNICAST], routeRefresh: false, fourOctetAs: 4294967294, gracefulRestart: undefined },
+      capabilities: { ...NO_CAPABILITIES, families: [IPV4_UNICAST], fourOctetAs: 4294967294 },
     },
     {
       name: 'graceful restart with R and F',
@@ -43,8 +43,34 @@ describe('OPEN', () => {
       asn: 65000,
       capabilities: {
         ...NO_CAPABILITIES,
-        gracefulRestart: { restarting: true, restartTime: seconds(120), families: [{ ...IPV4_UNICAST, forwarding: true }] },
+        gracefulRestart: {
+          restarting: true,
+          notification: false,
+          restartTime: seconds(120),
+          families: [{ ...IPV4_UNICAST, forwarding: true }],
+        },
       },
+    },
+    {
+      name: 'graceful restart with N',
+      hex: '04 fde8 005a c0000201 06 0204 4002 4078',
+      asn: 65000,
+      capabilities: {
+        ...NO_CAPABILITIES,
+        gracefulRestart: { restarting: false, notification: true, restartTime: seconds(120), families: [] },
+      },
+    },
+    {
+      name: 'extended messages, enhanced refresh, IPv4 over IPv6 behind a triple that says something else',
+      hex: '04 fde8 005a c0000201 14 0212 0600 4600 050c 000100020002 000100010002',
+      asn: 65000,
+      capabilities: { ...NO_CAPABILITIES, extendedMessages: true, enhancedRefresh: true, ipv4OverIpv6: true },
+    },
+    {
+      name: 'extended next hop of the wrong size',
+      hex: '04 fde8 005a c0000201 07 0205 0503 000100',
+      asn: 65000,
+      capabilities: NO_CAPABILITIES,
     },
     {
       name: 'a capability body of the wrong size',

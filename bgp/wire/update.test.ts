@@ -1,16 +1,47 @@
 /** UPDATE: bytes both ways and the graded verdicts of RFC 7606. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
+import { type AnyPrefix, formatAnyPrefix } from '@network/base/net/any-prefix.ts'
+import { ipv4 } from '@network/base/net/ipv4.ts'
+import { ipv6 } from '@network/base/net/ipv6.ts'
+import { toPrefix } from '@network/base/net/prefix.ts'
 import fc from 'fast-check'
+import { plainAttributes } from '../attributes/attributes.ts'
 import { encodeAttributes } from '../attributes/encode.ts'
-import { attributes as anyAttributes, prefix as anyPrefix } from '../testing/arbitrary.ts'
+import {
+  address6 as anyAddress6,
+  attributes as anyAttributes,
+  prefix as anyPrefix,
+  prefix6 as anyPrefix6,
+} from '../testing/arbitrary.ts'
+import { IPV4_UNICAST, IPV6_UNICAST, nameOfFamily } from './capabilities.ts'
 import type { Dialect } from './dialect.ts'
-import { decodeUpdate, encodeAnnouncement, encodeEndOfRib, encodeWithdrawal, type UpdateVerdict } from './update.ts'
+import {
+  decodeUpdate,
+  encodeAnnouncement,
+  encodeEndOfRib,
+  encodeReachable,
+  encodeUnreachable,
+  encodeWithdrawal,
+  NO_IPV6,
+  type UpdateVerdict,
+} from './update.ts'
 
 const INTERNAL: Dialect = { kind: 'internal', asnOctets: 4 }
 const EXTERNAL: Dialect = { kind: 'external', asnOctets: 4 }
 const OLD: Dialect = { kind: 'external', asnOctets: 2 }
+
+/** Both families agreed on, IPv4 over IPv6 too. */
+const BOTH: Dialect = {
+  ...INTERNAL,
+  multiprotocol: { families: [IPV4_UNICAST, IPV6_UNICAST], ipv6NextHop: true },
+}
+const BOTH_OUTSIDE: Dialect = { ...BOTH, kind: 'external' }
+const ONLY_IPV6: Dialect = { ...INTERNAL, multiprotocol: { families: [IPV6_UNICAST], ipv6NextHop: false } }
+const SETS: Dialect = { ...INTERNAL, asSets: 'accepted' }
+const HOP6 = '20010db8000000000000000000000009'
+const LINK6 = 'fe800000000000000000000000000009'
+const NET6 = '20 20010db8'
 
 const ORIGIN = '400101 00'
 const PATH = '400206 0201 0000fde9'
@@ -18,6 +49,7 @@ const HOP = '400304 c0000209'
 const PREF = '400504 00000064'
 const BASE = `${ORIGIN} ${PATH} ${HOP} ${PREF}`
 const NET = '18 0a0100'
+const OTHERS = `${ORIGIN} ${PATH} ${PREF}`
 
 interface Case {
   readonly name: string
@@ -25,7 +57,7 @@ interface Case {
   readonly announced?: string
   readonly withdrawn?: string
   readonly dialect?: Dialect
-  readonly says: string
+  readonly says: string | RegExp
 }
 
 // Bytes written out by hand from the RFC of each attribute.
@@ -143,14 +175,200 @@ const CASES: readonly Case[] = [
   },
   { name: 'MP_REACH twice', attributes: `${BASE} 800e05 000201 00 00 800e05 000201 00 00`, says: 'reset 3/1 800e050002010000' },
   { name: 'MP_UNREACH for IPv4', attributes: '800f06 000101 10 0a02', announced: '', says: '-10.2.0.0/16' },
-  { name: 'MP_UNREACH empty', attributes: '800f03 000101', announced: '', says: 'end-of-rib' },
+  { name: 'MP_REACH for IPv6', attributes: `${OTHERS} ${reach6(HOP6)}`, dialect: BOTH, announced: '', says: '+2001:db8::/32' },
+  {
+    name: 'MP_REACH for IPv6 with a link-local next hop too',
+    attributes: `${OTHERS} ${reach6(HOP6 + LINK6)}`,
+    dialect: BOTH,
+    announced: '',
+    says: '+2001:db8::/32',
+  },
+  {
+    name: 'IPv6 and IPv4 in one message',
+    attributes: `${BASE} ${reach6(HOP6)}`,
+    dialect: BOTH,
+    says: '+10.1.0.0/24 +2001:db8::/32',
+  },
+  { name: 'IPv6 from a peer without IPv6', attributes: `${BASE} ${reach6(HOP6)}`, says: '+10.1.0.0/24' },
+  { name: 'IPv4 from a peer without IPv4', attributes: `${BASE} ${reach6(HOP6)}`, dialect: ONLY_IPV6, says: '+2001:db8::/32' },
+  {
+    name: 'a spoiled IPv6 route',
+    attributes: `400101 07 ${PATH} ${PREF} ${reach6(HOP6)}`,
+    dialect: BOTH,
+    announced: '',
+    says: '-2001:db8::/32 (ORIGIN)',
+  },
+  {
+    name: 'IPv6 without ORIGIN',
+    attributes: `${PATH} ${PREF} ${reach6(HOP6)}`,
+    dialect: BOTH,
+    announced: '',
+    says: '-2001:db8::/32 (ORIGIN)',
+  },
+  {
+    name: 'IPv6 next hop of eight octets',
+    attributes: `${OTHERS} ${reach6('00'.repeat(8))}`,
+    dialect: BOTH,
+    announced: '',
+    says: /^reset 3\/9 /,
+  },
+  {
+    name: 'IPv6 prefix of 129 bits',
+    attributes: `${OTHERS} ${reach6(HOP6, '81 00')}`,
+    dialect: BOTH,
+    announced: '',
+    says: /^reset 3\/9 /,
+  },
+  {
+    name: 'IPv6 prefix cut short',
+    attributes: `${OTHERS} ${reach6(HOP6, '40 2001')}`,
+    dialect: BOTH,
+    announced: '',
+    says: /^reset 3\/9 /,
+  },
+  {
+    name: 'IPv6 default and host route',
+    attributes: `${OTHERS} ${reach6(HOP6, `00 80 ${HOP6}`)}`,
+    dialect: BOTH,
+    announced: '',
+    says: '+::/0 +2001:db8::9/128',
+  },
+  {
+    name: 'MP_REACH with the Transitive flag',
+    attributes: `${OTHERS} ${reach6(HOP6).replace(/^90/, 'd0')}`,
+    dialect: BOTH,
+    announced: '',
+    says: '-2001:db8::/32 (MP_REACH_NLRI)',
+  },
+  {
+    name: 'a spoiled route of a family that is not spoken',
+    attributes: `400101 07 ${PATH} ${PREF} ${reach6(HOP6)}`,
+    announced: '',
+    says: '(ORIGIN)',
+  },
+  {
+    name: 'IPv4 over IPv6',
+    attributes: `${OTHERS} ${reach6(HOP6, '10 0a02', '0001')}`,
+    dialect: BOTH,
+    announced: '',
+    says: '+10.2.0.0/16',
+  },
+  {
+    name: 'IPv4 over IPv6, not agreed on',
+    attributes: `${OTHERS} ${reach6(HOP6, '10 0a02', '0001')}`,
+    announced: '',
+    says: /^reset 3\/9 /,
+  },
+  { name: 'MP_UNREACH for IPv6', attributes: `800f08 000201 ${NET6}`, dialect: BOTH, announced: '', says: '-2001:db8::/32' },
+  {
+    name: 'IPv6 withdrawn and announced: announced',
+    attributes: `${OTHERS} ${reach6(HOP6)} 800f08 000201 ${NET6}`,
+    dialect: BOTH,
+    announced: '',
+    says: '+2001:db8::/32',
+  },
+  {
+    name: 'MP_UNREACH bad IPv6 prefix',
+    attributes: '800f05 000201 40 20',
+    dialect: BOTH,
+    announced: '',
+    says: 'reset 3/9 800f050002014020',
+  },
+  {
+    name: 'MP_UNREACH empty, of IPv6 spoken',
+    attributes: '800f03 000201',
+    dialect: BOTH,
+    announced: '',
+    says: 'end-of-rib ipv6-unicast',
+  },
+
+  { name: 'AS_SET', attributes: `${ORIGIN} 400206 0101 0000fde9 ${HOP} ${PREF}`, says: '-10.1.0.0/24 (AS_PATH)' },
+  {
+    name: 'AS_SET where it is accepted',
+    attributes: `${ORIGIN} 400206 0101 0000fde9 ${HOP} ${PREF}`,
+    dialect: SETS,
+    says: '+10.1.0.0/24',
+  },
+  { name: 'AS_CONFED_SET inside', attributes: `${ORIGIN} 400206 0401 0000fde9 ${HOP} ${PREF}`, says: '-10.1.0.0/24 (AS_PATH)' },
+  {
+    name: 'AS_SET in AS4_PATH',
+    attributes: `${ORIGIN} 400204 0201 5ba0 ${HOP} c01106 0101 00011170`,
+    dialect: OLD,
+    says: '-10.1.0.0/24 (AS_PATH)',
+  },
+  { name: 'EXTENDED_COMMUNITIES', attributes: `${BASE} c01008 0002fde900000001`, says: '+10.1.0.0/24' },
+  { name: 'EXTENDED_COMMUNITIES empty', attributes: `${BASE} c01000`, says: '-10.1.0.0/24 (EXTENDED_COMMUNITIES)' },
+  {
+    name: 'EXTENDED_COMMUNITIES of nine octets',
+    attributes: `${BASE} c01009 0002fde90000000100`,
+    says: '-10.1.0.0/24 (EXTENDED_COMMUNITIES)',
+  },
+  {
+    name: 'EXTENDED_COMMUNITIES without Transitive',
+    attributes: `${BASE} 801008 0002fde900000001`,
+    says: '-10.1.0.0/24 (EXTENDED_COMMUNITIES)',
+  },
+  { name: 'IPv6 extended communities', attributes: `${BASE} c01914 ${'00'.repeat(20)}`, says: '+10.1.0.0/24' },
+  { name: 'IPv6 extended communities empty', attributes: `${BASE} c01900`, says: '-10.1.0.0/24 (IPV6_EXTENDED_COMMUNITIES)' },
+  {
+    name: 'IPv6 extended communities of 19 octets',
+    attributes: `${BASE} c01913 ${'00'.repeat(19)}`,
+    says: '-10.1.0.0/24 (IPV6_EXTENDED_COMMUNITIES)',
+  },
+  { name: 'LARGE_COMMUNITY', attributes: `${BASE} c0200c 0000fde9 00000001 00000002`, says: '+10.1.0.0/24' },
+  { name: 'LARGE_COMMUNITY empty', attributes: `${BASE} c02000`, says: '-10.1.0.0/24 (LARGE_COMMUNITY)' },
+  {
+    name: 'LARGE_COMMUNITY of eight octets',
+    attributes: `${BASE} c02008 0000fde9 00000001`,
+    says: '-10.1.0.0/24 (LARGE_COMMUNITY)',
+  },
+  { name: 'AIGP', attributes: `${BASE} 801a0b 01000b 0000000000000001`, says: '+10.1.0.0/24' },
+  { name: 'AIGP with the Transitive flag', attributes: `${BASE} c01a0b 01000b 0000000000000001`, says: '+10.1.0.0/24 (AIGP)' },
+  { name: 'AIGP that runs over', attributes: `${BASE} 801a0b 0100ff 0000000000000001`, says: '+10.1.0.0/24 (AIGP)' },
+  { name: 'AIGP of TLV length 0', attributes: `${BASE} 801a03 010000`, says: '+10.1.0.0/24 (AIGP)' },
+  { name: 'PREFIX_SID', attributes: `${BASE} c0280a 010007 00 0000 00000001`, says: '+10.1.0.0/24' },
+  { name: 'PREFIX_SID with a short label index', attributes: `${BASE} c02806 010003 000000`, says: '+10.1.0.0/24 (PREFIX_SID)' },
+  {
+    name: 'PREFIX_SID with an odd SRGB',
+    attributes: `${BASE} c0280c 030009 ${'00'.repeat(9)}`,
+    says: '+10.1.0.0/24 (PREFIX_SID)',
+  },
+  { name: 'PREFIX_SID that runs over', attributes: `${BASE} c02804 0900ff 00`, says: '+10.1.0.0/24 (PREFIX_SID)' },
+  { name: 'PREFIX_SID empty', attributes: `${BASE} c02800`, says: '+10.1.0.0/24 (PREFIX_SID)' },
+  { name: 'PREFIX_SID broken, from outside', attributes: `${BASE} c02804 0900ff 00`, dialect: EXTERNAL, says: '+10.1.0.0/24' },
+  { name: 'ONLY_TO_CUSTOMER', attributes: `${BASE} c02304 0000fde9`, says: '+10.1.0.0/24' },
+  { name: 'ONLY_TO_CUSTOMER of five octets', attributes: `${BASE} c02305 0000fde900`, says: '-10.1.0.0/24 (ONLY_TO_CUSTOMER)' },
+  { name: 'ONLY_TO_CUSTOMER of three octets', attributes: `${BASE} c02303 0000fd`, says: '-10.1.0.0/24 (ONLY_TO_CUSTOMER)' },
+  { name: 'TUNNEL_ENCAP of any kind is handed on', attributes: `${BASE} c01703 ffffff`, says: '+10.1.0.0/24' },
+  {
+    name: 'AS4_AGGREGATOR of seven octets',
+    attributes: `${ORIGIN} 400204 0201 fde9 ${HOP} c01207 00011170c00002`,
+    dialect: OLD,
+    says: '+10.1.0.0/24 (AS4_AGGREGATOR)',
+  },
+  {
+    name: 'AS4_AGGREGATOR with wrong flags',
+    attributes: `${ORIGIN} 400204 0201 fde9 ${HOP} 401208 00011170c0000201`,
+    dialect: OLD,
+    says: '+10.1.0.0/24 (AS4_AGGREGATOR)',
+  },
+  {
+    name: 'LOCAL_PREF from outside, with IPv6',
+    attributes: `${ORIGIN} ${PATH} 400502 0000 ${reach6(HOP6)}`,
+    dialect: BOTH_OUTSIDE,
+    announced: '',
+    says: '+2001:db8::/32',
+  },
+  { name: 'MP_UNREACH empty', attributes: '800f03 000101', announced: '', says: 'end-of-rib ipv4-unicast' },
   { name: 'MP_UNREACH empty, of IPv6', attributes: '800f03 000201', announced: '', says: '' },
 ]
 
 describe('the verdict on an UPDATE', () => {
   for (const { name, says, ...fields } of CASES)
     test(`${name}: ${says === '' ? 'nothing' : says}`, () => {
-      assert.equal(said(decodeUpdate(body(fields), fields.dialect ?? INTERNAL)), says)
+      const verdict = said(decodeUpdate(body(fields), fields.dialect ?? INTERNAL))
+      if (typeof says === 'string') assert.equal(verdict, says)
+      else assert.match(verdict, says)
     })
 
   const broken: readonly { name: string; hex: string }[] = [
@@ -161,7 +379,7 @@ describe('the verdict on an UPDATE', () => {
     test(`${name}: reset 3/1`, () => assert.equal(said(decodeUpdate(bytes(hex), INTERNAL)), 'reset 3/1'))
 
   test('an empty UPDATE is End-of-RIB', () =>
-    assert.equal(said(decodeUpdate(encodeEndOfRib().subarray(19), INTERNAL)), 'end-of-rib'))
+    assert.equal(said(decodeUpdate(encodeEndOfRib().subarray(19), INTERNAL)), 'end-of-rib ipv4-unicast'))
 
   test('big numbers stay unsigned', () => {
     const verdict = decodeUpdate(
@@ -189,9 +407,10 @@ describe('the codec', () => {
   test('attributes and prefixes survive the wire, with four octets and with two', () => {
     fc.assert(
       fc.property(anyAttributes, fc.array(anyPrefix, { minLength: 1, maxLength: 20 }), (attributes, prefixes) => {
-        const wide = decodeUpdate(encodeAnnouncement(encodeAttributes(attributes, INTERNAL), prefixes).subarray(19), INTERNAL)
-        assert.deepEqual(wide, { is: 'routes', withdrawn: [], announced: [{ attributes, prefixes }], remarks: [] })
-        const narrow: Dialect = { kind: 'internal', asnOctets: 2 }
+        const wide = decodeUpdate(encodeAnnouncement(encodeAttributes(attributes, SETS), prefixes).subarray(19), SETS)
+        const announced = [{ attributes, prefixes }]
+        assert.deepEqual(wide, { is: 'routes', withdrawn: [], announced, ipv6: NO_IPV6, remarks: [] })
+        const narrow: Dialect = { kind: 'internal', asnOctets: 2, asSets: 'accepted' }
         const old = decodeUpdate(encodeAnnouncement(encodeAttributes(attributes, narrow), prefixes).subarray(19), narrow)
         assert.ok(old.is === 'routes')
         assert.deepEqual(
@@ -207,19 +426,104 @@ describe('the codec', () => {
     fc.assert(
       fc.property(fc.array(anyPrefix, { minLength: 1, maxLength: 50 }), prefixes => {
         const verdict = decodeUpdate(encodeWithdrawal(prefixes).subarray(19), INTERNAL)
-        assert.deepEqual(verdict, { is: 'routes', withdrawn: prefixes, announced: [], remarks: [] })
+        assert.deepEqual(verdict, { is: 'routes', withdrawn: prefixes, announced: [], ipv6: NO_IPV6, remarks: [] })
       }),
     )
   })
 
+  test('IPv6 routes and their next hops survive the wire', () => {
+    const far = fc.record(
+      { address: anyAddress6, linkLocal: fc.constantFrom(undefined, ipv6('fe80::1')) },
+      { noNullPrototype: true },
+    )
+    const prefixLists = fc.array(anyPrefix6, { minLength: 1, maxLength: 20 })
+    fc.assert(
+      fc.property(anyAttributes, far, prefixLists, (some, nextHop6, prefixes) => {
+        const attributes = { ...some, nextHop: ipv4('0.0.0.0'), nextHop6 }
+        const block = encodeAttributes(attributes, BOTH)
+        const message = encodeReachable(IPV6_UNICAST, { hops: attributes, attributes: block }, prefixes)
+        const verdict = decodeUpdate(message.subarray(19), { ...BOTH, asSets: 'accepted' })
+        const expected = { withdrawn: [], announced: [{ attributes, prefixes }] }
+        assert.deepEqual(verdict, { is: 'routes', withdrawn: [], announced: [], ipv6: expected, remarks: [] })
+        const gone = decodeUpdate(encodeUnreachable(IPV6_UNICAST, prefixes).subarray(19), BOTH)
+        assert.deepEqual(gone, {
+          is: 'routes',
+          withdrawn: [],
+          announced: [],
+          ipv6: { withdrawn: prefixes, announced: [] },
+          remarks: [],
+        })
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('IPv4 over IPv6: the next hop is told in MP_REACH, and NEXT_HOP is not', () => {
+    const nextHop6 = { address: ipv6('2001:db8::9'), linkLocal: undefined }
+    const attributes = { ...plainAttributes(ipv4('0.0.0.0')), nextHop6, localPref: 100 }
+    const block = encodeAttributes(attributes, BOTH)
+    assert.doesNotMatch(Buffer.from(block).toString('hex'), /400304/)
+    const message = encodeReachable(IPV4_UNICAST, { hops: attributes, attributes: block }, [toPrefix(ipv4('10.2.0.0'), 16)])
+    const verdict = decodeUpdate(message.subarray(19), BOTH)
+    assert.ok(verdict.is === 'routes')
+    assert.deepEqual(verdict.announced[0]?.attributes, attributes)
+  })
+
+  test('the End-of-RIB of a family names it', () => {
+    for (const family of [IPV4_UNICAST, IPV6_UNICAST])
+      assert.deepEqual(decodeUpdate(encodeEndOfRib(family).subarray(19), BOTH), { is: 'end-of-rib', family })
+  })
+
+  test('communities are sent in order and once; what may not leave the AS does not', () => {
+    const large = (local2: number) => ({ global: 65001, local1: 1, local2 })
+    const attributes = {
+      ...plainAttributes(ipv4('192.0.2.9')),
+      localPref: 100,
+      communities: [3, 1, 3, 2],
+      extendedCommunities: [0x4004fde900000001n, 0x0002fde900000001n],
+      largeCommunities: [large(2), large(1), large(2)],
+    }
+    const heard = (dialect: Dialect) => {
+      const verdict = decodeUpdate(
+        encodeAnnouncement(encodeAttributes(attributes, dialect), [toPrefix(ipv4('10.0.0.0'), 8)]).subarray(19),
+        dialect,
+      )
+      assert.ok(verdict.is === 'routes')
+      return verdict.announced[0]?.attributes
+    }
+    assert.deepEqual(heard(INTERNAL)?.communities, [1, 2, 3])
+    assert.deepEqual(heard(INTERNAL)?.largeCommunities, [large(1), large(2)])
+    assert.deepEqual(heard(INTERNAL)?.extendedCommunities, [0x0002fde900000001n, 0x4004fde900000001n])
+    assert.deepEqual(heard(EXTERNAL)?.extendedCommunities, [0x0002fde900000001n])
+  })
+
+  test('what is understood but for its content is handed on as it came, Partial or not', () => {
+    for (const [hex, back] of [
+      [`c02304 0000fde9`, 'c0230400 00fde9'],
+      [`e02304 0000fde9`, 'e0230400 00fde9'],
+      [`c01914 ${'01'.repeat(20)}`, `c01914${'01'.repeat(20)}`],
+      ['c01703 ffffff', 'e01703ffffff'],
+    ] as const) {
+      const verdict = decodeUpdate(body({ attributes: `${BASE} ${hex}` }), INTERNAL)
+      assert.ok(verdict.is === 'routes')
+      const attributes = verdict.announced[0]?.attributes
+      assert.ok(attributes !== undefined)
+      assert.ok(Buffer.from(encodeAttributes(attributes, INTERNAL)).toString('hex').endsWith(back.replaceAll(' ', '')), hex)
+    }
+  })
+
   test('any bytes, and any sound message with octets changed, give a verdict', () => {
-    const sound = body({ attributes: `${BASE} c00804 00000001 800404 00000000`, withdrawn: '08 0b' })
+    const more = `c01008 0002fde900000001 c0200c 0000fde90000000100000002 801a0b 01000b 0000000000000001 c0280a 010007 00 0000 00000001`
+    const sound = body({
+      attributes: `${reach6(HOP6)} ${BASE} c00804 00000001 800404 00000000 ${more} 800f08 000201 ${NET6}`,
+      withdrawn: '08 0b',
+    })
     const changes = fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { maxLength: 4 })
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 4, maxLength: 80 }), changes, (junk, edits) => {
         const edited = Uint8Array.from(sound)
         for (const [at, value] of edits) edited[at] = value
-        for (const dialect of [INTERNAL, EXTERNAL, OLD])
+        for (const dialect of [INTERNAL, EXTERNAL, OLD, BOTH])
           for (const bytesOf of [junk, edited]) assert.match(decodeUpdate(bytesOf, dialect).is, /^(routes|end-of-rib|reset)$/)
       }),
       { numRuns: 500 },
@@ -241,6 +545,12 @@ function body(fields: { readonly attributes: string; readonly announced?: string
   return bytes([sized(withdrawn), sized(attributes), fields.announced ?? NET].join(''))
 }
 
+/** An MP_REACH of any family with this next hop. */
+function reach6(hop: string, networks = NET6, afi = '0002'): string {
+  const inside = `${afi}01 ${(hop.length / 2).toString(16).padStart(2, '0')} ${hop} 00 ${networks}`.replaceAll(' ', '')
+  return `900e${(inside.length / 2).toString(16).padStart(4, '0')} ${inside}`
+}
+
 function sized(field: Uint8Array): string {
   return field.length.toString(16).padStart(4, '0') + Buffer.from(field).toString('hex')
 }
@@ -251,13 +561,16 @@ function bytes(hex: string): Uint8Array {
 
 /** `-` withdrawn, `+` announced, in brackets the attributes remarked upon. */
 function said(verdict: UpdateVerdict): string {
-  if (verdict.is === 'end-of-rib') return verdict.is
+  if (verdict.is === 'end-of-rib') return `${verdict.is} ${nameOfFamily(verdict.family)}`
   if (verdict.is === 'reset') {
     const { code, subcode, data } = verdict.notification
     return `reset ${code}/${subcode} ${Buffer.from(data).toString('hex')}`.trimEnd()
   }
-  const list = (sign: string, prefixes: readonly Prefix[]) => prefixes.map(each => `${sign}${formatPrefix(each)}`)
+  const list = (sign: string, prefixes: readonly AnyPrefix[]) => prefixes.map(each => `${sign}${formatAnyPrefix(each)}`)
   const names = verdict.remarks.map(({ attribute }) => attribute)
-  const routes = [...list('-', verdict.withdrawn), ...verdict.announced.flatMap(({ prefixes }) => list('+', prefixes))]
+  const routes = [
+    ...list('-', [...verdict.withdrawn, ...verdict.ipv6.withdrawn]),
+    ...[...verdict.announced, ...verdict.ipv6.announced].flatMap(({ prefixes }) => list('+', prefixes)),
+  ]
   return [...routes, ...(names.length > 0 ? [`(${names.join(', ')})`] : [])].join(' ')
 }

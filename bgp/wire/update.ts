@@ -1,11 +1,14 @@
 /** UPDATE: bytes → a graded verdict, and routes → bytes. RFC 4271 §4.3, §6.3; RFC 4760; RFC 7606. */
 import { Cursor, WireFault } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
+import { formatPrefix6, type Prefix6 } from '@network/base/net/ipv6.ts'
 import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
 import type { Attributes, OpaqueAttribute } from '../attributes/attributes.ts'
 import { decodeAttributes, type Remark } from '../attributes/decode.ts'
-import type { Heard } from '../attributes/rows.ts'
+import { encodeReach, encodeUnreach, type NextHops, speaks } from '../attributes/multiprotocol.ts'
+import { EXTENDED_LENGTH, type Heard, OPTIONAL } from '../attributes/rows.ts'
+import { type Family, IPV4_UNICAST, IPV6_UNICAST } from './capabilities.ts'
 import type { Dialect } from './dialect.ts'
 import { frame, HEADER_OCTETS, LONGEST_MESSAGE } from './header.ts'
 import { readPrefixes, writePrefix } from './nlri.ts'
@@ -16,15 +19,29 @@ export interface Announcement {
   readonly prefixes: readonly Prefix[]
 }
 
+export interface Announcement6 {
+  readonly attributes: Attributes
+  readonly prefixes: readonly Prefix6[]
+}
+
+export interface Ipv6Routes {
+  readonly withdrawn: readonly Prefix6[]
+  readonly announced: readonly Announcement6[]
+}
+
+/** What an UPDATE says of IPv6 when it says nothing. */
+export const NO_IPV6: Ipv6Routes = { withdrawn: [], announced: [] }
+
 export type UpdateVerdict =
   /** `withdrawn` never names a prefix that is also announced. Treat-as-withdraw has happened already; remarks tell why. */
   | {
       readonly is: 'routes'
       readonly withdrawn: readonly Prefix[]
       readonly announced: readonly Announcement[]
+      readonly ipv6: Ipv6Routes
       readonly remarks: readonly Remark[]
     }
-  | { readonly is: 'end-of-rib' }
+  | { readonly is: 'end-of-rib'; readonly family: Family }
   | { readonly is: 'reset'; readonly notification: Notification; readonly says: string }
 
 interface Fields {
@@ -40,27 +57,64 @@ export function decodeUpdate(body: Uint8Array, dialect: Dialect): UpdateVerdict 
   const withdrawn = readPrefixes(fields.withdrawn)
   const announced = readPrefixes(fields.announced)
   if (withdrawn === undefined || announced === undefined) return reset(UPDATE_FAULT.badNetwork, 'a prefix that cannot be')
-  if (body.length === 4) return { is: 'end-of-rib' }
+  if (body.length === 4) return { is: 'end-of-rib', family: IPV4_UNICAST }
   const decoded = decodeAttributes(fields.attributes, dialect)
   if (decoded.is === 'reset') return decoded
   const { heard, opaque } = decoded
-  if (isMultiprotocolEnd(heard, fields)) return { is: 'end-of-rib' }
+  const ended = endedFamily(heard, fields)
+  if (ended !== undefined) return { is: 'end-of-rib', family: ended }
+  const classic = speaks(dialect, IPV4_UNICAST) ? { withdrawn, announced } : NO_CLASSIC
   const remarks = [
     ...decoded.remarks,
-    ...missing(heard, announced, dialect).filter(({ attribute }) => !isNamed(decoded.remarks, attribute)),
+    ...missing(heard, classic.announced, dialect).filter(({ attribute }) => !isNamed(decoded.remarks, attribute)),
   ]
-  const reachable = announced.length + (heard.reach?.prefixes.length ?? 0)
-  const spoiled = remarks.some(remark => remark.reaction === 'treat-as-withdraw')
-  if (spoiled && reachable === 0)
+  if (remarks.some(remark => remark.reaction === 'treat-as-withdraw')) return spoiled(heard, classic, remarks)
+  return sound(heard, opaque, classic, remarks)
+}
+
+interface Classic {
+  readonly withdrawn: readonly Prefix[]
+  readonly announced: readonly Prefix[]
+}
+
+/** Fields of their own in an UPDATE belong to IPv4 unicast: without it they say nothing. */
+const NO_CLASSIC: Classic = { withdrawn: [], announced: [] }
+
+/** RFC 7606 §5.2: with nothing to withdraw the fault cannot be made good. */
+function spoiled({ reach, unreach }: Heard, { withdrawn, announced }: Classic, remarks: readonly Remark[]): UpdateVerdict {
+  if (announced.length === 0 && reach === undefined)
     return reset(UPDATE_FAULT.malformedAttributes, `no routes to withdraw for: ${sayRemarks(remarks)}`)
-  const gone = [...withdrawn, ...(heard.unreach ?? [])]
-  if (spoiled)
-    return { is: 'routes', withdrawn: [...gone, ...announced, ...(heard.reach?.prefixes ?? [])], announced: [], remarks }
-  const announcements = [
-    ...announcement(heard, opaque, { nextHop: heard.nextHop, prefixes: announced }),
-    ...announcement(heard, opaque, { nextHop: heard.reach?.nextHop, prefixes: heard.reach?.prefixes ?? [] }),
+  return {
+    is: 'routes',
+    withdrawn: [...withdrawn, ...ipv4Of(unreach), ...announced, ...ipv4Of(reach)],
+    announced: [],
+    ipv6: { withdrawn: [...ipv6Of(unreach), ...ipv6Of(reach)], announced: [] },
+    remarks,
+  }
+}
+
+function sound(heard: Heard, opaque: readonly OpaqueAttribute[], classic: Classic, remarks: readonly Remark[]): UpdateVerdict {
+  const { reach, unreach, nextHop } = heard
+  const announced = [
+    ...(nextHop === undefined ? [] : announcement(heard, opaque, { nextHop, nextHop6: undefined }, classic.announced)),
+    ...(reach?.is === 'ipv4' ? announcement(heard, opaque, reach.hops, reach.prefixes) : []),
   ]
-  return { is: 'routes', withdrawn: without(gone, announcements), announced: announcements, remarks }
+  const announced6 = reach?.is === 'ipv6' ? announcement(heard, opaque, reach.hops, reach.prefixes) : []
+  return {
+    is: 'routes',
+    withdrawn: without([...classic.withdrawn, ...ipv4Of(unreach)], announced, formatPrefix),
+    announced,
+    ipv6: { withdrawn: without(ipv6Of(unreach), announced6, formatPrefix6), announced: announced6 },
+    remarks,
+  }
+}
+
+function ipv4Of(said: Heard['reach'] | Heard['unreach']): readonly Prefix[] {
+  return said?.is === 'ipv4' ? said.prefixes : []
+}
+
+function ipv6Of(said: Heard['reach'] | Heard['unreach']): readonly Prefix6[] {
+  return said?.is === 'ipv6' ? said.prefixes : []
 }
 
 /** The NLRI begins where Total Path Attribute Length says, wherever the reading of attributes stopped. */
@@ -74,14 +128,16 @@ function splitFields(body: Uint8Array): Fields | undefined {
   }
 }
 
-/** RFC 4724 §2 says an empty UPDATE for IPv4; some say it with an empty MP_UNREACH, which means the same. */
-function isMultiprotocolEnd(heard: Heard, fields: Fields): boolean {
-  if (fields.withdrawn.length > 0 || fields.announced.length > 0) return false
-  return heard.unreach?.length === 0 && Object.keys(heard).length === 1
+/** RFC 4724 §2: an MP_UNREACH without prefixes and nothing else; some say it so for IPv4 too. */
+function endedFamily(heard: Heard, fields: Fields): Family | undefined {
+  const { unreach } = heard
+  if (fields.withdrawn.length > 0 || fields.announced.length > 0 || unreach === undefined) return undefined
+  if (Object.keys(heard).length > 1 || unreach.is === 'foreign' || unreach.prefixes.length > 0) return undefined
+  return unreach.is === 'ipv4' ? IPV4_UNICAST : IPV6_UNICAST
 }
 
 function missing(heard: Heard, classic: readonly Prefix[], dialect: Dialect): readonly Remark[] {
-  if (classic.length === 0 && (heard.reach?.prefixes ?? []).length === 0) return []
+  if (classic.length === 0 && ipv4Of(heard.reach).length === 0 && ipv6Of(heard.reach).length === 0) return []
   const absent: string[] = []
   if (heard.origin === undefined) absent.push('ORIGIN')
   if (heard.asPath === undefined) absent.push('AS_PATH')
@@ -94,17 +150,19 @@ function isNamed(remarks: readonly Remark[], name: string): boolean {
   return remarks.some(({ attribute }) => attribute === name)
 }
 
-function announcement(
+function announcement<P>(
   heard: Heard,
   opaque: readonly OpaqueAttribute[],
-  via: { readonly nextHop: Ipv4 | undefined; readonly prefixes: readonly Prefix[] },
-): readonly Announcement[] {
+  hops: NextHops,
+  prefixes: readonly P[],
+): readonly { readonly attributes: Attributes; readonly prefixes: readonly P[] }[] {
   const { origin, asPath } = heard
-  if (via.prefixes.length === 0 || via.nextHop === undefined || origin === undefined || asPath === undefined) return []
+  if (prefixes.length === 0 || origin === undefined || asPath === undefined) return []
   const attributes: Attributes = {
     origin,
     asPath,
-    nextHop: via.nextHop,
+    nextHop: hops.nextHop,
+    nextHop6: hops.nextHop6,
     med: heard.med,
     localPref: heard.localPref,
     atomicAggregate: heard.atomicAggregate ?? false,
@@ -112,16 +170,22 @@ function announcement(
     communities: heard.communities ?? [],
     originatorId: heard.originatorId,
     clusterList: heard.clusterList ?? [],
+    extendedCommunities: heard.extendedCommunities ?? [],
+    largeCommunities: heard.largeCommunities ?? [],
     opaque,
   }
-  return [{ attributes, prefixes: via.prefixes }]
+  return [{ attributes, prefixes }]
 }
 
 /** RFC 4271 §4.3: a prefix both withdrawn and announced in one message is announced. */
-function without(withdrawn: readonly Prefix[], announced: readonly Announcement[]): readonly Prefix[] {
+function without<P>(
+  withdrawn: readonly P[],
+  announced: readonly { readonly prefixes: readonly P[] }[],
+  format: (prefix: P) => string,
+): readonly P[] {
   if (withdrawn.length === 0 || announced.length === 0) return withdrawn
-  const kept = new Set(announced.flatMap(({ prefixes }) => prefixes.map(formatPrefix)))
-  return withdrawn.filter(prefix => !kept.has(formatPrefix(prefix)))
+  const kept = new Set(announced.flatMap(({ prefixes }) => prefixes.map(format)))
+  return withdrawn.filter(prefix => !kept.has(format(prefix)))
 }
 
 function reset(subcode: number, says: string): UpdateVerdict {
@@ -149,9 +213,42 @@ export function encodeAnnouncement(attributes: Uint8Array, prefixes: readonly Pr
   return frame('update', writer.finish())
 }
 
-/** RFC 4724 §2: all that was to say has been said. */
-export function encodeEndOfRib(): Uint8Array {
-  return frame('update', new Uint8Array(4))
+/** MP_REACH in front of an attribute block without NEXT_HOP. RFC 7606 §5.1. */
+export function encodeReachable(
+  family: Family,
+  route: { readonly hops: NextHops; readonly attributes: Uint8Array },
+  prefixes: readonly AnyPrefix[],
+): Uint8Array {
+  const reach = encodeReach(family, route.hops, prefixes)
+  const writer = new Writer('network', LONGEST_MESSAGE).u16(0).u16(4 + reach.length + route.attributes.length)
+  return frame('update', writer.bytes(wide(14, reach)).bytes(route.attributes).finish())
+}
+
+/** Withdrawals by MP_UNREACH. */
+export function encodeUnreachable(family: Family, prefixes: readonly AnyPrefix[]): Uint8Array {
+  const unreach = encodeUnreach(family, prefixes)
+  return frame(
+    'update',
+    new Writer('network', LONGEST_MESSAGE)
+      .u16(0)
+      .u16(4 + unreach.length)
+      .bytes(wide(15, unreach))
+      .finish(),
+  )
+}
+
+/** RFC 4724 §2: all that was to say of a family has been said. */
+export function encodeEndOfRib(family: Family = IPV4_UNICAST): Uint8Array {
+  return family.afi === IPV4_UNICAST.afi ? frame('update', new Uint8Array(4)) : encodeUnreachable(family, [])
+}
+
+function wide(code: number, body: Uint8Array): Uint8Array {
+  return new Writer('network', 4 + body.length)
+    .u8(OPTIONAL | EXTENDED_LENGTH)
+    .u8(code)
+    .u16(body.length)
+    .bytes(body)
+    .finish()
 }
 
 export const KEEPALIVE = frame('keepalive', new Uint8Array(0))

@@ -59,6 +59,7 @@ const PURE = [
   'bgp/fsm/',
   'bgp/rib/',
   'bgp/export/',
+  'bgp/policy/',
   'ipip/',
   'agent/plan/',
   'datastore/ipam/blocks.ts',

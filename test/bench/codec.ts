@@ -7,10 +7,9 @@ import { systemClock } from '@network/base/time/clock.ts'
 import { between } from '@network/base/time/units.ts'
 import { type Attributes, plainAttributes } from '@network/bgp/attributes/attributes.ts'
 import { encodeAttributes } from '@network/bgp/attributes/encode.ts'
-import { packAnnouncements } from '@network/bgp/export/pack.ts'
 import type { Dialect } from '@network/bgp/wire/dialect.ts'
 import { Framer } from '@network/bgp/wire/framing.ts'
-import { decodeUpdate } from '@network/bgp/wire/update.ts'
+import { decodeUpdate, encodeAnnouncement } from '@network/bgp/wire/update.ts'
 import type { Bench, Measurement } from './measurement.ts'
 import { median } from './statistics.ts'
 
@@ -102,9 +101,7 @@ function encodeAll(kind: Kind): void {
 function encodeOne({ attributes, dialect, prefixes }: Kind, number: number): Uint8Array {
   const from = (number * prefixes) % (BLOCKS.length - prefixes)
   const blocks = BLOCKS.slice(from, from + prefixes)
-  const [message, ...more] = packAnnouncements(encodeAttributes(attributes, dialect), blocks) ?? []
-  assert.ok(message !== undefined && more.length === 0)
-  return message
+  return encodeAnnouncement(encodeAttributes(attributes, dialect), blocks)
 }
 
 function timed(work: () => void): number {

@@ -1,0 +1,78 @@
+/** The daemon's unix socket: one question a connection, as HTTP with JSON. */
+import { rmSync } from 'node:fs'
+import { chmod, mkdir } from 'node:fs/promises'
+import { createServer, request, type Server, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import type { Speaker } from '../speaker.ts'
+import { type Answer, answer, toQuestion } from './answers.ts'
+
+/** Listens on `path`, mode 0600; a live daemon on the same path is a Fault. */
+export async function openControl(path: string, speaker: Speaker): Promise<AsyncDisposable> {
+  await mkdir(dirname(path), { recursive: true })
+  if (await isAnswered(path))
+    throw new Fault('bgpd.control', {
+      doing: 'listen on',
+      on: path,
+      says: 'another cali-bgpd answers there',
+      mend: 'stop it, or name another path under "control"',
+    })
+  rmSync(path, { force: true })
+  const server = createServer(({ url = '/' }, response) => reply(url, response, speaker))
+  await listen(server, path)
+  await chmod(path, 0o600)
+  return {
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+/** Asks the daemon behind `path`; a Fault says why there is no answer. */
+export function ask(path: string, question: string, about: string | undefined): Promise<unknown> {
+  const url = `/${question}${about === undefined ? '' : `?about=${encodeURIComponent(about)}`}`
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath: path, path: url }, response => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString('utf8'))))
+      response.on('error', cause => reject(unreachable(path, cause)))
+    })
+    asked.on('error', cause => reject(unreachable(path, cause)))
+    asked.end()
+  })
+}
+
+function unreachable(path: string, cause: unknown): Fault {
+  const detail = { doing: 'ask', on: path, says: reasonOf(cause), mend: 'is cali-bgpd running? --socket names another path' }
+  return new Fault('bgpd.unreachable', detail, { cause })
+}
+
+function reply(url: string, response: ServerResponse, speaker: Speaker): void {
+  const { pathname, searchParams } = new URL(url, 'http://bgpd')
+  const question = toQuestion(pathname.slice(1), searchParams.get('about') ?? undefined)
+  const said: Answer = typeof question === 'string' ? { is: 'unknown', says: question } : answer(question, speaker)
+  response.writeHead(said.is === 'unknown' ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(said))
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', cause => {
+      const detail = { doing: 'listen on', on: path, says: reasonOf(cause), mend: 'name a path of yours under "control"' }
+      reject(new Fault('bgpd.control', detail, { cause }))
+    })
+    server.listen(path, resolve)
+  })
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = connect(path, () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.on('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,230 @@
+/** What may stand in a configuration file of cali-bgpd. */
+import * as v from 'valibot'
+import {
+  address6Field,
+  addressField,
+  asnField,
+  asPathField,
+  communityField,
+  communityPatternField,
+  extendedCommunityField,
+  familyField,
+  flag,
+  largeCommunityField,
+  largeCommunityPatternField,
+  nextHopField,
+  prefix4Field,
+  prefixesField,
+  prefixField,
+  prefixRangeField,
+  shorthand,
+  u32Field,
+  whole,
+  words,
+} from './fields.ts'
+
+const MAPPING = 'must be a mapping'
+const listOf = <S extends v.GenericSchema>(schema: S) => v.array(schema, 'must be a list')
+const named = <S extends v.GenericSchema>(schema: S) => v.record(v.string(), schema, 'must be a mapping from names')
+const oneOf = <const O extends readonly [string, ...string[]]>(...options: O) =>
+  v.picklist(options, `must be one of ${options.join(', ')}`)
+
+const originField = oneOf('igp', 'egp', 'incomplete')
+
+/** Conditions of a rule: all that stand there must hold. */
+const matchFields = {
+  prefixes: v.optional(listOf(prefixesField)),
+  family: v.optional(oneOf('ipv4', 'ipv6')),
+  asPath: v.optional(asPathField),
+  asPathLength: v.optional(
+    v.strictObject(
+      {
+        atLeast: v.optional(whole('Shortest length that counts.', 0, 65535)),
+        atMost: v.optional(whole('Longest length that counts.', 0, 65535)),
+      },
+      MAPPING,
+    ),
+  ),
+  communities: v.optional(listOf(communityPatternField)),
+  largeCommunities: v.optional(listOf(largeCommunityPatternField)),
+  extendedCommunities: v.optional(listOf(extendedCommunityField)),
+  origin: v.optional(originField),
+  source: v.optional(oneOf('local', 'internal', 'external')),
+}
+const matchSchema = v.strictObject({ ...matchFields, not: v.optional(v.strictObject(matchFields, MAPPING)) }, MAPPING)
+
+/** Lists are changed in this order: replaced, removed from, added to. */
+const listChange = <A extends v.GenericSchema, R extends v.GenericSchema>(values: A, patterns: R) =>
+  v.optional(
+    v.strictObject(
+      { replace: v.optional(listOf(values)), remove: v.optional(listOf(patterns)), add: v.optional(listOf(values)) },
+      MAPPING,
+    ),
+  )
+
+const setSchema = v.strictObject(
+  {
+    localPref: v.optional(u32Field('LOCAL_PREF.')),
+    med: v.optional(
+      v.union([u32Field('MULTI_EXIT_DISC.'), oneOf('none')], 'must be a whole number from 0 to 4294967295, or none'),
+    ),
+    origin: v.optional(originField),
+    communities: listChange(communityField, communityPatternField),
+    largeCommunities: listChange(largeCommunityField, largeCommunityPatternField),
+    extendedCommunities: listChange(extendedCommunityField, extendedCommunityField),
+    prepend: v.optional(v.strictObject({ asn: v.optional(asnField), times: v.optional(whole('How often.', 1, 50), 1) }, MAPPING)),
+    nextHop: v.optional(nextHopField),
+  },
+  MAPPING,
+)
+
+const policySchema = v.strictObject(
+  {
+    rules: v.optional(
+      listOf(
+        v.strictObject(
+          {
+            name: v.optional(words('What "why" calls the rule.')),
+            match: v.optional(matchSchema, {}),
+            set: v.optional(setSchema, {}),
+            verdict: oneOf('accept', 'reject', 'continue'),
+          },
+          MAPPING,
+        ),
+      ),
+      [],
+    ),
+    otherwise: v.optional(oneOf('accept', 'reject'), 'reject'),
+  },
+  MAPPING,
+)
+
+const policyNames = v.optional(listOf(words('The name of a policy.')))
+
+/** What may be said of a peer, of a group of them, and of those that come unnamed. */
+const sessionFields = {
+  families: v.optional(listOf(familyField)),
+  holdTime: v.optional(whole('Seconds; 0: no timers.', 0, 65535)),
+  minHoldTime: v.optional(whole('Shortest hold time of the peer that is taken, in seconds.', 3, 65535)),
+  connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600)),
+  port: v.optional(whole('TCP port of the peer.', 1, 65535)),
+  passive: v.optional(flag('Wait for the peer to connect.')),
+  localAs: v.optional(
+    v.strictObject(
+      { asn: asnField, replace: v.optional(flag('The real AS is left out of paths towards the peer.'), false) },
+      MAPPING,
+    ),
+  ),
+  routeReflectorClient: v.optional(flag('Everything is reflected to this internal peer (RFC 4456).')),
+  allowOwnAs: v.optional(whole('How often our AS may be in a path of the peer.', 0, 10)),
+  asOverride: v.optional(flag('The AS of the peer becomes ours in paths towards it.')),
+  removePrivateAs: v.optional(flag('Private AS numbers are taken out of paths towards the peer.')),
+  routeServer: v.optional(flag('The first AS of a path need not be the one of the peer.')),
+  acceptAsSets: v.optional(flag('Paths with AS_SETs are used, against RFC 9774.')),
+  maxPrefixes: v.optional(
+    v.strictObject(
+      {
+        limit: whole('One more ends the session.', 1, 4294967295),
+        warnAt: v.optional(whole('Percent of the limit from which on it is logged.', 1, 100), 80),
+        restartAfter: v.optional(whole('Seconds until the session may come again; left out: never.', 1, 86400)),
+      },
+      MAPPING,
+    ),
+  ),
+  import: policyNames,
+  export: policyNames,
+  ipv4OverIpv6: v.optional(flag('IPv4 routes may have IPv6 next hops (RFC 8950).')),
+  localAddress6: v.optional(address6Field),
+  shutdown: v.optional(words('Keeps the session down; the peer is told these words.')),
+}
+
+const neighbourSchema = shorthand(
+  'address',
+  v.strictObject(
+    {
+      address: addressField,
+      asn: v.optional(asnField),
+      name: v.optional(words('For people.')),
+      group: v.optional(words('The name of a group, whose settings hold where none stand here.')),
+      ...sessionFields,
+    },
+    MAPPING,
+  ),
+)
+
+const dynamicSchema = v.strictObject(
+  {
+    prefix: prefix4Field,
+    asn: asnField,
+    limit: v.optional(whole('More peers at a time are refused.', 1, 100_000), 10_000),
+    group: v.optional(words('The name of a group.')),
+    ...sessionFields,
+  },
+  MAPPING,
+)
+
+const originationSchema = shorthand(
+  'prefix',
+  v.strictObject(
+    {
+      prefix: prefixField,
+      med: v.optional(u32Field('MULTI_EXIT_DISC.')),
+      communities: v.optional(listOf(communityField)),
+      largeCommunities: v.optional(listOf(largeCommunityField)),
+    },
+    MAPPING,
+  ),
+)
+
+export const SCHEMA_TITLE = 'Configuration of cali-bgpd'
+
+export const configSchema = v.strictObject(
+  {
+    routerId: addressField,
+    asn: asnField,
+    listen: v.optional(v.strictObject({ address: addressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)),
+    control: v.optional(words('Path of the socket for "cali-bgpd show".', 100)),
+    routeReflector: v.optional(v.strictObject({ clusterId: v.optional(addressField) }, MAPPING)),
+    families: v.optional(listOf(familyField)),
+    holdTime: v.optional(whole('Seconds; 0: no timers.', 0, 65535), 90),
+    connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600), 5),
+    gracefulRestart: v.optional(
+      v.strictObject(
+        {
+          restartTime: v.optional(whole('Seconds that peers keep our routes.', 0, 4095), 120),
+          notification: v.optional(flag('Routes are kept over a NOTIFICATION too (RFC 8538).'), false),
+        },
+        MAPPING,
+      ),
+      {},
+    ),
+    externalWithoutPolicy: v.optional(oneOf('refuse', 'accept'), 'refuse'),
+    decision: v.optional(
+      v.strictObject(
+        {
+          alwaysCompareMed: v.optional(flag('MED is compared between neighbours of different AS.')),
+          missingMedWorst: v.optional(flag('A missing MED is the worst.')),
+          ignoreAsPathLength: v.optional(flag('AS path length does not count.')),
+          ignoreRouterId: v.optional(flag('The router id of the peer does not count.')),
+          multipath: v.optional(whole('Paths used together at most.', 1, 128)),
+          multipathRelax: v.optional(flag('For multipath, AS paths need only be of equal length.')),
+        },
+        MAPPING,
+      ),
+      {},
+    ),
+    prefixSets: v.optional(named(listOf(prefixRangeField)), {}),
+    policies: v.optional(named(policySchema), {}),
+    groups: v.optional(named(v.strictObject({ asn: v.optional(asnField), ...sessionFields }, MAPPING)), {}),
+    neighbours: v.optional(listOf(neighbourSchema), []),
+    dynamicNeighbours: v.optional(listOf(dynamicSchema), []),
+    originate: v.optional(listOf(originationSchema), []),
+  },
+  MAPPING,
+)
+
+export type Config = v.InferOutput<typeof configSchema>
+export type Neighbour = Config['neighbours'][number]
+export type DynamicNeighbour = Config['dynamicNeighbours'][number]
+export type Group = Config['groups'][string]
+export type PolicyConfig = Config['policies'][string]

@@ -1,0 +1,146 @@
+/** Configurations and what the speaker is told of them. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { anyPrefix } from '@network/base/net/any-prefix.ts'
+import { ipv4 } from '@network/base/net/ipv4.ts'
+import { prefix } from '@network/base/net/prefix.ts'
+import { millis, seconds } from '@network/base/time/units.ts'
+import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
+import { readSettings, type Settings } from './settings.ts'
+
+describe('settings', () => {
+  test('as little as may be said', () => {
+    const { speaker, peers, originations, control } = read('routerId: 192.0.2.1\nasn: 64512\nneighbours: [192.0.2.2]\n')
+    assert.deepEqual(peers, [
+      { address: ipv4('192.0.2.2'), name: '192.0.2.2', asn: 64512, port: 179, passive: false, dialAfter: millis(0) },
+    ])
+    assert.equal(originations.size, 0)
+    assert.equal(control, '/run/cali-bgpd.sock')
+    assert.deepEqual(
+      [speaker.listen, speaker.holdTime, speaker.connectRetry, speaker.withoutPolicy, speaker.dynamicPeers],
+      [undefined, seconds(90), millis(5000), 'refuse', []],
+    )
+  })
+
+  test('JSON, and a reflector of whoever comes from a range', () => {
+    const { speaker } = read(
+      JSON.stringify({
+        listen: { address: '192.0.2.1', port: 1179 },
+        asn: 64512,
+        routerId: '192.0.2.1',
+        routeReflector: { clusterId: '192.0.2.9' },
+        dynamicNeighbours: [{ prefix: '192.0.2.0/24', asn: 64512, routeReflectorClient: true }],
+        neighbours: [],
+        holdTime: 240,
+        families: ['ipv4-unicast', 'ipv6-unicast'],
+      }),
+    )
+    assert.deepEqual(speaker.listen, { address: ipv4('192.0.2.1'), port: 1179 })
+    assert.equal(speaker.clusterId, ipv4('192.0.2.9'))
+    assert.deepEqual(speaker.dynamicPeers, [
+      {
+        range: prefix('192.0.2.0/24'),
+        limit: 10_000,
+        peer: { asn: 64512, families: [IPV4_UNICAST, IPV6_UNICAST], client: true },
+      },
+    ])
+  })
+
+  test('what a neighbour says goes before what its group says, and that before what holds for all', () => {
+    const { peers } = read(`
+routerId: 192.0.2.1
+asn: 64512
+families: [ipv6-unicast]
+externalWithoutPolicy: accept
+groups:
+  spines: {asn: 65001, holdTime: 9, passive: true, families: [ipv4-unicast], maxPrefixes: {limit: 10}}
+neighbours:
+  - {address: 192.0.2.2, group: spines, holdTime: 30, name: spine-1}
+  - {address: 192.0.2.3, asn: 65002, shutdown: "not yet", localAs: {asn: 65100}}
+`)
+    const [spine, other] = peers
+    assert.deepEqual(
+      [spine?.asn, spine?.holdTime, spine?.passive, spine?.families, spine?.name],
+      [65001, seconds(30), true, [IPV4_UNICAST], 'spine-1'],
+    )
+    assert.deepEqual(spine?.maxPrefixes, { limit: 10, warnAt: 80, restartAfter: undefined })
+    assert.deepEqual(
+      [other?.asn, other?.families, other?.shutdown, other?.localAs],
+      [65002, [IPV6_UNICAST], 'not yet', { asn: 65100, replace: false }],
+    )
+  })
+
+  test('policies become chains', () => {
+    const { peers } = read(`
+routerId: 192.0.2.1
+asn: 64512
+prefixSets: {ours: [10.0.0.0/8 ge 16 le 24]}
+policies:
+  in:
+    rules:
+      - name: ours
+        match: {prefixes: [ours, 2001:db8::/32 ge 48], asPath: ^65001, communities: ["65001:*"], not: {origin: incomplete}}
+        set: {localPref: 200, med: none, communities: {remove: ["65001:1"], add: [no-export]}, prepend: {times: 2}, nextHop: self}
+        verdict: accept
+      - {verdict: reject}
+    otherwise: accept
+neighbours:
+  - {address: 192.0.2.2, asn: 65001, import: [in], export: []}
+`)
+    assert.deepEqual(peers[0]?.exportPolicy, [])
+    const [policy] = peers[0]?.importPolicy ?? []
+    assert.deepEqual([policy?.name, policy?.otherwise, policy?.rules.map(({ name }) => name)], ['in', 'accept', ['ours', '2']])
+    const [rule] = policy?.rules ?? []
+    assert.deepEqual(
+      rule?.when.map(({ is }) => is),
+      ['prefix', 'as-path', 'community', 'not'],
+    )
+    assert.deepEqual(rule?.when[0], {
+      is: 'prefix',
+      within: [
+        { prefix: anyPrefix('10.0.0.0/8'), atLeast: 16, atMost: 24 },
+        { prefix: anyPrefix('2001:db8::/32'), atLeast: 48, atMost: 128 },
+      ],
+    })
+    assert.deepEqual(
+      rule?.change.map(change => ('how' in change ? `${change.set} ${change.how}` : change.set)),
+      ['local-pref', 'med', 'communities remove', 'communities add', 'prepend', 'next-hop-self'],
+    )
+  })
+
+  test('routes of our own, of both families', () => {
+    const { originations } = read(`
+routerId: 192.0.2.1
+asn: 64512
+originate: [10.1.0.0/24, {prefix: "2001:db8::/32", med: 5, communities: ["64512:7"], largeCommunities: ["64512:1:2"]}]
+`)
+    assert.deepEqual(
+      [...originations],
+      [
+        ['10.1.0.0/24', { prefix: anyPrefix('10.1.0.0/24') }],
+        [
+          '2001:db8::/32',
+          {
+            prefix: anyPrefix('2001:db8::/32'),
+            med: 5,
+            communities: [64512 * 65536 + 7],
+            largeCommunities: [{ global: 64512, local1: 1, local2: 2 }],
+          },
+        ],
+      ],
+    )
+  })
+
+  test('switches of the decision: only those that are on', () => {
+    const { speaker } = read(
+      'routerId: 192.0.2.1\nasn: 1\ndecision: {alwaysCompareMed: true, missingMedWorst: false, multipath: 4}\n',
+    )
+    assert.deepEqual(speaker.decision, { alwaysCompareMed: true, multipath: 4 })
+  })
+})
+
+function read(text: string): Settings {
+  const settings = readSettings(text)
+  assert.ok(settings.ok)
+  return settings.settings
+}

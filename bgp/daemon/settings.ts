@@ -1,0 +1,224 @@
+/** A configuration as the speaker takes it: groups applied, names resolved; what does not fit together is told with its place. */
+import { formatAnyPrefix } from '@network/base/net/any-prefix.ts'
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { millis, type Seconds, seconds } from '@network/base/time/units.ts'
+import type { DynamicPeers, Origination, PeerConfig, SpeakerOptions } from '../options.ts'
+import type { PolicyChain } from '../policy/policy.ts'
+import { type PrefixSets, toPolicy, unknownSets } from './policies.ts'
+import { type Problem, type ReadConfig, readConfig } from './read-config.ts'
+import type { Config, DynamicNeighbour, Group, Neighbour } from './schema.ts'
+
+export interface Settings {
+  /** What cannot change while the speaker runs. */
+  readonly speaker: Omit<SpeakerOptions, 'importFilter' | 'clock' | 'random' | 'log' | 'transport'>
+  readonly control: string
+  readonly peers: readonly PeerConfig[]
+  readonly originations: ReadonlyMap<string, Origination>
+}
+
+export type ReadSettings =
+  | { readonly ok: true; readonly settings: Settings; readonly warnings: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+export const DEFAULT_CONTROL = '/run/cali-bgpd.sock'
+const BGP_PORT = 179
+/** A speaker that comes up again waits at most so long for its peers before it says that it knows everything. */
+const DEFERRAL = millis(60_000)
+
+type Path = readonly (string | number)[]
+type Complaint = { readonly path: Path; readonly says: string }
+
+/** Total: any text gives settings or problems. */
+export function readSettings(text: string): ReadSettings {
+  const read = readConfig(text)
+  if (!read.ok) return read
+  const { config } = read
+  const complaints = [...complaintsAbout(config)]
+  if (complaints.length > 0) return { ok: false, problems: complaints.map(complaint => placed(complaint, read)) }
+  return { ok: true, settings: toSettings(config), warnings: warningsAbout(config).map(warning => placed(warning, read)) }
+}
+
+function placed({ path, says }: Complaint, read: Extract<ReadConfig, { readonly ok: true }>): Problem {
+  return { ...read.at(path), field: path.join('.'), says }
+}
+
+function* complaintsAbout(config: Config): Generator<Complaint, void, void> {
+  const { policies, groups, neighbours, dynamicNeighbours, holdTime } = config
+  const sets = setsOf(config)
+  if (holdTime === 1 || holdTime === 2) yield { path: ['holdTime'], says: 'must be 0 or at least 3 seconds' }
+  for (const [name, policy] of Object.entries(policies))
+    for (const { path, set } of unknownSets(policy, sets))
+      yield { path: ['policies', name, ...path], says: `there is no prefix set "${set}": ${oneOfNames(config.prefixSets)}` }
+  for (const [name, group] of Object.entries(groups)) yield* complaintsAboutSession(group, ['groups', name], config)
+  const seen = new Set<number>()
+  for (const [index, neighbour] of neighbours.entries()) {
+    const path = ['neighbours', index]
+    if (seen.has(neighbour.address))
+      yield { path: [...path, 'address'], says: `${formatIpv4(neighbour.address)} stands here twice: remove one` }
+    seen.add(neighbour.address)
+    yield* complaintsAboutGroup(neighbour, path, config)
+    yield* complaintsAboutSession(neighbour, path, config)
+  }
+  for (const [index, each] of dynamicNeighbours.entries()) {
+    yield* complaintsAboutGroup(each, ['dynamicNeighbours', index], config)
+    yield* complaintsAboutSession(each, ['dynamicNeighbours', index], config)
+  }
+}
+
+function* complaintsAboutGroup(
+  { group }: { readonly group?: string | undefined },
+  path: Path,
+  { groups }: Config,
+): Generator<Complaint> {
+  if (group !== undefined && groups[group] === undefined)
+    yield { path: [...path, 'group'], says: `there is no group "${group}": ${oneOfNames(groups)}` }
+}
+
+function* complaintsAboutSession(session: Group, path: Path, { policies }: Config): Generator<Complaint> {
+  if (session.holdTime === 1 || session.holdTime === 2)
+    yield { path: [...path, 'holdTime'], says: 'must be 0 or at least 3 seconds' }
+  for (const way of ['import', 'export'] as const)
+    for (const [index, name] of (session[way] ?? []).entries())
+      if (policies[name] === undefined)
+        yield { path: [...path, way, index], says: `there is no policy "${name}": ${oneOfNames(policies)}` }
+}
+
+/** What is legal and still probably not meant. RFC 8212. */
+function warningsAbout(config: Config): readonly Complaint[] {
+  if (config.externalWithoutPolicy === 'accept') return []
+  return config.neighbours.flatMap((neighbour, index) => {
+    const { session, asn } = resolved(neighbour, config)
+    const missing = (['import', 'export'] as const).filter(way => session[way] === undefined)
+    if (asn === (session.localAs?.asn ?? config.asn) || missing.length === 0) return []
+    const says = `no ${missing.join(' and no ')} policy towards AS ${asn}: nothing passes there (RFC 8212); name policies, or set externalWithoutPolicy to accept`
+    return [{ path: ['neighbours', index], says }]
+  })
+}
+
+function oneOfNames(known: Readonly<Record<string, unknown>>): string {
+  const names = Object.keys(known)
+  return names.length === 0 ? 'define it' : `there are ${names.join(', ')}`
+}
+
+function toSettings(config: Config): Settings {
+  const { routerId, asn, listen, holdTime, connectRetry, gracefulRestart, routeReflector, originate } = config
+  const clusterId = routeReflector?.clusterId
+  return {
+    control: config.control ?? DEFAULT_CONTROL,
+    speaker: {
+      routerId,
+      asn,
+      listen,
+      holdTime: seconds(holdTime),
+      connectRetry: millis(connectRetry * 1000),
+      gracefulRestart: { restartTime: seconds(gracefulRestart.restartTime), restarting: false, deferral: DEFERRAL },
+      withoutPolicy: config.externalWithoutPolicy,
+      decision: withoutFalse(config.decision),
+      dynamicPeers: config.dynamicNeighbours.map(each => toDynamicPeers(each, config)),
+      ...(clusterId === undefined ? {} : { clusterId }),
+      ...(gracefulRestart.notification ? { keepOverNotification: true } : {}),
+    },
+    peers: config.neighbours.map(neighbour => toPeer(neighbour, config)),
+    originations: new Map(originate.map(each => [formatAnyPrefix(each.prefix), toOrigination(each)])),
+  }
+}
+
+function toPeer(neighbour: Neighbour, config: Config): PeerConfig {
+  const { session, asn } = resolved(neighbour, config)
+  return {
+    address: neighbour.address,
+    name: neighbour.name ?? formatIpv4(neighbour.address),
+    port: session.port ?? BGP_PORT,
+    passive: session.passive ?? false,
+    dialAfter: millis(0),
+    ...toSession(session, asn, config),
+  }
+}
+
+function toDynamicPeers(each: DynamicNeighbour, config: Config): DynamicPeers {
+  const { session, asn } = resolved(each, config)
+  return { range: each.prefix, limit: each.limit, peer: toSession(session, asn, config) }
+}
+
+/** Own settings before those of the group. */
+function resolved(
+  neighbour: Group & { readonly group?: string | undefined },
+  config: Config,
+): { readonly session: Group; readonly asn: number } {
+  const group: Group = (neighbour.group === undefined ? undefined : config.groups[neighbour.group]) ?? {}
+  const own = Object.fromEntries(Object.entries(neighbour).filter(([, value]) => value !== undefined))
+  const session: Group = { ...group, ...own }
+  return { session, asn: session.asn ?? config.asn }
+}
+
+function toSession(session: Group, asn: number, config: Config): DynamicPeers['peer'] {
+  const { localAs, allowOwnAs, maxPrefixes, localAddress6, shutdown, holdTime, minHoldTime, connectRetry } = session
+  return {
+    asn,
+    ...given({
+      families: session.families ?? config.families,
+      holdTime: inSeconds(holdTime),
+      minHoldTime: inSeconds(minHoldTime),
+      connectRetry: connectRetry === undefined ? undefined : millis(connectRetry * 1000),
+      localAs,
+      allowOwnAs,
+      maxPrefixes:
+        maxPrefixes === undefined
+          ? undefined
+          : {
+              limit: maxPrefixes.limit,
+              warnAt: maxPrefixes.warnAt,
+              restartAfter: maxPrefixes.restartAfter === undefined ? undefined : millis(maxPrefixes.restartAfter * 1000),
+            },
+      importPolicy: chainOf(session.import, config),
+      exportPolicy: chainOf(session.export, config),
+      localAddress6,
+      shutdown,
+      client: onlyTrue(session.routeReflectorClient),
+      asOverride: onlyTrue(session.asOverride),
+      removePrivateAs: onlyTrue(session.removePrivateAs),
+      isRouteServer: onlyTrue(session.routeServer),
+      acceptAsSets: onlyTrue(session.acceptAsSets),
+      ipv4OverIpv6: onlyTrue(session.ipv4OverIpv6),
+    }),
+  }
+}
+
+function inSeconds(value: number | undefined): Seconds | undefined {
+  return value === undefined ? undefined : seconds(value)
+}
+
+function onlyTrue(value: boolean | undefined): true | undefined {
+  return value === true ? true : undefined
+}
+
+function chainOf(names: readonly string[] | undefined, config: Config): PolicyChain | undefined {
+  const sets = setsOf(config)
+  return names?.flatMap(name => {
+    const policy = config.policies[name]
+    return policy === undefined ? [] : [toPolicy(name, policy, sets)]
+  })
+}
+
+function setsOf({ prefixSets }: Config): PrefixSets {
+  return name => prefixSets[name]
+}
+
+function toOrigination({ prefix, med, communities, largeCommunities }: Config['originate'][number]): Origination {
+  return { prefix, ...given({ med, communities, largeCommunities }) }
+}
+
+function withoutFalse(decision: Config['decision']): NonNullable<SpeakerOptions['decision']> {
+  const { multipath, ...flags } = decision
+  const set = Object.fromEntries(Object.entries(flags).filter(([, value]) => value === true))
+  return { ...set, ...given({ multipath }) }
+}
+
+type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** What is there and not undefined: absent settings are absent. */
+function given<T extends object>(values: T): Given<T> {
+  const found: Given<T> = { ...values }
+  for (const name of Object.keys(found)) if (Reflect.get(found, name) === undefined) Reflect.deleteProperty(found, name)
+  return found
+}

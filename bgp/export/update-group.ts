@@ -1,0 +1,457 @@
+/**
+ * Peers that must hear the same bytes: one Adj-RIB-Out and one log of encoded changes for all of them. RFC 4271 §3.2, §9.2.
+ *
+ * What differs between members is told beside the routes: each carries who is left out (its source, and the peer that its next hop names), and when that
+ * changes, those who are newly left out get a withdrawal of their own.
+ */
+import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import { type Attributes, NOWHERE } from '../attributes/attributes.ts'
+import { speaks } from '../attributes/multiprotocol.ts'
+import { maySkim, writeReflected } from '../attributes/skim.ts'
+import type { AttributeSet } from '../rib/attribute-set.ts'
+import { grownInt32 } from '../rib/byte-table.ts'
+import { PrefixTable } from '../rib/prefix-table.ts'
+import type { Rib } from '../rib/rib.ts'
+import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
+import type { Dialect } from '../wire/dialect.ts'
+import { decodeUpdate } from '../wire/update.ts'
+import { advertised, type Outlet } from './advertise.ts'
+import { Exclusions } from './audience.ts'
+import { Buckets } from './buckets.ts'
+import { ChangeLog, type Follower, octetsOf } from './change-log.ts'
+import { OutSets } from './out-sets.ts'
+import { Packer } from './packer.ts'
+import { type Audience, type Load, Loader, type Parcel } from './parcel.ts'
+
+/** Members with equal ones share a group. */
+export interface GroupTerms {
+  readonly outlet: Outlet
+  readonly dialect: Dialect
+  readonly longestMessage: number
+}
+
+const NOT_TOLD = -1
+const UNKNOWN = -2
+const TOO_LARGE = -3
+/** Below this many attribute sets nobody looks for unused ones. */
+const FEW = 4096
+/** A dump smaller than this is kept for the next one that joins. */
+const SMALL_DUMP = 1 << 20
+
+interface Dump {
+  readonly parcels: readonly Parcel[]
+  readonly octets: number
+  /** It tells all that was said before this batch. */
+  readonly batch: number
+}
+
+export class UpdateGroup {
+  readonly terms: GroupTerms
+  readonly #rib: Rib
+  readonly #exclusions = new Exclusions()
+  readonly #audiences: Audience[] = []
+  readonly #someOnly = new Map<string, Audience>()
+  readonly #outs: OutSets
+  readonly #packer: Packer
+  readonly #buckets = new Buckets()
+  readonly #log: ChangeLog
+  readonly #followers = new Set<Follower>()
+  /** Those who fell too far behind, with all that they may hold from us. */
+  readonly #stalled = new Map<Follower, PrefixTable>()
+  /** Members by address, ever: a route that points at one is not told to it. */
+  readonly #slotAt = new Map<Ipv4, number>()
+  readonly #hopsSaid = new Set<Ipv4>()
+  /** By number of prefix: what was told, and who was left out. */
+  #told = new Int32Array(32).fill(NOT_TOLD)
+  #leftOut = new Int32Array(32)
+  /** By number of attribute set: what it becomes here. */
+  #outOf = new Int32Array(32).fill(UNKNOWN)
+  #exclusionOf = new Int32Array(32)
+  readonly #toldBy: number[] = [0]
+  #toldCount = 0
+  #dump: Dump | undefined
+  #sweepAt = FEW
+  readonly #oversized: number[] = []
+  readonly #scratch = new Uint8Array(4096)
+  readonly #mayReflect: boolean
+  readonly #speaksFour: boolean
+  readonly #speaksSix: boolean
+  readonly #speaksOver: boolean
+
+  constructor(terms: GroupTerms, rib: Rib) {
+    this.terms = terms
+    this.#rib = rib
+    this.#mayReflect = terms.outlet.policy === undefined && maySkim(terms.dialect)
+    this.#speaksFour = speaks(terms.dialect, IPV4_UNICAST)
+    this.#speaksSix = speaks(terms.dialect, IPV6_UNICAST)
+    this.#speaksOver = terms.dialect.multiprotocol?.ipv6NextHop === true
+    this.#outs = new OutSets(terms.dialect)
+    this.#packer = new Packer(rib.prefixes, terms.longestMessage)
+    this.#log = new ChangeLog(this.#exclusions)
+    this.#lookAtAll()
+  }
+
+  get size(): number {
+    return this.#followers.size
+  }
+
+  /** Octets kept for members that have not read them yet. */
+  get lagging(): number {
+    return this.#log.octets
+  }
+
+  /** Sessions with equal names may share a group. */
+  static nameOf({ outlet: { policy, ...outlet }, dialect, longestMessage }: GroupTerms): string {
+    const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? value.toString(36) : value)
+    return JSON.stringify([outlet, policy?.name, dialect, longestMessage], plain)
+  }
+
+  /** A new member is told everything, from the dump that others of its time share. */
+  join(slot: number, address: Ipv4): Follower {
+    this.#meet(slot, address)
+    const dump = this.#freshEnough()
+    const follower: Follower = { slot, batch: dump.batch, parcel: 0, dump: dump.parcels, again: false }
+    this.#followers.add(follower)
+    return follower
+  }
+
+  /** For a member that came from another group with all this in hand: what is not told here is withdrawn before all else. */
+  retract(follower: Follower, held: PrefixTable): void {
+    this.#stalled.set(follower, held)
+  }
+
+  /** All that a member may hold from us: what is told now, and what went since it last read. */
+  heldBy(follower: Follower): PrefixTable {
+    const held = this.#stalled.get(follower) ?? new PrefixTable()
+    for (const id of this.toldIds(follower.slot)) held.take(this.#rib.prefixes.prefix(id))
+    for (const parcel of this.#log.since(follower.batch))
+      for (const prefix of withdrawnIn(parcel, this.terms.dialect)) held.take(prefix)
+    return held
+  }
+
+  leave(follower: Follower): void {
+    this.#followers.delete(follower)
+    this.#stalled.delete(follower)
+  }
+
+  /** Everything is to be said again: the peer asked for it. */
+  resend(follower: Follower): void {
+    follower.again = true
+  }
+
+  isCurrent(follower: Follower): boolean {
+    return !this.#stalled.has(follower) && this.#log.isCurrent(follower)
+  }
+
+  /** What the member writes next; no slices: it has been told all. */
+  pull(follower: Follower): Load {
+    const held = this.#stalled.get(follower)
+    if (held !== undefined) return this.#takeUpAgain(follower, held)
+    const load = this.#log.pull(follower)
+    if (load.slices.length > 0 || !follower.again) return load
+    this.#startOver(follower)
+    return this.#log.pull(follower)
+  }
+
+  /** Prefixes that the member holds or will hold when it has read all. */
+  toldTo(slot: number): number {
+    let count = this.#toldCount
+    for (const [exclusion, told] of this.#toldBy.entries())
+      if (told > 0 && this.#exclusions.excludes(exclusion, slot)) count -= told
+    return count
+  }
+
+  /** What the member is told of a prefix; undefined: nothing. */
+  tells(slot: number, id: number): Attributes | undefined {
+    if ((this.#told[id] ?? NOT_TOLD) < 0 || this.#exclusions.excludes(this.#leftOut[id] ?? 0, slot)) return undefined
+    const set = this.#rib.sets.get(this.#rib.chosen(id))
+    return set === undefined ? undefined : this.#attributesFor(id, set)
+  }
+
+  /** Numbers of all prefixes that the member is told of. */
+  *toldIds(slot: number): Generator<number, void, void> {
+    for (let id = 0; id < this.#told.length; id++)
+      if ((this.#told[id] ?? NOT_TOLD) >= 0 && !this.#exclusions.excludes(this.#leftOut[id] ?? 0, slot)) yield id
+  }
+
+  /** Looks again at these prefixes and logs what changes for the members. Hot. */
+  absorb(ids: Int32Array, count: number): void {
+    this.#makeRoom()
+    for (let at = 0; at < count; at++) this.#look(ids[at] ?? 0)
+    this.#log.append(this.#buckets.pack(this.#packer, out => this.#outs.saying(out)))
+    this.#keepInBounds()
+  }
+
+  /** Looks at everything again: a policy changed. */
+  reconsider(): void {
+    this.#outOf.fill(UNKNOWN)
+    this.#lookAtAll()
+  }
+
+  /** The numbers of these attribute sets will be given to others. */
+  forget(set: number): void {
+    this.#outOf[set] = UNKNOWN
+  }
+
+  /** Routes whose attributes fit in no message, since the last call: not told, and withdrawn where they were told before. */
+  takeOversized(): readonly AnyPrefix[] {
+    return this.#oversized.splice(0).map(id => this.#rib.prefixes.prefix(id))
+  }
+
+  #lookAtAll(): void {
+    const ids = new Int32Array(this.#rib.prefixes.limit)
+    for (let id = 0; id < ids.length; id++) ids[id] = id
+    this.absorb(ids, ids.length)
+  }
+
+  /** Hot: one prefix. */
+  #look(id: number): void {
+    const before = this.#told[id] ?? NOT_TOLD
+    const set = this.#rib.chosen(id)
+    const out = set < 0 ? NOT_TOLD : this.#outFor(id, set)
+    if (out < 0) {
+      if (before >= 0) this.#tellGone(id, this.#leftOut[id] ?? 0)
+      return
+    }
+    const exclusion = this.#exclusionOf[set] ?? 0
+    const exclusionBefore = this.#leftOut[id] ?? 0
+    if (out === before && exclusion === exclusionBefore) return
+    const six = this.#rib.prefixes.isSix(id)
+    if (out !== before) this.#buckets.announce(id, six, out, this.#allBut(exclusion))
+    this.#told[id] = out
+    this.#leftOut[id] = exclusion
+    this.#count(exclusion, 1)
+    if (before < 0) return
+    this.#count(exclusionBefore, -1)
+    if (exclusion === exclusionBefore) return
+    const welcome = this.#exclusions.difference(exclusionBefore, exclusion)
+    const parted = this.#exclusions.difference(exclusion, exclusionBefore)
+    if (out === before && welcome.length > 0) this.#buckets.announce(id, six, out, this.#only(welcome))
+    if (parted.length > 0) this.#buckets.withdraw(id, six, this.#only(parted))
+  }
+
+  #tellGone(id: number, exclusion: number): void {
+    this.#buckets.withdraw(id, this.#rib.prefixes.isSix(id), this.#allBut(exclusion))
+    this.#told[id] = NOT_TOLD
+    this.#count(exclusion, -1)
+  }
+
+  #count(exclusion: number, change: number): void {
+    this.#toldCount += change
+    this.#toldBy[exclusion] = (this.#toldBy[exclusion] ?? 0) + change
+  }
+
+  /** The number of what is said of a prefix, or NOT_TOLD. Without a policy it is the same for all prefixes of an attribute set. */
+  #outFor(id: number, set: number): number {
+    const known = this.#outOf[set] ?? UNKNOWN
+    if (known === TOO_LARGE) this.#oversized.push(id)
+    if (known !== UNKNOWN) return this.#isSpoken(id, known) ? known : NOT_TOLD
+    const attributeSet = this.#rib.sets.get(set)
+    if (attributeSet === undefined) return NOT_TOLD
+    const spliced = attributeSet.isPlain && this.#mayReflect ? this.#reflect(attributeSet) : UNKNOWN
+    if (spliced !== UNKNOWN) {
+      this.#outOf[set] = spliced
+      return this.#isSpoken(id, spliced) ? spliced : NOT_TOLD
+    }
+    const attributes = this.#attributesFor(id, attributeSet)
+    const out = attributes === undefined ? NOT_TOLD : this.#encode(id, attributes, attributeSet)
+    if (this.terms.outlet.policy === undefined) this.#outOf[set] = out
+    return this.#isSpoken(id, out) ? out : NOT_TOLD
+  }
+
+  #attributesFor(id: number, { attributes, source }: AttributeSet): Attributes | undefined {
+    const { outlet } = this.terms
+    const said = advertised(attributes, source, outlet)
+    if (said === undefined || outlet.policy === undefined) return said
+    return outlet.policy.apply(this.#rib.prefixes.prefix(id), said, source)
+  }
+
+  #encode(id: number, attributes: Attributes, set: AttributeSet): number {
+    const isWide = attributes.nextHop6 !== undefined
+    const out = this.#outs.of(attributes)
+    if (!this.#packer.fits(this.#outs.octetsOf(out), isWide)) {
+      this.#oversized.push(id)
+      return TOO_LARGE
+    }
+    this.#leaveOut(set, isWide ? undefined : attributes.nextHop)
+    return out
+  }
+
+  /** Plain attributes are reflected by their bytes; UNKNOWN: they are to be read. */
+  #reflect(set: AttributeSet): number {
+    const { source, id, nextHop } = set
+    const { client, clusterId } = this.terms.outlet
+    if (source.kind !== 'internal') return UNKNOWN
+    if (source.client !== true && !client) return NOT_TOLD
+    const block = this.#rib.sets.bytesOf(id)
+    if (!this.#packer.fits(block.length + 14, false) || block.length + 14 > this.#scratch.length) return UNKNOWN
+    const octets = writeReflected(block, { originatorId: source.routerId, clusterId }, this.#scratch)
+    if (octets < 0) return UNKNOWN
+    this.#leaveOut(set, nextHop)
+    return this.#outs.take(this.#scratch, octets)
+  }
+
+  /** Who does not hear of it: its source, and the peer that it points at. */
+  #leaveOut(set: AttributeSet, nextHop: Ipv4 | undefined): void {
+    if (nextHop !== undefined) this.#hopsSaid.add(nextHop)
+    const pointedAt = nextHop === undefined ? undefined : this.#slotAt.get(nextHop)
+    this.#exclusionOf[set.id] = this.#exclusions.of(this.#rib.slotOf(set.source.id), pointedAt ?? -1)
+  }
+
+  /** Whether the session has words for this family, and for a next hop of the other one (RFC 8950). */
+  #isSpoken(id: number, out: number): boolean {
+    if (this.#rib.prefixes.isSix(id)) return this.#speaksSix
+    return this.#speaksFour && (this.#speaksOver || !this.#outs.isWide(out))
+  }
+
+  #allBut(exclusion: number): Audience {
+    const known = this.#audiences[exclusion]
+    if (known !== undefined) return known
+    const fresh: Audience = { is: 'but', exclusion }
+    this.#audiences[exclusion] = fresh
+    return fresh
+  }
+
+  #only(slots: readonly number[]): Audience {
+    const name = slots.join()
+    const known = this.#someOnly.get(name)
+    if (known !== undefined) return known
+    const fresh: Audience = { is: 'only', slots }
+    this.#someOnly.set(name, fresh)
+    return fresh
+  }
+
+  /** Routes told before it came may point at a member that joins for the first time. */
+  #meet(slot: number, address: Ipv4): void {
+    if (this.#slotAt.get(address) === slot) return
+    this.#slotAt.set(address, slot)
+    if (this.#hopsSaid.has(address)) this.reconsider()
+  }
+
+  #freshEnough(): Dump {
+    const kept = this.#dump
+    if (kept !== undefined && this.#log.octetsSince(kept.batch) <= kept.octets + SMALL_DUMP) return kept
+    return this.#freshDump()
+  }
+
+  #freshDump(): Dump {
+    if (this.#dump?.batch === this.#log.end) return this.#dump
+    this.#makeRoom()
+    for (let id = 0; id < this.#rib.prefixes.limit; id++) {
+      const out = this.#told[id] ?? NOT_TOLD
+      if (out >= 0) this.#buckets.announce(id, this.#rib.prefixes.isSix(id), out, this.#allBut(this.#leftOut[id] ?? 0))
+    }
+    const parcels = this.#buckets.pack(this.#packer, out => this.#outs.saying(out))
+    this.#dump = { parcels, octets: octetsOf(parcels), batch: this.#log.end }
+    return this.#dump
+  }
+
+  #startOver(follower: Follower): void {
+    const dump = this.#freshDump()
+    follower.again = false
+    follower.dump = dump.parcels
+    follower.parcel = 0
+    follower.batch = dump.batch
+  }
+
+  #keepInBounds(): void {
+    if (this.#log.isTooLong) {
+      for (const follower of this.#followers) if (this.#lags(follower)) this.#letGo(follower)
+      this.#dump = undefined
+    }
+    this.#dropDump()
+    let needed = this.#dump?.batch ?? this.#log.end
+    for (const follower of this.#followers) if (follower.batch < needed && !this.#stalled.has(follower)) needed = follower.batch
+    this.#log.trim(needed)
+    if (this.#outs.size >= this.#sweepAt) this.#sweepOuts()
+  }
+
+  #dropDump(): void {
+    const dump = this.#dump
+    if (dump === undefined) return
+    const isRead = dump.octets > SMALL_DUMP && [...this.#followers].some(follower => follower.dump === dump.parcels)
+    const isOld = this.#log.octetsSince(dump.batch) > dump.octets + SMALL_DUMP
+    if (isOld || (dump.octets > SMALL_DUMP && !isRead)) this.#dump = undefined
+  }
+
+  /** It has not read even the older half of a log that is too long. */
+  #lags(follower: Follower): boolean {
+    return !this.#stalled.has(follower) && this.#log.octetsSince(follower.batch) * 2 > this.#log.octets
+  }
+
+  /** From here on the member costs no more than the names of what it may hold. */
+  #letGo(follower: Follower): void {
+    const held = this.heldBy(follower)
+    follower.dump = undefined
+    this.#stalled.set(follower, held)
+  }
+
+  /** It reads again: what it holds and should not is withdrawn, and then it is told everything. */
+  #takeUpAgain(follower: Follower, held: PrefixTable): Load {
+    this.#stalled.delete(follower)
+    this.#startOver(follower)
+    const gone = new Buckets()
+    gone.makeRoom(held.limit)
+    const audience = this.#only([follower.slot])
+    for (let each = 0; each < held.limit; each++) {
+      const id = this.#rib.prefixes.find(held.prefix(each))
+      const isTold = (this.#told[id] ?? NOT_TOLD) >= 0 && !this.#exclusions.excludes(this.#leftOut[id] ?? 0, follower.slot)
+      if (!isTold) gone.withdraw(each, held.isSix(each), audience)
+    }
+    const parcels = gone.pack(new Packer(held, this.terms.longestMessage), out => this.#outs.saying(out))
+    if (parcels.length === 0) return this.#log.pull(follower)
+    const loader = new Loader()
+    for (const parcel of parcels) loader.add(parcel)
+    return loader.finish()
+  }
+
+  /** Hot enough for plain loops: it looks at the whole table whenever the attribute sets have doubled. */
+  #sweepOuts(): void {
+    const used = new Uint8Array(this.#outs.limit)
+    this.#hopsSaid.clear()
+    let last = UNKNOWN
+    for (let id = 0; id < this.#told.length; id++) {
+      const out = this.#told[id] ?? NOT_TOLD
+      if (out < 0) continue
+      used[out] = 1
+      const set = this.#rib.chosen(id)
+      if (set !== last) this.#hopsSaid.add(this.#rib.sets.get(set)?.nextHop ?? NOWHERE)
+      last = set
+    }
+    this.#outs.sweep(out => used[out] === 1)
+    for (let set = 0; set < this.#outOf.length; set++) {
+      const out = this.#outOf[set] ?? UNKNOWN
+      if (out >= 0 && used[out] === 0) this.#outOf[set] = UNKNOWN
+    }
+    this.#sweepAt = Math.max(FEW, this.#outs.size * 2)
+  }
+
+  #makeRoom(): void {
+    const prefixes = this.#rib.prefixes.limit
+    this.#buckets.makeRoom(prefixes)
+    if (prefixes > this.#told.length) {
+      const length = Math.max(prefixes, this.#told.length * 2)
+      this.#told = grownInt32(this.#told, length, NOT_TOLD)
+      this.#leftOut = grownInt32(this.#leftOut, length)
+    }
+    const sets = this.#rib.sets.limit
+    if (sets <= this.#outOf.length) return
+    const length = Math.max(sets, this.#outOf.length * 2)
+    this.#outOf = grownInt32(this.#outOf, length, UNKNOWN)
+    this.#exclusionOf = grownInt32(this.#exclusionOf, length)
+  }
+}
+
+/** The withdrawals among our own messages. */
+function* withdrawnIn({ chunk, from, to }: Parcel, dialect: Dialect): Generator<AnyPrefix, void, void> {
+  for (let at = from; at < to; ) {
+    const octets = ((chunk[at + 16] ?? 0) << 8) | (chunk[at + 17] ?? 0)
+    const said = decodeUpdate(chunk.subarray(at + 19, at + octets), dialect)
+    if (said.is === 'routes') {
+      yield* said.withdrawn
+      yield* said.ipv6.withdrawn
+    }
+    at += octets
+  }
+}

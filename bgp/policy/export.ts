@@ -1,0 +1,79 @@
+/** What becomes of a route on its way to a peer, after the rules of the protocol. RFC 7705, RFC 6996, RFC 8212. */
+import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
+import type { AsPath, AsSegment, Attributes } from '../attributes/attributes.ts'
+import { evaluate, type PolicyPlace, type PolicyRoute, type PolicyVerdict } from './evaluate.ts'
+import type { PolicyChain } from './policy.ts'
+
+export interface ExportTerms {
+  readonly peerAsn: number
+  readonly kind: 'internal' | 'external'
+  readonly asOverride: boolean
+  readonly removePrivateAs: boolean
+  /** Our real AS, to be shown behind the one that we pretend to be in; undefined: there is no pretence, or it is not shown. */
+  readonly shownBehindLocalAs: number | undefined
+  readonly chain: PolicyChain
+  readonly place: PolicyPlace
+}
+
+/** True when every route goes out as the protocol made it. */
+export function changesNothing(terms: ExportTerms): boolean {
+  const { asOverride, removePrivateAs, shownBehindLocalAs, chain } = terms
+  return !asOverride && !removePrivateAs && shownBehindLocalAs === undefined && chain.length === 0
+}
+
+/** Equal for terms that treat every route alike. */
+export function nameOfTerms(terms: ExportTerms): string {
+  const { asOverride, peerAsn, place, ...rest } = terms
+  const overridden = asOverride ? peerAsn : undefined
+  const big = (_key: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)
+  return JSON.stringify({ ...rest, overridden, place }, big)
+}
+
+/** Pure. `attributes` already have our AS in front where the peer is external. */
+export function exported(
+  prefix: AnyPrefix,
+  attributes: Attributes,
+  source: PolicyRoute['source'],
+  terms: ExportTerms,
+): PolicyVerdict {
+  const asPath = rewritten(attributes.asPath, terms)
+  const route = asPath === attributes.asPath ? attributes : { ...attributes, asPath }
+  return evaluate(terms.chain, { prefix, attributes: route, source }, terms.place)
+}
+
+/** The AS in front is ours and stays. */
+function rewritten(path: AsPath, terms: ExportTerms): AsPath {
+  const { kind, asOverride, removePrivateAs, shownBehindLocalAs, peerAsn, place } = terms
+  const [first, ...others] = path
+  const own = first?.asns[0]
+  if (kind === 'internal' || first?.kind !== 'sequence' || own === undefined) return path
+  if (!asOverride && !removePrivateAs && shownBehindLocalAs === undefined) return path
+  let behind: AsPath = [{ kind: 'sequence', asns: first.asns.slice(1) }, ...others]
+  if (removePrivateAs) behind = behind.map(withoutPrivate)
+  if (asOverride) behind = behind.map(segment => replaced(segment, peerAsn, place.localAsn))
+  const shown = shownBehindLocalAs === undefined ? [own] : [own, shownBehindLocalAs]
+  return joined(
+    shown,
+    behind.filter(({ asns }) => asns.length > 0),
+  )
+}
+
+function joined(front: readonly number[], behind: AsPath): AsPath {
+  const [first, ...others] = behind
+  const fits = first?.kind === 'sequence' && front.length + first.asns.length <= 255
+  if (fits) return [{ kind: 'sequence', asns: [...front, ...first.asns] }, ...others]
+  return [{ kind: 'sequence', asns: front }, ...behind]
+}
+
+function withoutPrivate({ kind, asns }: AsSegment): AsSegment {
+  return { kind, asns: asns.filter(asn => !isPrivate(asn)) }
+}
+
+/** RFC 6996 §5. */
+function isPrivate(asn: number): boolean {
+  return (asn >= 64512 && asn <= 65534) || (asn >= 4200000000 && asn <= 4294967294)
+}
+
+function replaced({ kind, asns }: AsSegment, from: number, to: number): AsSegment {
+  return { kind, asns: asns.map(asn => (asn === from ? to : asn)) }
+}

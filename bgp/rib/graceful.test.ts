@@ -1,0 +1,50 @@
+/** When routes outlive their session. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ipv4 } from '@network/base/net/ipv4.ts'
+import { seconds } from '@network/base/time/units.ts'
+import type { DownReason } from '../fsm/connection.ts'
+import { negotiate } from '../fsm/negotiate.ts'
+import { rawOpen } from '../testing/raw-peer.ts'
+import { IPV4_UNICAST } from '../wire/capabilities.ts'
+import { HOLD_EXPIRED, hardReset, type Notification, notification, shutdown } from '../wire/notification.ts'
+import { keepsRoutes } from './graceful.ts'
+
+const OTHER = ipv4('192.0.2.67')
+const sent = (value: Notification): DownReason => ({ is: 'sent', notification: value, says: '' })
+const received = (value: Notification): DownReason => ({ is: 'received', notification: value })
+const MALFORMED = notification(3, 1)
+
+const CASES: readonly { name: string; reason: DownReason; plain: boolean; withN: boolean }[] = [
+  { name: 'TCP is lost', reason: { is: 'tcp-lost', why: 'reset' }, plain: true, withN: true },
+  { name: 'a new connection took over', reason: { is: 'superseded' }, plain: true, withN: true },
+  { name: 'our hold timer expired', reason: sent(HOLD_EXPIRED), plain: false, withN: true },
+  { name: 'its hold timer expired', reason: received(HOLD_EXPIRED), plain: false, withN: true },
+  { name: 'it said something malformed', reason: sent(MALFORMED), plain: false, withN: true },
+  { name: 'we shut it down', reason: sent(shutdown('')), plain: false, withN: false },
+  { name: 'it shut us down', reason: received(shutdown('')), plain: false, withN: true },
+  { name: 'it reset hard', reason: received(hardReset(shutdown(''))), plain: false, withN: false },
+  { name: 'we stop and may come back', reason: { is: 'closed', why: '' }, plain: false, withN: false },
+]
+
+describe('routes stay', () => {
+  for (const { name, reason, plain, withN } of CASES)
+    test(`${name}: ${plain}, with the N bit ${withN}`, () => {
+      assert.equal(keepsRoutes(reason, termsWith(false)), plain)
+      assert.equal(keepsRoutes(reason, termsWith(true)), withN)
+    })
+
+  test('never without graceful restart', () => {
+    for (const { reason } of CASES) assert.equal(keepsRoutes(reason, { ...termsWith(true), gracefulRestart: undefined }), false)
+  })
+})
+
+function termsWith(nBit: boolean) {
+  const families = [{ ...IPV4_UNICAST, forwarding: true }]
+  const gracefulRestart = { restarting: false, notification: nBit, restartTime: seconds(120), families }
+  const negotiated = negotiate(rawOpen({}, { gracefulRestart }), rawOpen({ routerId: OTHER }, { gracefulRestart }), {
+    remoteAsn: 64512,
+  })
+  assert.ok(negotiated.ok)
+  return negotiated.terms
+}

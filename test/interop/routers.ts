@@ -1,0 +1,247 @@
+/** Real BIRD 2 and FRR as one kind of thing: started from a part that they play, asked in their own words. */
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemClock } from '@network/base/time/clock.ts'
+import { millis } from '@network/base/time/units.ts'
+import { execa } from 'execa'
+import { daemonIn, execIn } from '../lab/command.ts'
+import { until } from '../lab/until.ts'
+
+export const OURS = '10.9.0.1'
+export const THEIRS = '10.9.0.2'
+export const THIRD = '10.9.0.3'
+export const OURS6 = 'fd00:9::1'
+export const THEIRS6 = 'fd00:9::2'
+const NAMESPACE = 'router'
+
+/** What a router does with us. */
+export interface Part {
+  readonly asn: number
+  /** It reflects between us and a third speaker. */
+  readonly reflects?: true
+  readonly gracefulRestart?: true
+  readonly extendedMessages?: true
+  /** What it says of its own routes beside the plain attributes: local-pref, MED, communities. */
+  readonly dressed?: true
+}
+
+/** Routes that every router announces, of both families. */
+export const THEIR_ROUTES = ['10.20.0.0/24', '10.21.0.0/24']
+export const THEIR_ROUTES6 = ['2001:db8:20::/48']
+
+/** Lays the cable: once a test file, in fresh namespaces. */
+export async function layRouterCable(): Promise<void> {
+  const ip = (...words: string[]) => execa('ip', words, { env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } })
+  await ip('netns', 'add', NAMESPACE)
+  await ip('link', 'add', 'to-router', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', NAMESPACE)
+  for (const address of [`${OURS}/24`, `${THIRD}/24`]) await ip('address', 'add', address, 'dev', 'to-router')
+  await ip('address', 'add', `${OURS6}/64`, 'dev', 'to-router', 'nodad')
+  await ip('link', 'set', 'to-router', 'up')
+  await ip('-n', NAMESPACE, 'address', 'add', `${THEIRS}/24`, 'dev', 'eth0')
+  await ip('-n', NAMESPACE, 'address', 'add', `${THEIRS6}/64`, 'dev', 'eth0', 'nodad')
+  await ip('-n', NAMESPACE, 'link', 'set', 'lo', 'up')
+  await ip('-n', NAMESPACE, 'link', 'set', 'eth0', 'up')
+}
+
+export abstract class Router implements AsyncDisposable {
+  readonly folder = mkdtempSync('/run/router-')
+  #process: ChildProcess | undefined
+
+  protected abstract command(): readonly string[]
+  protected abstract config(part: Part): string
+  protected abstract answers(): Promise<boolean>
+  /** All that it prints of one route that it heard. */
+  abstract route(prefix: string): Promise<string>
+  /** All that it prints of its session with us. */
+  abstract session(): Promise<string>
+  /** Has it ask us for everything again. */
+  abstract askAgain(): Promise<unknown>
+
+  /** Starts it in its part; resolves when it can be asked. */
+  async play(part: Part): Promise<this> {
+    writeFileSync(this.file('config'), this.config(part))
+    await this.launch()
+    return this
+  }
+
+  async launch(): Promise<void> {
+    const log = openSync(this.file('output'), 'a')
+    this.#process = daemonIn(NAMESPACE, this.command(), log)
+    await this.until('its control socket', () => this.answers())
+  }
+
+  /** SIGKILL, and waits until it is gone. */
+  async kill(): Promise<void> {
+    const running = this.#process
+    this.#process = undefined
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
+    running.ref()
+    const gone = new Promise(resolve => running.once('exit', resolve))
+    running.kill('SIGKILL')
+    await gone
+  }
+
+  /** Waits for a condition; past the deadline the fault shows the router's own log. */
+  until<T>(what: string, look: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
+    const logged = () => ['log', 'output'].map(name => this.#tail(name)).join('\n')
+    return until(look, { clock: systemClock, what, within: millis(20_000), every: millis(50), instead: logged })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+    rmSync(this.folder, { recursive: true })
+  }
+
+  protected file(name: string): string {
+    return join(this.folder, name)
+  }
+
+  protected async tell(...words: readonly string[]): Promise<string> {
+    const { stdout, stderr } = await execIn(NAMESPACE, words)
+    return `${stdout}\n${stderr}`
+  }
+
+  #tail(name: string): string {
+    return existsSync(this.file(name)) ? readFileSync(this.file(name), 'utf8').split('\n').slice(-25).join('\n') : ''
+  }
+}
+
+export class BirdRouter extends Router {
+  protected command(): readonly string[] {
+    return ['bird', '-f', '-c', this.file('config'), '-s', this.file('control'), '-P', this.file('pid')]
+  }
+
+  protected async answers(): Promise<boolean> {
+    return (await this.#ask('show', 'status')).includes('up and running')
+  }
+
+  async route(prefix: string): Promise<string> {
+    return this.#ask('show', 'route', 'all', 'for', prefix)
+  }
+
+  async session(): Promise<string> {
+    return this.#ask('show', 'protocols', 'all', 'cali')
+  }
+
+  askAgain(): Promise<unknown> {
+    return this.#ask('reload', 'in', 'cali')
+  }
+
+  #ask(...words: readonly string[]): Promise<string> {
+    return this.tell('birdc', '-s', this.file('control'), ...words)
+  }
+
+  protected config(part: Part): string {
+    const dress = part.dressed
+      ? `bgp_local_pref = 250; bgp_med = 77; bgp_community.add((64512, 7)); bgp_large_community.add((64512, 1, 2));
+         bgp_ext_community.add((rt, 64512, 5)); bgp_origin = ORIGIN_INCOMPLETE;`
+      : ''
+    const peer = (name: string, address: string) => `
+      protocol bgp ${name} {
+        local ${THEIRS} as ${part.asn};
+        neighbor ${address} as 64512;
+        direct;
+        hold time 9;
+        connect delay time 1;
+        connect retry time 1;
+        error wait time 1, 2;
+        ${part.reflects ? 'rr client; rr cluster id 9.9.9.9;' : ''}
+        ${part.gracefulRestart ? 'graceful restart on;' : ''}
+        ${part.extendedMessages ? 'enable extended messages on;' : ''}
+        debug { states, events };
+        ipv4 { import all; export filter own; };
+        ipv6 { import all; export filter own; };
+      }`
+    return `
+      log "${this.file('log')}" all;
+      router id ${THEIRS};
+      filter own {
+        if source != RTS_STATIC && source != RTS_BGP then reject;
+        if source = RTS_STATIC then { ${dress} }
+        accept;
+      }
+      protocol device {}
+      protocol static { ipv4; ${THEIR_ROUTES.map(route => `route ${route} blackhole;`).join(' ')} }
+      protocol static { ipv6; ${THEIR_ROUTES6.map(route => `route ${route} blackhole;`).join(' ')} }
+      ${peer('cali', OURS)}
+      ${part.reflects ? peer('third', THIRD) : ''}
+    `
+  }
+}
+
+export class FrrRouter extends Router {
+  protected command(): readonly string[] {
+    const paths = ['-f', this.file('config'), '-i', this.file('pid'), '--vty_socket', this.folder]
+    return ['/usr/lib/frr/bgpd', '-n', '-Z', '-S', ...paths, '-A', '127.0.0.1', '-P', '0', '-l', THEIRS, '--log', 'stdout']
+  }
+
+  protected async answers(): Promise<boolean> {
+    return (await this.#ask('show bgp summary')).includes('BGP router identifier')
+  }
+
+  route(prefix: string): Promise<string> {
+    return this.#ask(`show bgp ${prefix.includes(':') ? 'ipv6' : 'ipv4'} unicast ${prefix}`)
+  }
+
+  /** Its log too: what ended the last session but one is nowhere else. */
+  async session(): Promise<string> {
+    return `${await this.#ask(`show bgp neighbors ${OURS}`)}\n${readFileSync(this.file('log'), 'utf8')}`
+  }
+
+  askAgain(): Promise<unknown> {
+    return this.#ask(`clear bgp ${OURS} soft in`)
+  }
+
+  #ask(words: string): Promise<string> {
+    return this.tell('vtysh', '--vty_socket', this.folder, '-c', words)
+  }
+
+  protected config(part: Part): string {
+    const peers = part.reflects ? [OURS, THIRD] : [OURS]
+    const forEach = (line: (address: string) => string) => peers.map(line).join('\n')
+    const perFamily = (address: string) => `
+  neighbor ${address} activate
+  neighbor ${address} route-map out out
+  ${part.reflects ? `neighbor ${address} route-reflector-client` : ''}`
+    return `
+hostname frr
+log file ${this.file('log')}
+debug bgp neighbor-events
+bgp route-map delay-timer 0
+router bgp ${part.asn}
+ bgp router-id ${THEIRS}
+ no bgp ebgp-requires-policy
+ no bgp default ipv4-unicast
+ no bgp network import-check
+ ${part.reflects ? 'bgp cluster-id 9.9.9.9' : ''}
+ ${part.gracefulRestart ? 'bgp graceful-restart\n bgp graceful-restart preserve-fw-state' : ''}
+${forEach(
+  address => ` neighbor ${address} remote-as 64512
+ neighbor ${address} timers 3 9
+ neighbor ${address} timers connect 1
+ neighbor ${address} advertisement-interval 0`,
+)}
+ address-family ipv4 unicast
+${THEIR_ROUTES.map(route => `  network ${route}`).join('\n')}
+${forEach(perFamily)}
+ exit-address-family
+ address-family ipv6 unicast
+${THEIR_ROUTES6.map(route => `  network ${route}`).join('\n')}
+${forEach(perFamily)}
+ exit-address-family
+route-map out permit 10
+ ${
+   part.dressed
+     ? `set local-preference 250
+ set metric 77
+ set origin incomplete
+ set community 64512:7
+ set large-community 64512:1:2
+ set extcommunity rt 64512:5`
+     : ''
+ }
+ set ipv6 next-hop global ${THEIRS6}
+`
+  }
+}
