@@ -250,6 +250,10 @@ export class Neighbour implements SessionListener {
     }
   }
 
+  keepAlive(now: Instant): void {
+    this.#driver.keepAlive(now)
+  }
+
   stateChanged(): void {
     this.#since = { at: this.#tools.clock.now(), wall: this.#tools.clock.wall() }
     this.#around.stateChanged(this)
@@ -300,7 +304,8 @@ export class Neighbour implements SessionListener {
 
   /** A refused connection is the daily life of a peer that is not there yet: it is not logged. */
   dialFailed({ code, says }: DialFailure): void {
-    this.#lastError = { direction: 'local', code: null, subcode: null, text: says, at: this.#tools.clock.wall().toISOString() }
+    const at = this.#tools.clock.wall().toISOString()
+    this.#lastError = { direction: 'local', code: null, subcode: null, text: says, data: null, at }
     if (code !== 'ECONNREFUSED') this.#complain('dial failed', says)
   }
 
