@@ -16,7 +16,7 @@ import { effective, type WithoutPolicy } from './policy/default.ts'
 import { changesNothing, type ExportTerms, exported, nameOfTerms } from './policy/export.ts'
 import { imported } from './policy/import.ts'
 import { loadOf, tooManyPrefixes } from './policy/max-prefixes.ts'
-import { hasLostForwarding, keepsRoutes } from './rib/graceful.ts'
+import { awaitedFamilies, hasLostForwarding, keptFamilies } from './rib/graceful.ts'
 import type { Source } from './rib/path.ts'
 import type { Admission, Rib, Which } from './rib/rib.ts'
 import { Alarm } from './session/alarm.ts'
@@ -250,6 +250,10 @@ export class Neighbour implements SessionListener {
     }
   }
 
+  keepAlive(now: Instant): void {
+    this.#driver.keepAlive(now)
+  }
+
   stateChanged(): void {
     this.#since = { at: this.#tools.clock.now(), wall: this.#tools.clock.wall() }
     this.#around.stateChanged(this)
@@ -267,7 +271,7 @@ export class Neighbour implements SessionListener {
       holdTime: terms.holdTime,
       local: formatIpv4(local.address),
     })
-    if (this.#staleUntil !== undefined) this.#comeBack(hasLostForwarding(terms))
+    if (this.#staleUntil !== undefined) this.#comeBack(terms)
     if (terms.gracefulRestart === undefined) this.#finish()
     this.#around.converge()
   }
@@ -280,14 +284,14 @@ export class Neighbour implements SessionListener {
     if (reason.is === 'closed') return
     this.#flaps++
     this.#blame(reason)
-    const keeps = terms !== undefined && keepsRoutes(reason, terms)
-    if (keeps) this.#goStale(terms.gracefulRestart?.restartTime)
+    const kept = terms === undefined ? [] : keptFamilies(reason, terms)
+    if (kept.length > 0) this.#goStale(kept, terms?.gracefulRestart?.restartTime)
     else this.#dropRoutes()
     this.#around.log.warn('peer down', {
       peer: this.id,
       name: this.#config.name,
       why: sayReason(reason),
-      routes: keeps ? 'kept' : 'dropped',
+      routes: kept.length > 0 ? 'kept' : 'dropped',
     })
     this.#around.converge()
   }
@@ -300,7 +304,8 @@ export class Neighbour implements SessionListener {
 
   /** A refused connection is the daily life of a peer that is not there yet: it is not logged. */
   dialFailed({ code, says }: DialFailure): void {
-    this.#lastError = { direction: 'local', code: null, subcode: null, text: says, at: this.#tools.clock.wall().toISOString() }
+    const at = this.#tools.clock.wall().toISOString()
+    this.#lastError = { direction: 'local', code: null, subcode: null, text: says, data: null, at }
     if (code !== 'ECONNREFUSED') this.#complain('dial failed', says)
   }
 
@@ -308,7 +313,7 @@ export class Neighbour implements SessionListener {
     const session = this.#session
     if (session === undefined) return
     if (verdict.is === 'end-of-rib') {
-      this.#endOfRib(session, nameOfFamily(verdict.family))
+      this.#endOfRib(session, verdict.family)
       return
     }
     if (verdict.remarks.length > 0) this.#countRepairs(verdict, raw)
@@ -402,8 +407,7 @@ export class Neighbour implements SessionListener {
   }
 
   #sweepRefreshed(which: Which, why: string): void {
-    const gone = this.#around.rib.sweepStale(this.id, which)
-    if (gone > 0) this.#around.log.info('stale routes dropped', { peer: this.id, routes: gone, why })
+    this.#sweep(which, why)
     this.#around.converge()
   }
 
@@ -454,7 +458,7 @@ export class Neighbour implements SessionListener {
       intake: new Intake(rib, source, terms.dialect),
       group,
       follower: group.join(rib.slotOf(this.id), this.#config.address),
-      awaited: new Set(terms.families.map(nameOfFamily)),
+      awaited: new Set(awaitedFamilies(terms).map(nameOfFamily)),
       blocked: false,
       endOfRibSent: false,
       endOfRibReceived: false,
@@ -557,16 +561,20 @@ export class Neighbour implements SessionListener {
     group.retract(session.follower, held)
   }
 
-  #endOfRib(session: Session, family: string): void {
-    session.awaited.delete(family)
-    if (session.awaited.size > 0) return
-    session.endOfRibReceived = true
-    this.#stopHelping()
-    const gone = this.#around.rib.sweepStale(this.id)
-    if (gone > 0)
-      this.#around.log.info('stale routes dropped', { peer: this.id, routes: gone, why: 'not repeated before End-of-RIB' })
-    this.#finish()
+  #endOfRib(session: Session, family: Family): void {
+    session.awaited.delete(nameOfFamily(family))
+    this.#sweep(whichOf(family), 'not repeated before End-of-RIB')
+    if (session.awaited.size === 0) {
+      session.endOfRibReceived = true
+      this.#stopHelping()
+      this.#finish()
+    }
     this.#around.converge()
+  }
+
+  #sweep(which: Which, why: string): void {
+    const gone = this.#around.rib.sweepStale(this.id, which)
+    if (gone > 0) this.#around.log.info('stale routes dropped', { peer: this.id, routes: gone, why })
   }
 
   #finish(): void {
@@ -575,21 +583,19 @@ export class Neighbour implements SessionListener {
     this.#around.finished()
   }
 
-  #goStale(restartTime: Seconds | undefined): void {
+  #goStale(kept: readonly Family[], restartTime: Seconds | undefined): void {
+    for (const family of [IPV4_UNICAST, IPV6_UNICAST])
+      if (!kept.some(each => sameFamily(each, family))) this.#around.rib.drop(this.id, whichOf(family))
     this.#around.rib.markStale(this.id)
     this.#help(restartTime ?? this.#around.stalePathTime)
   }
 
-  /** Back in time: what it does not repeat before End-of-RIB goes, and so does all when it forgot how to forward. */
-  #comeBack(lostForwarding: boolean): void {
-    if (!lostForwarding) {
-      this.#help(this.#around.stalePathTime)
-      return
-    }
-    this.#stopHelping()
-    const gone = this.#around.rib.sweepStale(this.id)
-    if (gone > 0)
-      this.#around.log.info('stale routes dropped', { peer: this.id, routes: gone, why: 'the peer kept no forwarding state' })
+  /** Back in time: what it does not repeat before End-of-RIB goes, and so does at once all of a family that it forgot how to forward. */
+  #comeBack(terms: Standing['terms']): void {
+    for (const family of [IPV4_UNICAST, IPV6_UNICAST])
+      if (hasLostForwarding(terms, family)) this.#sweep(whichOf(family), 'the peer kept no forwarding state')
+    if (this.#around.rib.counts(this.id).stale > 0) this.#help(this.#around.stalePathTime)
+    else this.#stopHelping()
   }
 
   #help(duration: Seconds): void {

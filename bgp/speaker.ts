@@ -48,6 +48,8 @@ const SHUTTING_DOWN: DownReason = { is: 'sent', notification: shutdown(''), says
 const RESTARTING: DownReason = { is: 'closed', why: 'the speaker stops and may come back' }
 /** While sessions come up, changes wait this long to be told together: each one would otherwise be a write to everybody. */
 const GATHERING: Millis = millis(5)
+/** Under load, keepalives that are due are looked for this often. */
+const PULSE: Millis = millis(250)
 /** Routes of our own point at whichever end of ours they are told from. */
 const NOWHERE6 = { address: toIpv6(0n), linkLocal: undefined }
 const STOPPED: Admittance = { is: 'refused', why: 'the speaker stops' }
@@ -73,6 +75,7 @@ export class Speaker {
   #importFilter: ImportFilter
   #isDue = false
   #lastGreeting: Instant | undefined
+  #lastPulse: Instant
   #originated: readonly string[] = []
   #listening: Listening | undefined
   #phase: 'new' | 'running' | 'stopped' = 'new'
@@ -81,7 +84,15 @@ export class Speaker {
     const { clock, random, listen, connectRetry, transport, gracefulRestart } = options
     this.#options = options
     this.#importFilter = options.importFilter
-    this.#tools = { clock, random, connectRetry, from: listen?.address, transport: transport ?? tcpTransport(clock) }
+    this.#tools = {
+      clock,
+      random,
+      connectRetry,
+      from: listen?.address,
+      transport: transport ?? tcpTransport(clock),
+      pulse: () => this.#keepAlive(),
+    }
+    this.#lastPulse = clock.now()
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
     this.#rib = new Rib(options, options.decision)
@@ -333,6 +344,14 @@ export class Speaker {
       finished: () => this.#reviewSettlement(),
       mayEndRib: neighbour => this.#mayEndRib(neighbour),
     }
+  }
+
+  /** Under load the timers wait until all that has arrived is read: keepalives do not. */
+  #keepAlive(): void {
+    const now = this.#options.clock.now()
+    if (between(this.#lastPulse, now) < PULSE) return
+    this.#lastPulse = now
+    for (const neighbour of this.#neighbours.values()) neighbour.keepAlive(now)
   }
 
   #stateChanged(neighbour: Neighbour): void {

@@ -77,6 +77,8 @@ export interface PeerError {
   readonly code: number | null
   readonly subcode: number | null
   readonly text: string
+  /** The data of a NOTIFICATION in hex: what offended. */
+  readonly data: string | null
   /** RFC 3339. */
   readonly at: string
 }

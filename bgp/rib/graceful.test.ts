@@ -6,9 +6,9 @@ import { seconds } from '@network/base/time/units.ts'
 import type { DownReason } from '../fsm/connection.ts'
 import { negotiate } from '../fsm/negotiate.ts'
 import { rawOpen } from '../testing/raw-peer.ts'
-import { IPV4_UNICAST } from '../wire/capabilities.ts'
+import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import { HOLD_EXPIRED, hardReset, type Notification, notification, shutdown } from '../wire/notification.ts'
-import { keepsRoutes } from './graceful.ts'
+import { awaitedFamilies, hasLostForwarding, keptFamilies } from './graceful.ts'
 
 const OTHER = ipv4('192.0.2.67')
 const sent = (value: Notification): DownReason => ({ is: 'sent', notification: value, says: '' })
@@ -30,12 +30,30 @@ const CASES: readonly { name: string; reason: DownReason; plain: boolean; withN:
 describe('routes stay', () => {
   for (const { name, reason, plain, withN } of CASES)
     test(`${name}: ${plain}, with the N bit ${withN}`, () => {
-      assert.equal(keepsRoutes(reason, termsWith(false)), plain)
-      assert.equal(keepsRoutes(reason, termsWith(true)), withN)
+      assert.deepEqual(keptFamilies(reason, termsWith(false)), plain ? [IPV4_UNICAST] : [])
+      assert.deepEqual(keptFamilies(reason, termsWith(true)), withN ? [IPV4_UNICAST] : [])
     })
 
   test('never without graceful restart', () => {
-    for (const { reason } of CASES) assert.equal(keepsRoutes(reason, { ...termsWith(true), gracefulRestart: undefined }), false)
+    for (const { reason } of CASES) assert.deepEqual(keptFamilies(reason, { ...termsWith(true), gracefulRestart: undefined }), [])
+  })
+})
+
+describe('each family by itself', () => {
+  const both = { ...termsWith(false), families: [IPV4_UNICAST, IPV6_UNICAST] }
+
+  test('only what the peer keeps over a restart stays, and only its End-of-RIB is waited for', () => {
+    assert.deepEqual(keptFamilies({ is: 'tcp-lost', why: '' }, both), [IPV4_UNICAST])
+    assert.deepEqual(awaitedFamilies(both), [IPV4_UNICAST])
+    assert.deepEqual(awaitedFamilies({ ...both, gracefulRestart: undefined }), [IPV4_UNICAST, IPV6_UNICAST])
+  })
+
+  test('a family without the F bit, without a word, or no longer spoken is forgotten at once', () => {
+    assert.deepEqual(
+      [IPV4_UNICAST, IPV6_UNICAST].map(family => hasLostForwarding(both, family)),
+      [false, true],
+    )
+    assert.equal(hasLostForwarding({ ...both, families: [IPV6_UNICAST] }, IPV4_UNICAST), true)
   })
 })
 

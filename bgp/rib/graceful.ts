@@ -1,15 +1,20 @@
 /** Graceful restart as decisions: when a lost peer's routes stay, and when they go. RFC 4724 §4.2, RFC 8538 §4. */
 import type { DownReason } from '../fsm/connection.ts'
 import type { SessionTerms } from '../fsm/negotiate.ts'
-import { type GracefulRestart, IPV4_UNICAST, type RestartFamily, sameFamily } from '../wire/capabilities.ts'
+import { type Family, type GracefulRestart, IPV4_UNICAST, type RestartFamily, sameFamily } from '../wire/capabilities.ts'
 import { endsForGood, isHardReset } from '../wire/notification.ts'
 
+/** Families whose routes stay as stale when a session ends: those that both speak and that the peer keeps over a restart. */
+export function keptFamilies(reason: DownReason, terms: SessionTerms): readonly Family[] {
+  if (!promisesReturn(reason, terms)) return []
+  return terms.families.filter(family => restartOf(terms, family) !== undefined)
+}
+
 /**
- * Whether the routes of a session that ended stay as stale. A TCP connection lost without a NOTIFICATION promises a return. A NOTIFICATION, and
+ * A TCP connection lost without a NOTIFICATION promises a return. A NOTIFICATION, and
  * so a hold timer that expires, is a normal end unless both said that it is not (RFC 8538): a peer that falls silent is as likely frozen as restarting.
  */
-export function keepsRoutes(reason: DownReason, terms: SessionTerms): boolean {
-  if (ipv4Of(terms.gracefulRestart) === undefined) return false
+function promisesReturn(reason: DownReason, terms: SessionTerms): boolean {
   switch (reason.is) {
     case 'tcp-lost':
     case 'superseded':
@@ -25,9 +30,19 @@ export function keepsRoutes(reason: DownReason, terms: SessionTerms): boolean {
   }
 }
 
-/** Whether a peer that came back has lost its forwarding state, so that stale routes go at once. */
-export function hasLostForwarding(terms: SessionTerms): boolean {
-  return ipv4Of(terms.gracefulRestart)?.forwarding !== true
+/** Whether a peer that came back has lost the forwarding state of a family, so that its stale routes go at once. */
+export function hasLostForwarding(terms: SessionTerms, family: Family): boolean {
+  return !terms.families.some(each => sameFamily(each, family)) || restartOf(terms, family)?.forwarding !== true
+}
+
+/** Families whose End-of-RIB is to come; a peer that names none promises it for all (RFC 4724 §3). */
+export function awaitedFamilies(terms: SessionTerms): readonly Family[] {
+  const said = terms.gracefulRestart?.families ?? []
+  return said.length === 0 ? terms.families : terms.families.filter(family => restartOf(terms, family) !== undefined)
+}
+
+function restartOf({ gracefulRestart }: SessionTerms, family: Family): RestartFamily | undefined {
+  return gracefulRestart?.families.find(each => sameFamily(each, family))
 }
 
 /** What the peer said of IPv4 unicast; undefined: it keeps nothing over a restart. */

@@ -49,6 +49,8 @@ export interface SessionTools {
   readonly connectRetry: Millis
   /** What to say in OPEN at this moment. */
   readonly open: () => Open
+  /** Called after every chunk read: while the event loop is long busy with reading, timers do not run. */
+  readonly pulse?: () => void
 }
 
 /** What stands while a session is established. */
@@ -171,6 +173,12 @@ export class PeerSession {
     line.wire.send(encodeRouteRefresh(family, kind))
   }
 
+  /** Says KEEPALIVE where it is due, before the timer comes to it. What the peer has said may still be unread: nobody's hold time is looked at. */
+  keepAlive(now: Instant): void {
+    for (const [id, { deadlines }] of [...this.#peering.conns])
+      if (deadlines.keepalive !== undefined && deadlines.keepalive <= now) this.#feed(id, { is: 'deadline', which: 'keepalive' })
+  }
+
   #feed(id: ConnId, event: ConnEvent): void {
     this.#apply(stepPeering(this.#peering, id, event, this.#config(), this.#moment()))
   }
@@ -280,6 +288,7 @@ export class PeerSession {
       else this.#receive(id, framed.frame)
     }
     if (updates > 0 && this.#lines.get(id) === line) this.#feed(id, { is: 'update' })
+    this.#tools.pulse?.()
   }
 
   /** Hot: a sound UPDATE of an established session goes past the state machine, which hears of it once a chunk. */

@@ -14,11 +14,12 @@ export function errorOf(reason: DownReason): Omit<PeerError, 'at'> | undefined {
   switch (reason.is) {
     case 'sent':
     case 'received': {
-      const { code, subcode } = reason.notification
-      return { direction: reason.is, code, subcode, text: sayReason(reason) }
+      const { code, subcode, data } = reason.notification
+      const hex = data.length === 0 ? null : Buffer.from(data).toString('hex')
+      return { direction: reason.is, code, subcode, text: sayReason(reason), data: hex }
     }
     case 'tcp-lost':
-      return { direction: 'local', code: null, subcode: null, text: reason.why }
+      return { direction: 'local', code: null, subcode: null, text: reason.why, data: null }
     case 'superseded':
     case 'closed':
       return undefined
