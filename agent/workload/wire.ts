@@ -83,7 +83,6 @@ export function unwirePod(host: NetlinkClient, hostInterface: string): void {
   if (outcome?.is === 'refused' && outcome.fault.detail.errno !== 'ENODEV') throw outcome.fault
 }
 
-/** Settings before the link is up: the first ARP request must find proxy_arp on and no delay. */
 /** A default route through a pod's gateway would cut the node itself off. */
 function mustBeForeign(netns: string): void {
   using namespace = openNamespace(netns)
@@ -97,6 +96,7 @@ function mustBeForeign(netns: string): void {
   })
 }
 
+/** Settings before the link is up: the first ARP request must find proxy_arp on and no delay. */
 function settleHostSide(host: NetlinkClient, hostInterface: string): void {
   for (const { path, accept } of workloadSysctls(hostInterface)) {
     if (readSysctl(path) === accept[0]) continue
