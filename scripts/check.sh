@@ -11,7 +11,7 @@ say 'Types …'
 tsc -p . >&2 || wrong="$wrong types"
 say 'Unit tests …'
 # What spans processes or namespaces lives below these folders of test/ and runs in "npm test".
-files=$(find base model netlink bgp ipip datastore cni calictl agent test -name '*.test.ts' \
+files=$(find base model netlink bgp ipip vxlan datastore cni calictl agent test -name '*.test.ts' \
   ! -path 'test/lab/*' ! -path 'test/vm/*' ! -path 'test/interop/*' ! -path 'test/e2e/*' | sort)
 # "npm test" counts what it reads there.
 set -- --test-reporter=spec --test-reporter-destination=stdout
