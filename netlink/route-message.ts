@@ -4,7 +4,7 @@ import { Writer } from '@network/base/bytes/writer.ts'
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { type Prefix, toPrefix } from '@network/base/net/prefix.ts'
 import { type IfIndex, toIfIndex } from './link.ts'
-import { formatRoute, ROUTE_TYPES, type Route, type RouteFilter, type WeightedHop } from './route.ts'
+import { formatRoute, type NameOf, ROUTE_TYPES, type Route, type RouteFilter, type WeightedHop } from './route.ts'
 import {
   AF_INET,
   eachAttribute,
@@ -38,13 +38,16 @@ export class RoutePattern {
   readonly #like: Route
   readonly #head: Uint8Array
   readonly #tail: Uint8Array
+  readonly #nameOf: NameOf | undefined
 
-  constructor(like: Route) {
+  /** `nameOf` gives words to the device. */
+  constructor(like: Route, nameOf?: NameOf) {
     const writer = new Writer('host')
     writeRoute(writer, like)
     const octets = writer.finish()
     const at = destinationIn(octets)
     this.#like = like
+    this.#nameOf = nameOf
     this.#head = octets.subarray(0, at)
     this.#tail = octets.subarray(at === undefined ? octets.length : at + ADDRESS_OCTETS)
   }
@@ -65,7 +68,7 @@ export class RoutePattern {
   }
 
   describe(destination: Prefix): string {
-    return formatRoute({ ...this.#like, destination })
+    return formatRoute({ ...this.#like, destination }, this.#nameOf)
   }
 }
 const ADDRESS_OCTETS = 4

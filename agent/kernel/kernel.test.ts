@@ -286,7 +286,7 @@ test('a NIC that goes and comes: its routes wait for it and return', async () =>
   await node.passes()
   assert.equal(node.kernel.converged, false)
   assert.deepEqual(node.kernel.problems, [
-    'routes 10.244.0.64/26: cannot add route 10.244.0.64/26 via 172.16.20.12 dev #3 proto 80 metric 1024: network is unreachable (ENETUNREACH)',
+    'routes 10.244.0.64/26: cannot add route 10.244.0.64/26 via 172.16.20.12 dev eth0 proto 80 metric 1024: network is unreachable (ENETUNREACH)',
   ])
   node.must(setLink('eth0', { up: true }))
   await node.quiet()

@@ -20,7 +20,7 @@ export interface RouteRow {
 }
 
 export function routeTable(client: NetlinkClient, devices: Devices): Table<RouteIntent, RouteRow> {
-  const text = (row: RouteRow) => formatRoute(routeOf(row), index => devices.nameOf(index))
+  const text = (row: RouteRow) => textOf(row, devices)
   return {
     name: 'route',
     list: wanted => listed(client, devices, wanted),
@@ -29,6 +29,10 @@ export function routeTable(client: NetlinkClient, devices: Devices): Table<Route
     apply: steps => applyAll(client, devices, steps),
     describe: text,
   }
+}
+
+function textOf(row: RouteRow, devices: Devices): string {
+  return formatRoute(routeOf(row), index => devices.nameOf(index))
 }
 
 function routeOf({ like, destination }: RouteRow): Route {
@@ -169,7 +173,7 @@ function instructionFor(
   devices: Devices,
   patterns: Patterns,
 ): Instruction | Outcome | undefined {
-  if (want === undefined) return have === undefined ? undefined : deleteRoute(routeOf(have))
+  if (want === undefined) return have === undefined ? undefined : { ...deleteRoute(routeOf(have)), on: () => textOf(have, devices) }
   const pattern = patterns.patternOf(want, devices)
   if (pattern === undefined) return { is: 'waiting', says: `interface ${'device' in want ? want.device : ''} is not there` }
   // A new row must not overwrite one that somebody made since the last look; a row of ours is replaced without a gap.
@@ -185,7 +189,7 @@ class Patterns {
     if (this.#last !== undefined && areAlike(this.#last.want, want)) return this.#last.pattern
     const route = toRow(want, devices)
     if (route === undefined) return undefined
-    const pattern = new RoutePattern(route)
+    const pattern = new RoutePattern(route, index => devices.nameOf(index))
     this.#last = { want, pattern }
     return pattern
   }
