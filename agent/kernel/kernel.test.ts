@@ -304,6 +304,21 @@ test("a pod's interface that is gone is reported, not rebuilt; with a new one it
   assert.ok(node.stranger.routes({ table: TABLE.main }).some(({ device }) => device === node.index(POD)))
 })
 
+test('routes are listed before they are written and once after, and once where nothing is to be done', async () => {
+  const node = new Node()
+  const listed = (): number => node.fake.lists.filter(what => what === 'routes').length
+  node.kernel.desire(wanted())
+  node.kernel.desiredIsComplete()
+  await node.quiet()
+  const settled = listed()
+  await node.passes()
+  assert.equal(listed(), settled + 1)
+  node.must(deleteRoute(node.route({ destination: prefix('10.244.0.64/26'), gateway: ipv4('172.16.20.12'), dev: 'eth0' })))
+  await node.passes()
+  assert.equal(node.kernel.repairs.count, 1)
+  assert.equal(listed(), settled + 3)
+})
+
 test('a kernel that is as wanted is not written to', async () => {
   const node = await Node.settled()
   const attempts = node.fake.attempts.length
