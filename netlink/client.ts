@@ -18,7 +18,18 @@ import type { Route, RouteFilter } from './route.ts'
 import { RouteListReader, type RouteRun, rowsOf } from './route-list.ts'
 import { readRoute, writeRouteLookup, writeRouteQuery } from './route-message.ts'
 import { type Channel, NetlinkSocket, type SocketOptions } from './socket.ts'
-import { type Ack, eachMessage, FLAG, type Instruction, type Message, readAck, readDone, TYPE, writeInstruction, writeMessage } from './wire.ts'
+import {
+  type Ack,
+  eachMessage,
+  FLAG,
+  type Instruction,
+  type Message,
+  readAck,
+  readDone,
+  TYPE,
+  writeInstruction,
+  writeMessage,
+} from './wire.ts'
 
 /** What became of one instruction; a Fault's `detail.errno` is the kernel's, such as `EEXIST` or `EOPNOTSUPP`. */
 export type Outcome = { readonly is: 'done' } | { readonly is: 'refused'; readonly fault: Fault }

@@ -54,7 +54,10 @@ test('a gateway that must know many blocks is spoken of once, and so is a missin
     from: `f${n}`,
   }))
   const [first, ...rest] = planAll({ ...facts('Never'), learned: far }).problems
-  assert.match(first ?? '', /^10\.244\.1\.0\/26 and 39 other blocks: sent plain to 172\.16\.20\.1, which must know them; of the first: /)
+  assert.match(
+    first ?? '',
+    /^10\.244\.1\.0\/26 and 39 other blocks: sent plain to 172\.16\.20\.1, which must know them; of the first: /,
+  )
   assert.deepEqual(rest, [])
   const gatewayOf = (nextHop: Ipv4) =>
     ({ is: 'reachable', gateway: ipv4(nextHop % 2 === 0 ? '172.16.20.1' : '172.16.20.2'), device: 'eth0' }) as const

@@ -3,7 +3,14 @@
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
 import { planTunnel } from '@network/ipip/plan.ts'
-import { type AddressIntent, addressKey, type Intents, type LinkIntent, type RouteIntent, type SysctlIntent } from '@network/model/intent.ts'
+import {
+  type AddressIntent,
+  addressKey,
+  type Intents,
+  type LinkIntent,
+  type RouteIntent,
+  type SysctlIntent,
+} from '@network/model/intent.ts'
 import type { PoolStatus } from '@network/model/status.ts'
 import type { Facts } from './facts.ts'
 import { nodeAt, ownBlocks, planRoutes } from './routes.ts'

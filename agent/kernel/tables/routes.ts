@@ -173,7 +173,8 @@ function instructionFor(
   devices: Devices,
   patterns: Patterns,
 ): Instruction | Outcome | undefined {
-  if (want === undefined) return have === undefined ? undefined : { ...deleteRoute(routeOf(have)), on: () => textOf(have, devices) }
+  if (want === undefined)
+    return have === undefined ? undefined : { ...deleteRoute(routeOf(have)), on: () => textOf(have, devices) }
   const pattern = patterns.patternOf(want, devices)
   if (pattern === undefined) return { is: 'waiting', says: `interface ${'device' in want ? want.device : ''} is not there` }
   // A new row must not overwrite one that somebody made since the last look; a row of ours is replaced without a gap.
