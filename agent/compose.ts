@@ -128,10 +128,11 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   await speaker.start()
   scope.defer('speaker', () => speaker.stop({ graceful: true }))
 
+  const feed = new Feed(speaker)
   const controller = new Controller({
     config,
     cluster,
-    feed: new Feed(speaker),
+    feed,
     firewall,
     netlink,
     underlay: choice,
@@ -144,10 +145,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
       await register(underlay)
     },
   })
-  // What is planned depends on routes; a thousand peers that cannot be reached change their states all the time.
-  speaker.onChange(change => {
-    if (change.is === 'routes') controller.wake()
-  })
+  feed.onLearned(() => controller.wake())
 
   scope.spawn('datastore sync', signal => cluster.follow(signal))
   scope.spawn('firewall', signal => firewall.run(signal))

@@ -71,6 +71,13 @@ for (const [what, text, says] of WRONG_FILES)
     await assert.rejects(load(text, flags), { code: 'config.refused', message: says })
   })
 
+test('what is wrong with the datastore of a file is told of that file', async () => {
+  await assert.rejects(load('datastore: nowhere'), {
+    code: 'config.refused',
+    message: `cannot use the setting ${FILE}, datastore: "nowhere" is not a datastore such as sqlite:/var/lib/cali/cali.db`,
+  })
+})
+
 const WRONG_FLAGS: readonly (readonly [flags: Flags, says: RegExp])[] = [
   [{ nodeName: 'A_1' }, /--node-name: "A_1" must consist of lower-case letters/],
   [{ nodeId: '' }, /--node-id: "" must not be empty/],

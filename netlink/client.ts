@@ -15,9 +15,21 @@ import { type IfIndex, type Link, type LinkRef, readLink, writeLinkQuery } from 
 import { type Neighbour, readNeighbour, writeNeighbourQuery } from './neighbour.ts'
 import { type Netconf, readNetconf, writeNetconfQuery } from './netconf.ts'
 import type { Route, RouteFilter } from './route.ts'
-import { readRoute, routeReader, writeRouteLookup, writeRouteQuery } from './route-message.ts'
+import { RouteListReader, type RouteRun, rowsOf } from './route-list.ts'
+import { readRoute, writeRouteLookup, writeRouteQuery } from './route-message.ts'
 import { type Channel, NetlinkSocket, type SocketOptions } from './socket.ts'
-import { type Ack, eachMessage, FLAG, type Instruction, type Message, readAck, readDone, TYPE, writeMessage } from './wire.ts'
+import {
+  type Ack,
+  eachMessage,
+  FLAG,
+  type Instruction,
+  type Message,
+  readAck,
+  readDone,
+  TYPE,
+  writeInstruction,
+  writeMessage,
+} from './wire.ts'
 
 /** What became of one instruction; a Fault's `detail.errno` is the kernel's, such as `EEXIST` or `EOPNOTSUPP`. */
 export type Outcome = { readonly is: 'done' } | { readonly is: 'refused'; readonly fault: Fault }
@@ -33,6 +45,20 @@ interface Query {
   readonly write: (writer: Writer) => void
 }
 
+/** The rows of a list as they come. */
+interface List<T> {
+  readonly rows: readonly T[]
+  /** Takes one datagram, and what of it is a row. */
+  readonly take: (datagram: Uint8Array, isRow: (message: Message) => boolean) => void
+}
+
+/** How to gather a list, and the errno that means that there is nothing to list. */
+interface Listing<T> {
+  readonly begin: () => List<T>
+  readonly emptyIf?: string
+}
+
+const NO_END: Ack = { errno: 0, text: undefined, offset: undefined }
 const DONE: Outcome = { is: 'done' }
 /** Messages in one send; more win nothing. */
 const LARGEST_BATCH = 1024
@@ -70,9 +96,11 @@ export class NetlinkClient implements Disposable {
 
   /** Carries out many, many per system call, in order; a refused one spoils no other. One outcome for each, in the same order. */
   performAll(instructions: readonly Instruction[]): readonly Outcome[] {
-    const outcomes: Outcome[] = []
+    const outcomes: Outcome[] = instructions.map(() => DONE)
     for (let from = 0; from < instructions.length; from += this.#batch)
-      outcomes.push(...this.#performBatch(instructions.slice(from, from + this.#batch)))
+      this.#performBatch(instructions.slice(from, from + this.#batch), (at, fault) => {
+        outcomes[from + at] = { is: 'refused', fault }
+      })
     return outcomes
   }
 
@@ -102,8 +130,14 @@ export class NetlinkClient implements Disposable {
 
   /** IPv4 routes that the filter lets through, of all tables when it names none; a table that does not exist is empty. */
   routes(filter: RouteFilter = {}): readonly Route[] {
+    return rowsOf(this.routeRuns(filter))
+  }
+
+  /** The same, for who reads many: rows that are alike but for their destination's address are one value. */
+  routeRuns(filter: RouteFilter = {}): readonly RouteRun[] {
     const write = (writer: Writer) => writeRouteQuery(writer, filter)
-    return this.#dump({ type: TYPE.getRoute, doing: 'list', on: 'routes', write }, TYPE.newRoute, routeReader(), NO_SUCH_TABLE)
+    const query = { type: TYPE.getRoute, doing: 'list', on: 'routes', write }
+    return this.#list(query, TYPE.newRoute, { begin: () => new RouteListReader(), emptyIf: NO_SUCH_TABLE })
   }
 
   /** IPv4 neighbours of one link, or of all. */
@@ -146,76 +180,81 @@ export class NetlinkClient implements Disposable {
   }
 
   /** The kernel acknowledges the last message only; refusals of the others come by their sequence number. */
-  #performBatch(instructions: readonly Instruction[]): Outcome[] {
+  #performBatch(instructions: readonly Instruction[], refused: (at: number, fault: Fault) => void): void {
     this.#writer.reset()
-    const first = this.#reserve(instructions.length)
-    for (const [at, { type, flags, write }] of instructions.entries()) {
-      const ack = at === instructions.length - 1 ? FLAG.ack : 0
-      writeMessage(this.#writer, { type, flags: flags | FLAG.request | ack, sequence: first + at, port: 0 }, write)
-    }
-    const outcomes: Outcome[] = instructions.map(() => DONE)
-    const what = instructions.length === 1 ? describe(instructions[0]) : `${instructions.length} instructions`
-    this.#exchange({ doing: 'carry out', on: what }, message => {
-      if (message.type !== TYPE.error) return false
-      const at = message.sequence - first
+    const count = instructions.length
+    const first = this.#reserve(count)
+    for (let at = 0; at < count; at++) {
       const instruction = instructions[at]
-      if (instruction === undefined) return false
+      if (instruction !== undefined) writeInstruction(this.#writer, instruction, { sequence: first + at, ack: at === count - 1 })
+    }
+    let finished = false
+    const take = (message: Message) => {
+      const at = message.sequence - first
+      const instruction = message.type === TYPE.error ? instructions[at] : undefined
+      if (instruction === undefined) return
       const ack = readAck(message)
-      if (ack.errno !== 0) outcomes[at] = { is: 'refused', fault: refusal(instruction.doing, instruction.on(), ack) }
-      return at === instructions.length - 1
+      if (ack.errno !== 0) refused(at, refusal(instruction.doing, instruction.on(), ack))
+      finished ||= at === count - 1
+    }
+    this.#exchange({ doing: 'carry out', on: count === 1 ? describe(instructions[0]) : `${count} instructions` }, datagram => {
+      eachMessage(datagram, take)
+      return finished
     })
-    return outcomes
   }
 
   /** One answer to one question. */
   #ask<T>(query: Query, answerType: number, read: (body: Cursor) => T | undefined): { readonly row: T } | Ack {
     const sequence = this.#write(query, 0)
     let answer: { readonly row: T } | Ack | undefined
-    this.#exchange(query, message => {
-      if (message.sequence !== sequence) return false
+    const take = (message: Message) => {
+      if (message.sequence !== sequence) return
       if (message.type === TYPE.error) answer = readAck(message)
       if (message.type === answerType) {
         const row = read(message.body)
         if (row !== undefined) answer = { row }
       }
+    }
+    this.#exchange(query, datagram => {
+      eachMessage(datagram, take)
       return answer !== undefined
     })
     return answer ?? { errno: 0, text: 'the kernel gave no answer', offset: undefined }
   }
 
+  #dump<T>(query: Query, rowType: number, read: (body: Cursor) => T | undefined): readonly T[] {
+    return this.#list(query, rowType, { begin: () => rowByRow(read) })
+  }
+
   /** A complete list: one that the kernel calls interrupted is asked for again. */
-  #dump<T>(query: Query, rowType: number, read: (body: Cursor) => T | undefined, emptyIf?: string): readonly T[] {
+  #list<T>(query: Query, rowType: number, { begin, emptyIf }: Listing<T>): readonly T[] {
     for (let tries = 0; tries < DUMP_TRIES; tries++) {
-      const { rows, end, interrupted } = this.#dumpOnce(query, rowType, read)
+      const list = begin()
+      const { end, interrupted } = this.#listOnce(query, rowType, list)
       if (end.errno !== 0 && errnoName(end.errno) === emptyIf) return []
       if (end.errno !== 0) throw refusal(query.doing, query.on, end)
-      if (!interrupted) return rows
+      if (!interrupted) return list.rows
     }
     const says = `the kernel's table changed during each of ${DUMP_TRIES} tries`
     throw new Fault('netlink.interrupted', { doing: query.doing, on: query.on, says })
   }
 
-  #dumpOnce<T>(
-    query: Query,
-    rowType: number,
-    read: (body: Cursor) => T | undefined,
-  ): { rows: T[]; end: Ack; interrupted: boolean } {
+  #listOnce<T>(query: Query, rowType: number, list: List<T>): { end: Ack; interrupted: boolean } {
     const sequence = this.#write(query, FLAG.dump)
-    const rows: T[] = []
-    let end: Ack = { errno: 0, text: undefined, offset: undefined }
+    let end: Ack | undefined
     let interrupted = false
-    this.#exchange(query, message => {
+    const isRow = (message: Message): boolean => {
       if (message.sequence !== sequence) return false
       interrupted ||= message.type !== TYPE.error && (message.flags & FLAG.dumpInterrupted) !== 0
       if (message.type === TYPE.error) end = readAck(message)
       else if (message.type === TYPE.done) end = readDone(message)
-      else if (message.type === rowType) {
-        const row = read(message.body)
-        if (row !== undefined) rows.push(row)
-      }
-      return message.type === TYPE.error || message.type === TYPE.done
+      return message.type === rowType
+    }
+    this.#exchange(query, datagram => {
+      list.take(datagram, isRow)
+      return end !== undefined
     })
-    return { rows, end, interrupted }
+    return { end: end ?? NO_END, interrupted }
   }
 
   #write(query: Query, flags: number): number {
@@ -225,8 +264,8 @@ export class NetlinkClient implements Disposable {
     return sequence
   }
 
-  /** Sends what is written and takes messages until `take` has seen the last one. */
-  #exchange(what: { readonly doing: string; readonly on: string }, take: (message: Message) => boolean): void {
+  /** Sends what is written and takes datagrams until `take` has seen the last one. */
+  #exchange(what: { readonly doing: string; readonly on: string }, take: (datagram: Uint8Array) => boolean): void {
     this.#channel.send(this.#writer.peek())
     try {
       while (!this.#takeSome(what, take));
@@ -236,19 +275,15 @@ export class NetlinkClient implements Disposable {
     }
   }
 
-  /** True when the last message was among them. */
-  #takeSome(what: { readonly doing: string; readonly on: string }, take: (message: Message) => boolean): boolean {
+  /** True when it was the last. */
+  #takeSome(what: { readonly doing: string; readonly on: string }, take: (datagram: Uint8Array) => boolean): boolean {
     const got = this.#channel.receive()
     if (got === 'overrun') throw overrun(what)
     if (got === 'nothing') {
       if (!this.#channel.waitFor(SILENCE_MS)) throw silence(what)
       return false
     }
-    let finished = false
-    eachMessage(got, message => {
-      finished = take(message) || finished
-    })
-    return finished
+    return take(got)
   }
 
   /** The first of `count` consecutive sequence numbers. */
@@ -263,6 +298,16 @@ export class NetlinkClient implements Disposable {
   #drain(): void {
     while (this.#channel.receive() !== 'nothing');
   }
+}
+
+function rowByRow<T>(read: (body: Cursor) => T | undefined): List<T> {
+  const rows: T[] = []
+  const take = (datagram: Uint8Array, isRow: (message: Message) => boolean) =>
+    eachMessage(datagram, message => {
+      const row = isRow(message) ? read(message.body) : undefined
+      if (row !== undefined) rows.push(row)
+    })
+  return { rows, take }
 }
 
 /** How the kernel refuses to list a table that nobody has written to. */

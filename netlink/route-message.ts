@@ -1,10 +1,10 @@
 /** The messages of IPv4 routes: what makes, replaces, removes and lists them, and their bytes. linux/rtnetlink.h, rtnetlink(7). */
 import { Cursor, WireFault } from '@network/base/bytes/cursor.ts'
-import type { Writer } from '@network/base/bytes/writer.ts'
+import { Writer } from '@network/base/bytes/writer.ts'
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
-import { toPrefix } from '@network/base/net/prefix.ts'
+import { type Prefix, toPrefix } from '@network/base/net/prefix.ts'
 import { type IfIndex, toIfIndex } from './link.ts'
-import { formatRoute, ROUTE_TYPES, type Route, type RouteFilter, type WeightedHop } from './route.ts'
+import { formatRoute, type NameOf, ROUTE_TYPES, type Route, type RouteFilter, type WeightedHop } from './route.ts'
 import {
   AF_INET,
   eachAttribute,
@@ -31,6 +31,70 @@ export function replaceRoute(route: Route): Instruction {
 /** Removes the row that matches in every respect given; metric 0 would match any metric. ESRCH when there is none. */
 export function deleteRoute(route: Route): Instruction {
   return routeInstruction('delete route', TYPE.deleteRoute, 0, route)
+}
+
+/** Makes instructions for routes that are alike but for their destination's address: what they share is written once. */
+export class RoutePattern {
+  readonly #like: Route
+  readonly #head: Uint8Array
+  readonly #tail: Uint8Array
+  readonly #nameOf: NameOf | undefined
+
+  /** `nameOf` gives words to the device. */
+  constructor(like: Route, nameOf?: NameOf) {
+    const writer = new Writer('host')
+    writeRoute(writer, like)
+    const octets = writer.finish()
+    const at = destinationIn(octets)
+    this.#like = like
+    this.#nameOf = nameOf
+    this.#head = octets.subarray(0, at)
+    this.#tail = octets.subarray(at === undefined ? octets.length : at + ADDRESS_OCTETS)
+  }
+
+  /** As `addRoute`; the length of `destination` is that of the pattern. */
+  add(destination: Prefix): Instruction {
+    return new PatternedRoute('add route', FLAG.create | FLAG.exclusive, { pattern: this, destination })
+  }
+
+  /** As `replaceRoute`. */
+  replace(destination: Prefix): Instruction {
+    return new PatternedRoute('replace route', FLAG.create | FLAG.replace, { pattern: this, destination })
+  }
+
+  write(writer: Writer, destination: Prefix): void {
+    writer.bytes(this.#head)
+    if (destination.length > 0) writer.u32be(destination.address).bytes(this.#tail)
+  }
+
+  describe(destination: Prefix): string {
+    return formatRoute({ ...this.#like, destination }, this.#nameOf)
+  }
+}
+const ADDRESS_OCTETS = 4
+
+/** A class, for there are many. */
+class PatternedRoute implements Instruction {
+  readonly type = TYPE.newRoute
+  readonly flags: number
+  readonly doing: string
+  readonly #pattern: RoutePattern
+  readonly #destination: Prefix
+
+  constructor(doing: string, flags: number, what: { readonly pattern: RoutePattern; readonly destination: Prefix }) {
+    this.doing = doing
+    this.flags = flags
+    this.#pattern = what.pattern
+    this.#destination = what.destination
+  }
+
+  on(): string {
+    return this.#pattern.describe(this.#destination)
+  }
+
+  write(writer: Writer): void {
+    this.#pattern.write(writer, this.#destination)
+  }
 }
 
 const ATTR = {
@@ -110,26 +174,6 @@ export function readRoute(body: Cursor): Route | undefined {
   }
 }
 
-/**
- * Reads the rows of a list, most of which differ from the row before in nothing but their destination: then only that is read.
- * One reader a list; its rows share what they have in common.
- */
-export function routeReader(): (body: Cursor) => Route | undefined {
-  let last: { readonly octets: Uint8Array; readonly at: number; readonly route: Route } | undefined
-  return body => {
-    const octets = body.rest()
-    if (last !== undefined && isSameBut(last.at, octets, last.octets)) {
-      const { route, at } = last
-      const address = new Cursor(octets, 'network', at, at + 4).u32()
-      return { ...route, destination: toPrefix(toIpv4(address), route.destination.length) }
-    }
-    const route = readRoute(new Cursor(octets, 'host'))
-    const at = destinationIn(octets)
-    last = route === undefined || at === undefined ? undefined : { octets: octets.slice(), at, route }
-    return route
-  }
-}
-
 /** Asks for the rows that the filter lets through. */
 export function writeRouteQuery(writer: Writer, filter: RouteFilter): void {
   const type = filter.type === undefined ? 0 : ROUTE_TYPES.indexOf(filter.type)
@@ -146,16 +190,8 @@ export function writeRouteLookup(writer: Writer, destination: Ipv4): void {
 /** The answer names the table that the row is in. */
 const LOOKUP_TABLE = 0x1000
 
-/** Equal in all but the four octets at `at`. */
-function isSameBut(at: number, one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false
-  for (let index = 0; index < one.length; index++)
-    if (one[index] !== other[index] && (index < at || index >= at + 4)) return false
-  return true
-}
-
 /** Where in the body of a route message the destination's address is; undefined for default routes. */
-function destinationIn(body: Uint8Array): number | undefined {
+export function destinationIn(body: Uint8Array): number | undefined {
   const cursor = new Cursor(body, 'host', ROUTE_HEADER_OCTETS)
   let found: number | undefined
   eachAttribute(cursor, (type, value) => {

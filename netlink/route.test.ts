@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Cursor } from '@network/base/bytes/cursor.ts'
+import { Writer } from '@network/base/bytes/writer.ts'
 import { ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { prefix, toPrefix } from '@network/base/net/prefix.ts'
 import fc from 'fast-check'
 import { toIfIndex } from './link.ts'
 import { formatRoute, PROTOCOL, type Route, type RouteType, routeKey, SCOPE, toRoute } from './route.ts'
-import { addRoute, readRoute, replaceRoute, routeReader, writeRoute } from './route-message.ts'
+import { RouteListReader, rowsOf as rowsOfRuns } from './route-list.ts'
+import { addRoute, RoutePattern, readRoute, replaceRoute, writeRoute } from './route-message.ts'
 import { fixture, readFixtures, toHex } from './testing/fixtures.ts'
 import { bodyOf } from './testing/scripted-channel.ts'
-import { eachMessage, FLAG, type Instruction, TYPE } from './wire.ts'
+import { eachMessage, FLAG, type Instruction, TYPE, writeMessage } from './wire.ts'
 
 const requests = readFixtures('requests')
 const answers = readFixtures('answers')
@@ -166,14 +168,37 @@ test('property: a list is read as its rows are one by one, however much they are
   )
   fc.assert(
     fc.property(fc.oneof(rowsAlike, fc.array(anyRoute, { maxLength: 10 })), rows => {
-      const buffer = new Uint8Array(4096)
-      const read = routeReader()
-      const seen = rows.map(row => {
-        const octets = bodyOf(writer => writeRoute(writer, row)).rest()
-        buffer.fill(0xff).set(octets)
-        return read(new Cursor(buffer, 'host', 0, octets.length))
-      })
+      const reader = new RouteListReader()
+      const buffer = new Uint8Array(16 << 10)
+      // Several datagrams, each in the same place as the one before.
+      for (let from = 0; from < rows.length; from += 7) {
+        const writer = new Writer('host')
+        for (const row of rows.slice(from, from + 7))
+          writeMessage(writer, { type: TYPE.newRoute, flags: 0, sequence: 1, port: 1 }, body => writeRoute(body, row))
+        buffer.fill(0xff).set(writer.peek())
+        reader.take(buffer.subarray(0, writer.length), ({ type }) => type === TYPE.newRoute)
+      }
+      const seen = rowsOfRuns(reader.rows)
       assert.deepEqual(seen, rows)
+    }),
+  )
+})
+
+test('property: an instruction made by a pattern says and sends the same as one made for itself', () => {
+  fc.assert(
+    fc.property(anyRoute, anyAddress, (like, address) => {
+      const pattern = new RoutePattern(like)
+      const destination = toPrefix(address, like.destination.length)
+      const itself = { ...like, destination }
+      for (const [made, alone] of [
+        [pattern.add(destination), addRoute(itself)],
+        [pattern.replace(destination), replaceRoute(itself)],
+      ] as const) {
+        const words = (instruction: Instruction) => [instruction.type, instruction.flags, instruction.doing, instruction.on()]
+        assert.deepEqual(words(made), words(alone))
+        const bytes = (instruction: Instruction) => toHex(bodyOf(writer => instruction.write(writer)).rest())
+        assert.equal(bytes(made), bytes(alone))
+      }
     }),
   )
 })

@@ -27,6 +27,9 @@ export const TABLE = { default: 253, main: 254, local: 255 } as const
 /** Who made a route: the numbers that everybody uses; others are free to take. */
 export const PROTOCOL = { redirect: 1, kernel: 2, boot: 3, static: 4, bird: 12, dhcp: 16 } as const
 
+/** The name of a link; undefined when there is none of that index. */
+export type NameOf = (index: IfIndex) => string | undefined
+
 export interface NextHop {
   readonly gateway: Ipv4 | undefined
   readonly device: IfIndex | undefined
@@ -114,7 +117,7 @@ export function routeKey(route: Pick<Route, 'destination' | 'table' | 'metric' |
 }
 
 /** The route as `ip route` would print it, with the device by number unless `nameOf` knows its name. */
-export function formatRoute(route: Route, nameOf: (index: IfIndex) => string | undefined = () => undefined): string {
+export function formatRoute(route: Route, nameOf: NameOf = () => undefined): string {
   return [
     ...(route.type === 'unicast' ? [] : [route.type]),
     route.destination.length === 0 ? 'default' : formatPrefix(route.destination),
@@ -142,7 +145,7 @@ function usualScope(type: RouteType, routed: boolean): number {
   }
 }
 
-function hopWords(hop: NextHop, nameOf: (index: IfIndex) => string | undefined): string[] {
+function hopWords(hop: NextHop, nameOf: NameOf): string[] {
   return [
     ...(hop.gateway === undefined ? [] : ['via', formatIpv4(hop.gateway)]),
     ...(hop.device === undefined ? [] : ['dev', nameOf(hop.device) ?? `#${hop.device}`]),

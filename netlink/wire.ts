@@ -42,7 +42,7 @@ export const TYPE = {
 } as const
 
 export const AF_INET = 2
-const HEADER_OCTETS = 16
+export const HEADER_OCTETS = 16
 const ATTRIBUTE_HEADER_OCTETS = 4
 /** Of an attribute that holds 32 bits. */
 const WORD_ATTRIBUTE_OCTETS = 8
@@ -71,8 +71,8 @@ export interface Instruction {
   /** The act as a verb phrase: `replace route`. */
   readonly doing: string
   /** The object as its user knows it. */
-  readonly on: () => string
-  readonly write: (writer: Writer) => void
+  on(): string
+  write(writer: Writer): void
 }
 
 /** The kernel's answer to one message, or to a whole dump. */
@@ -94,19 +94,37 @@ export function writeMessage(writer: Writer, header: MessageHeader, body: (write
   writer.align(4)
 }
 
+/** Writes the message that carries out an instruction; `ack` has the kernel answer it even when nothing is amiss. */
+export function writeInstruction(
+  writer: Writer,
+  instruction: Instruction,
+  { sequence, ack }: { readonly sequence: number; readonly ack: boolean },
+): void {
+  const from = writer.align(4).length
+  const flags = instruction.flags | FLAG.request | (ack ? FLAG.ack : 0)
+  writer.u32(0).u16(instruction.type).u16(flags).u32(sequence).u32(0)
+  instruction.write(writer)
+  writer.patchU32(from, writer.length - from)
+  writer.align(4)
+}
+
 /** Visits the messages of one datagram in order. */
 export function eachMessage(datagram: Uint8Array, visit: (message: Message) => void): void {
   const cursor = new Cursor(datagram, 'host')
-  while (cursor.left > 0) {
-    const length = cursor.u32()
-    const type = cursor.u16()
-    const flags = cursor.u16()
-    const sequence = cursor.u32()
-    const port = cursor.u32()
-    if (length < HEADER_OCTETS) throw new WireFault('netlink message length', { wanted: HEADER_OCTETS, left: length })
-    visit({ type, flags, sequence, port, body: cursor.sub(length - HEADER_OCTETS) })
-    skipPadding(cursor, length)
-  }
+  while (cursor.left > 0) visit(readMessage(cursor))
+}
+
+/** Reads one message and moves behind it. */
+export function readMessage(cursor: Cursor): Message {
+  const length = cursor.u32()
+  const type = cursor.u16()
+  const flags = cursor.u16()
+  const sequence = cursor.u32()
+  const port = cursor.u32()
+  if (length < HEADER_OCTETS) throw new WireFault('netlink message length', { wanted: HEADER_OCTETS, left: length })
+  const body = cursor.sub(length - HEADER_OCTETS)
+  skipPadding(cursor, length)
+  return { type, flags, sequence, port, body }
 }
 
 /** Writes one attribute around what `value` writes. */

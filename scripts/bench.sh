@@ -4,4 +4,6 @@
 need_node_packages
 need_packages lab
 need_namespaces
+# The agent is measured as it is to be run.
+node --disable-warning=ExperimentalWarning test/vm/bundle.ts --dist >&2
 exec sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning test/bench/main.ts "$@"

@@ -35,6 +35,13 @@ export class Feed {
     }))
   }
 
+  /** Tells when what is learned may have changed: of sessions alone a plan knows nothing, and a thousand dead peers change theirs all the time. */
+  onLearned(listener: () => void): void {
+    this.#speaker.onChange(change => {
+      if (change.is === 'routes') listener()
+    })
+  }
+
   /** Only blocks out of our pools: a peer with more to say must not reroute the node itself. */
   #filterBy(snapshot: Snapshot): void {
     const pools = [...snapshot.pools.values()].map(pool => formatPrefix(pool.cidr)).join(' ')

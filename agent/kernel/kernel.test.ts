@@ -286,7 +286,7 @@ test('a NIC that goes and comes: its routes wait for it and return', async () =>
   await node.passes()
   assert.equal(node.kernel.converged, false)
   assert.deepEqual(node.kernel.problems, [
-    'routes 10.244.0.64/26: cannot add route 10.244.0.64/26 via 172.16.20.12 dev #3 proto 80 metric 1024: network is unreachable (ENETUNREACH)',
+    'routes 10.244.0.64/26: cannot add route 10.244.0.64/26 via 172.16.20.12 dev eth0 proto 80 metric 1024: network is unreachable (ENETUNREACH)',
   ])
   node.must(setLink('eth0', { up: true }))
   await node.quiet()
@@ -302,6 +302,21 @@ test("a pod's interface that is gone is reported, not rebuilt; with a new one it
   node.must(addVeth({ name: POD }, { name: 'pod', born: 'here' }))
   await node.quiet()
   assert.ok(node.stranger.routes({ table: TABLE.main }).some(({ device }) => device === node.index(POD)))
+})
+
+test('routes are listed before they are written and once after, and once where nothing is to be done', async () => {
+  const node = new Node()
+  const listed = (): number => node.fake.lists.filter(what => what === 'routes').length
+  node.kernel.desire(wanted())
+  node.kernel.desiredIsComplete()
+  await node.quiet()
+  const settled = listed()
+  await node.passes()
+  assert.equal(listed(), settled + 1)
+  node.must(deleteRoute(node.route({ destination: prefix('10.244.0.64/26'), gateway: ipv4('172.16.20.12'), dev: 'eth0' })))
+  await node.passes()
+  assert.equal(node.kernel.repairs.count, 1)
+  assert.equal(listed(), settled + 3)
 })
 
 test('a kernel that is as wanted is not written to', async () => {

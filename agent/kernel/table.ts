@@ -1,5 +1,7 @@
 /** One kind of kernel state that a reconciler keeps: how to read it, compare it and change it. */
 
+import type { Seen } from '@network/base/state/delta-map.ts'
+
 export type Outcome =
   | { readonly is: 'done' }
   /** Cannot be done before something else appears; the event of that is what wakes us. */
@@ -16,8 +18,8 @@ export interface Step<W, H> {
 
 export interface Table<W, H> {
   readonly name: string
-  /** What is in the kernel: all rows that carry our mark, and whatever stands at a wanted key. */
-  list(wanted: ReadonlyMap<string, W>): ReadonlyMap<string, H>
+  /** What is in the kernel, read to its end, as a Map or the like: all rows that carry our mark, and whatever stands at a wanted key. */
+  list(wanted: ReadonlyMap<string, W>): Seen<string, H>
   same(want: W, have: H): boolean
   /** Somebody else's row at a key of ours: described, and neither overwritten nor removed. */
   foreign(have: H): string | undefined

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ipv4 } from '@network/base/net/ipv4.ts'
-import { prefix } from '@network/base/net/prefix.ts'
+import { type Ipv4, ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import { prefix, toPrefix } from '@network/base/net/prefix.ts'
 import { formatRoute } from '@network/model/intent.ts'
 import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
 import { IP_POOL, type IpipMode } from '@network/model/resources/ip-pool.ts'
@@ -45,6 +45,28 @@ test('Never goes plain, through the gateway across subnets, and says what that a
     '10.244.0.128/26: node b1 is on another subnet and pool default has ipipMode Never: sent plain to 172.16.20.1, which must know this block',
   ])
   assert.ok(planAll(facts('Never')).intents.links.has('tunl0'), 'tunl0 stays up for packets still under way')
+})
+
+test('a gateway that must know many blocks is spoken of once, and so is a missing module', () => {
+  const far = Array.from({ length: 40 }, (_, n) => ({
+    destination: toPrefix(toIpv4(ipv4('10.244.1.0') + n * 64), 26),
+    nextHop: toIpv4(ipv4('172.16.36.100') + n),
+    from: `f${n}`,
+  }))
+  const [first, ...rest] = planAll({ ...facts('Never'), learned: far }).problems
+  assert.match(
+    first ?? '',
+    /^10\.244\.1\.0\/26 and 39 other blocks: sent plain to 172\.16\.20\.1, which must know them; of the first: /,
+  )
+  assert.deepEqual(rest, [])
+  const gatewayOf = (nextHop: Ipv4) =>
+    ({ is: 'reachable', gateway: ipv4(nextHop % 2 === 0 ? '172.16.20.1' : '172.16.20.2'), device: 'eth0' }) as const
+  assert.deepEqual(
+    planAll({ ...facts('Never'), learned: far, gatewayOf }).problems.map(problem => /to (172[.\d]+),/.exec(problem)?.[1]),
+    ['172.16.20.1', '172.16.20.2'],
+  )
+  const none = planAll({ ...facts('Never'), learned: far.slice(0, 2), gatewayOf: () => ({ is: 'none' }) }).problems
+  assert.equal(none.length, 2, 'each next hop that cannot be reached has a reason of its own')
 })
 
 test('without ipip in the kernel, far blocks are unreachable, never plain by accident', () => {

@@ -3,7 +3,14 @@
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
 import { planTunnel } from '@network/ipip/plan.ts'
-import { type AddressIntent, addressKey, type Intents, type LinkIntent, type SysctlIntent } from '@network/model/intent.ts'
+import {
+  type AddressIntent,
+  addressKey,
+  type Intents,
+  type LinkIntent,
+  type RouteIntent,
+  type SysctlIntent,
+} from '@network/model/intent.ts'
 import type { PoolStatus } from '@network/model/status.ts'
 import type { Facts } from './facts.ts'
 import { nodeAt, ownBlocks, planRoutes } from './routes.ts'
@@ -56,6 +63,31 @@ export function planAll(facts: Facts): Plan {
   }
 }
 
+/** What all routes in the same doubt have in common; undefined where there is none. */
+function doubtIn(route: RouteIntent, { ipipUnsupported }: Facts): string | undefined {
+  if (route.is === 'remote' && route.carriage === 'gateway')
+    return `sent plain to ${formatIpv4(route.gateway)}, which must know them`
+  if (route.is !== 'unreachable') return undefined
+  return ipipUnsupported !== undefined && route.why.endsWith(ipipUnsupported) ? 'unreachable, for want of IPIP' : route.why
+}
+
+/** One sentence for one route, and one for all that are in the same doubt. */
+function folded(routes: Iterable<RouteIntent>, doubtIn: (route: RouteIntent) => string | undefined): string[] {
+  const groups = new Map<string, [RouteIntent, ...RouteIntent[]]>()
+  for (const route of routes) {
+    const doubt = doubtIn(route)
+    const group = doubt === undefined ? undefined : groups.get(doubt)
+    if (group !== undefined) group.push(route)
+    else if (doubt !== undefined) groups.set(doubt, [route])
+  }
+  return [...groups].map(([doubt, [first, ...others]]) => {
+    const one = `${formatPrefix(first.destination)}: ${first.why}`
+    if (others.length === 0) return one
+    const all = `${formatPrefix(first.destination)} and ${others.length} other block${others.length === 1 ? '' : 's'}`
+    return doubt === first.why ? `${all}: ${doubt}` : `${all}: ${doubt}; of the first: ${first.why}`
+  })
+}
+
 function problemsOf(facts: Facts, routes: ReturnType<typeof planRoutes>): string[] {
   const problems: string[] = []
   if (facts.ipipUnsupported !== undefined)
@@ -64,9 +96,7 @@ function problemsOf(facts: Facts, routes: ReturnType<typeof planRoutes>): string
         problems.push(
           `pool ${pool.name} has ipipMode ${pool.ipipMode}, but IPIP is unsupported by this kernel: ${facts.ipipUnsupported}; nothing is sent plain instead`,
         )
-  for (const route of routes.values())
-    if ((route.is === 'remote' && route.carriage === 'gateway') || route.is === 'unreachable')
-      problems.push(`${formatPrefix(route.destination)}: ${route.why}`)
+  problems.push(...folded(routes.values(), route => doubtIn(route, facts)))
   for (const { destination, nextHop } of facts.learned)
     if (nodeAt(facts.snapshot, nextHop) === undefined && nextHop === facts.underlay.address)
       problems.push(

@@ -129,6 +129,29 @@ describe('a connection', () => {
     assert.equal((conn.deadlines.connectRetry ?? 0) - NOW, 2000)
   })
 
+  for (const [what, events, expected] of [
+    ['refused', [RETRY, TCP_DOWN], [2000, 4000, 8000, 16_000, 16_000]],
+    ['mute', [RETRY], [2000, 2000, 4000, 8000, 16_000]],
+  ] as const)
+    test(`dials that are ${what} stretch the time to the next one up to 16 s; an answer forgets them`, () => {
+      let conn: Conn = DIALLER
+      const waits: number[] = []
+      for (let round = 0; round < expected.length; round++) {
+        for (const event of events) conn = step(conn, event, CONFIG, AT).conn
+        waits.push((conn.deadlines.connectRetry ?? 0) - NOW)
+      }
+      assert.deepEqual(waits, expected)
+      for (const event of [RETRY, TCP_UP, TCP_DOWN]) conn = step(conn, event, CONFIG, AT).conn
+      assert.equal((conn.deadlines.connectRetry ?? 0) - NOW, 2000)
+    })
+
+  test('a connect-retry time that is longer than the longest wait is kept to', () => {
+    const patient = { ...CONFIG, connectRetry: millis(120_000) }
+    let conn: Conn = DIALLER
+    for (const event of [RETRY, TCP_DOWN, RETRY, TCP_DOWN]) conn = step(conn, event, patient, AT).conn
+    assert.equal((conn.deadlines.connectRetry ?? 0) - NOW, 120_000)
+  })
+
   test('where a NOTIFICATION is survived, an end for good is a hard reset', () => {
     const gracefulRestart = { restarting: false, notification: true, restartTime: seconds(120), families: [] }
     const open = rawOpen({ routerId: ipv4('192.0.2.1') }, { gracefulRestart })

@@ -17,6 +17,8 @@ export interface Conn {
   readonly terms: SessionTerms | undefined
   /** Protocol failures since the last established session: they stretch the time to the next dial. */
   readonly failures: number
+  /** Dials in a row that nobody answered: they stretch it too. */
+  readonly unanswered: number
 }
 
 export interface ConnConfig extends Expectation {
@@ -75,12 +77,14 @@ export interface Step {
   readonly actions: readonly ConnAction[]
 }
 
-export const DIALLER: Conn = { origin: 'dialled', state: 'idle', deadlines: {}, terms: undefined, failures: 0 }
+export const DIALLER: Conn = { origin: 'dialled', state: 'idle', deadlines: {}, terms: undefined, failures: 0, unanswered: 0 }
 export const ACCEPTED: Conn = { ...DIALLER, origin: 'accepted', state: 'active' }
 
 /** A peer that connects but stays mute is dropped after this. RFC 4271 §8.2.2 suggests four minutes. */
 export const LARGE_HOLD = millis(240_000)
 const LONGEST_RETRY = millis(60_000)
+/** Nobody tells us that a cut is mended, so a peer that is away is asked for more often than one that does not understand us. */
+const LONGEST_UNANSWERED = millis(16_000)
 
 export function step(conn: Conn, event: ConnEvent, config: ConnConfig, at: Moment): Step {
   switch (conn.state) {
@@ -126,21 +130,27 @@ function whenWaiting(conn: Conn, event: ConnEvent, config: ConnConfig, at: Momen
     case 'tcp-up':
       return greet(conn, config, at)
     case 'stop':
-      return { conn: { ...conn, state: 'idle', deadlines: {} }, actions: [] }
+      return { conn: { ...conn, state: 'idle', deadlines: {}, unanswered: 0 }, actions: [] }
     default:
       return stay(conn)
   }
 }
 
 function dial(conn: Conn, config: ConnConfig, at: Moment): Step {
-  const retry = after(at.now, jittered(config.connectRetry, at.chance))
-  return { conn: { ...conn, state: 'connect', deadlines: { connectRetry: retry } }, actions: [{ is: 'dial' }] }
+  const deadlines = { connectRetry: nextDial(conn, config, at) }
+  return { conn: { ...conn, state: 'connect', deadlines }, actions: [{ is: 'dial' }] }
+}
+
+/** Twice as long after each further dial that nobody answered. */
+function nextDial({ unanswered }: Conn, { connectRetry }: ConnConfig, at: Moment): Instant {
+  const wait = Math.min(Math.max(connectRetry, LONGEST_UNANSWERED), connectRetry * 2 ** Math.min(Math.max(0, unanswered - 1), 10))
+  return after(at.now, jittered(millis(wait), at.chance))
 }
 
 /** OPEN goes out as soon as TCP stands, whoever dialled. */
 function greet(conn: Conn, config: ConnConfig, at: Moment): Step {
   return {
-    conn: { ...conn, state: 'open-sent', deadlines: { hold: after(at.now, LARGE_HOLD) }, terms: undefined },
+    conn: { ...conn, state: 'open-sent', deadlines: { hold: after(at.now, LARGE_HOLD) }, terms: undefined, unanswered: 0 },
     actions: [{ is: 'send', message: { kind: 'open', open: config.open } }],
   }
 }
@@ -150,13 +160,13 @@ function whenConnecting(conn: Conn, event: ConnEvent, config: ConnConfig, at: Mo
     case 'tcp-up':
       return greet(conn, config, at)
     case 'tcp-down':
-      return stay(waiting(conn, config, at))
+      return stay(waiting({ ...conn, unanswered: conn.unanswered + 1 }, config, at))
     case 'deadline': {
-      const again = dial(conn, config, at)
+      const again = dial({ ...conn, unanswered: conn.unanswered + 1 }, config, at)
       return { conn: again.conn, actions: [{ is: 'close' }, ...again.actions] }
     }
     case 'stop':
-      return { conn: { ...conn, state: 'idle', deadlines: {} }, actions: [{ is: 'close' }] }
+      return { conn: { ...conn, state: 'idle', deadlines: {}, unanswered: 0 }, actions: [{ is: 'close' }] }
     default:
       return stay(conn)
   }
@@ -288,11 +298,11 @@ function unexpected(subcode: number, kind: MessageKind): { readonly notification
   }
 }
 
-/** TCP failed: dial again after the connect-retry time. */
+/** TCP failed: dial again after the connect-retry time, or more when nobody answers for long. */
 function waiting(conn: Conn, config: ConnConfig, at: Moment): Conn {
   if (conn.origin === 'accepted') return { ...conn, state: 'idle', deadlines: {} }
-  const connectRetry = after(at.now, jittered(config.connectRetry, at.chance))
-  return { ...conn, state: 'active', deadlines: config.passive ? {} : { connectRetry }, terms: undefined }
+  const deadlines = config.passive ? {} : { connectRetry: nextDial(conn, config, at) }
+  return { ...conn, state: 'active', deadlines, terms: undefined }
 }
 
 /** The two do not understand each other: wait longer each time. RFC 4271 §8.1.1, DampPeerOscillations. */

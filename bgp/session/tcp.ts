@@ -2,7 +2,7 @@
 import { createServer, type Server, Socket } from 'node:net'
 import { formatIpv4, type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
-import type { Clock } from '@network/base/time/clock.ts'
+import type { Cancel, Clock } from '@network/base/time/clock.ts'
 import { after, type Millis, millis } from '@network/base/time/units.ts'
 import type { Dial, DialFailure, DialListener, Endpoint, Listening, Transport, Wire, WireListener } from './transport.ts'
 
@@ -11,14 +11,41 @@ const LINGER: Millis = millis(1000)
 
 /** Octets that may wait in a stream before its sender is asked to pause. */
 const HIGH_WATER = 1 << 16
+/** Between two dials: of a thousand peers few are dialled at a time, and the sockets of those that do not answer are gone before the next. */
+const DIAL_PACE: Millis = millis(0.5)
 /** A thousand peers may come back at once. */
 const BACKLOG = 4096
 
 export function tcpTransport(clock: Clock): Transport {
+  const inTurn = paced(clock)
   return {
     listen: (at, accept) => listen(at, accept, clock),
-    dial: (to, from, listener) => dial(to, from, listener, clock),
+    dial: (to, from, listener) => {
+      let dialled: Dial | undefined
+      const abandon = inTurn(() => {
+        dialled = dial(to, from, listener, clock)
+      })
+      return {
+        cancel() {
+          abandon()
+          dialled?.cancel()
+        },
+      }
+    },
     turn: act => void setImmediate(act),
+  }
+}
+
+/** Runs each piece of work at its turn, the first at once. */
+function paced(clock: Clock): (work: () => void) => Cancel {
+  let next = clock.now()
+  return work => {
+    const now = clock.now()
+    const turn = next > now ? next : now
+    next = after(turn, DIAL_PACE)
+    if (turn > now) return clock.wakeAt(turn, work)
+    work()
+    return ignore
   }
 }
 

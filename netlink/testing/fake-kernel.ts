@@ -43,6 +43,8 @@ export class FakeKernel implements Channel {
   readonly tables: FakeTables
   /** Every change asked for, refused ones too. */
   readonly attempts: string[] = []
+  /** Every list asked for. */
+  readonly lists: ('links' | 'addresses' | 'routes')[] = []
   /** The fault to inject: an errno such as `ENOBUFS`, or undefined to carry the change out. */
   fault: (attempt: Attempt) => Refusal = () => undefined
   readonly #waiting: Uint8Array[] = []
@@ -86,10 +88,13 @@ export class FakeKernel implements Channel {
     const { links, addresses, routes } = this.tables
     switch (request.type) {
       case TYPE.getLink:
+        this.lists.push('links')
         return links.map(link => this.#linkRow(request, link))
       case TYPE.getAddress:
+        this.lists.push('addresses')
         return addresses.map(row => rowOf(request, TYPE.newAddress, writer => writeLinkAddress(writer, row)))
       case TYPE.getRoute: {
+        this.lists.push('routes')
         const wanted = readRoute(request.body)
         return routes
           .filter(route => wanted === undefined || passes(wanted, route))

@@ -34,10 +34,13 @@ export function addressTable(
 }
 
 function apply(client: NetlinkClient, devices: Devices, { want, have }: Step<AddressIntent, LinkAddress>): Outcome {
-  if (want === undefined)
-    return have === undefined ? { is: 'done' } : (outcomesOf(client, [deleteAddress(have)])[0] ?? { is: 'done' })
+  if (want === undefined) {
+    if (have === undefined) return { is: 'done' }
+    const on = () => `${formatIpv4(have.address)}/${have.length} dev ${devices.nameOf(have.link) ?? `#${have.link}`}`
+    return outcomesOf(client, [{ ...deleteAddress(have), on }])[0] ?? { is: 'done' }
+  }
   const link = devices.named(want.device)
   if (link === undefined) return { is: 'waiting', says: `interface ${want.device} is not there` }
   const row = toLinkAddress({ link: link.index, address: want.address, length: want.length })
-  return outcomesOf(client, [addAddress(row)])[0] ?? { is: 'done' }
+  return outcomesOf(client, [{ ...addAddress(row), on: () => addressKey(want) }])[0] ?? { is: 'done' }
 }
