@@ -27,9 +27,14 @@ import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerError, PeerStatus } from './status.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
-import { OTHER_CHANGE, shutdown } from './wire/notification.ts'
+import { adminReset, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
 import type { RefreshKind } from './wire/route-refresh.ts'
 import { encodeEndOfRib, sayRemarks } from './wire/update.ts'
+
+/** What an operator may want of a session that stands: to hear all again, to tell all again, or to begin anew with words for the other operator (RFC 9003). */
+export type Clearing = { readonly is: 'in' } | { readonly is: 'out' } | { readonly is: 'hard'; readonly words: string }
+/** What was done; a peer without route refresh is not asked, but what it told is judged again. */
+export type Cleared = 'asked' | 'judged-again' | 'told-again' | 'reset'
 
 /** What a neighbour needs from the speaker around it. */
 export interface Surroundings {
@@ -193,6 +198,30 @@ export class Neighbour implements SessionListener {
   /** What may come in has changed. */
   judgeAgain(): void {
     this.#around.rib.setAdmission(this.id, this.#admission())
+  }
+
+  /** The operator wants everything again, in one way or another; undefined: there is no session. */
+  clear(how: Clearing): Cleared | undefined {
+    const session = this.#session
+    if (session === undefined) return undefined
+    const { families, routeRefresh, keptOverNotification } = session.standing.terms
+    switch (how.is) {
+      case 'in':
+        this.judgeAgain()
+        if (routeRefresh) for (const family of families) this.#driver.sendRefresh('ask', family)
+        return routeRefresh ? 'asked' : 'judged-again'
+      case 'out':
+        for (const family of families) this.#answerRefresh(session, family)
+        return 'told-again'
+      case 'hard': {
+        const words = adminReset(how.words)
+        this.#halt({ is: 'sent', notification: keptOverNotification ? hardReset(words) : words, says: 'reset by us' })
+        this.#driver.start()
+        return 'reset'
+      }
+      default:
+        return how satisfies never
+    }
   }
 
   accept(wire: Wire): WireListener {
@@ -484,7 +513,7 @@ export class Neighbour implements SessionListener {
   }
 
   #groupTerms(standing: Standing): GroupTerms {
-    const { localAddress6, client } = this.#config
+    const { localAddress6, client, routeServerClient, nextHops, advertisementInterval } = this.#config
     const { terms, local } = standing
     const policy = this.#exportPolicy(standing)
     return {
@@ -495,10 +524,13 @@ export class Neighbour implements SessionListener {
         clusterId: this.#around.clusterId,
         client: client === true && this.kind === 'internal',
         ...(localAddress6 === undefined ? {} : { localAddress6 }),
+        ...(routeServerClient === true && this.kind === 'external' ? { transparent: true } : {}),
+        ...(nextHops === undefined ? {} : { hops: nextHops }),
         ...(policy === undefined ? {} : { policy }),
       },
       dialect: terms.dialect,
       longestMessage: terms.longestMessage,
+      ...(advertisementInterval === undefined ? {} : { interval: advertisementInterval }),
     }
   }
 
@@ -512,12 +544,13 @@ export class Neighbour implements SessionListener {
   }
 
   #exportPolicy({ local }: Standing): ExportPolicy | undefined {
-    const { asn, asOverride, removePrivateAs, localAs, exportPolicy } = this.#config
+    const { asn, asOverride, removePrivateAs, routeServerClient, localAs, exportPolicy } = this.#config
     const terms: ExportTerms = {
       peerAsn: asn,
       kind: this.kind,
       asOverride: asOverride === true,
       removePrivateAs: removePrivateAs === true,
+      ...(routeServerClient === true ? { transparent: true } : {}),
       shownBehindLocalAs: localAs === undefined || localAs.replace ? undefined : this.#around.localAsn,
       chain: effective(exportPolicy, this.kind, this.#around.withoutPolicy),
       place: this.#place(local.address),
@@ -534,16 +567,18 @@ export class Neighbour implements SessionListener {
 
   /** Undefined where nothing is asked of a route: then nobody looks at it. */
   #admission(): Admission | undefined {
-    const { asn, isRouteServer, localAs, importPolicy } = this.#config
+    const { asn, isRouteServer, localAs, importPolicy, weight } = this.#config
     const { importFilter, withoutPolicy } = this.#around
     const chain = effective(importPolicy, this.kind, withoutPolicy)
-    if (importFilter === undefined && this.kind === 'internal' && chain.length === 0) return undefined
+    const changesNothing = this.kind === 'internal' && chain.length === 0 && weight === undefined
+    if (importFilter === undefined && changesNothing) return undefined
     const terms = {
       kind: this.kind,
       peerAsn: asn,
       isRouteServer: isRouteServer === true,
       localAs: localAs?.asn,
       chain,
+      ...(weight === undefined ? {} : { weight }),
       place: this.#place(this.#session?.standing.local.address ?? this.#config.address),
     }
     return (prefix, attributes) => {

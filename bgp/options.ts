@@ -7,6 +7,7 @@ import type { Log } from '@network/base/run/log.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import type { Millis, Seconds } from '@network/base/time/units.ts'
 import type { LargeCommunity } from './attributes/attributes.ts'
+import type { HopRules } from './export/advertise.ts'
 import type { WithoutPolicy } from './policy/default.ts'
 import type { PolicyChain } from './policy/policy.ts'
 import type { DecisionOptions } from './rib/decision-options.ts'
@@ -82,6 +83,14 @@ export interface PeerConfig {
   readonly isRouteServer?: true
   /** Paths with AS_SETs are used in spite of RFC 9774. */
   readonly acceptAsSets?: true
+  /** This external peer is a client of ours as a route server: routes of others pass to it with AS path, next hop and MED as they were told. RFC 7947. */
+  readonly routeServerClient?: true
+  /** Next hops in what the peer is told, where they are not to be what RFC 4271 §5.1.3 says. */
+  readonly nextHops?: HopRules
+  /** Counts before LOCAL_PREF, in this speaker only: the higher wins. Left out: 0. */
+  readonly weight?: number
+  /** Announcements wait until this long after the last ones, jittered to 0.75–1.0 of it; withdrawals never wait. RFC 4271 §9.2.1.1. Left out: 0. */
+  readonly advertisementInterval?: Millis
   readonly maxPrefixes?: MaxPrefixes
   /** Left out: whatever `withoutPolicy` says. Set: RFC 8212 is satisfied, with an empty chain too. */
   readonly importPolicy?: PolicyChain

@@ -10,7 +10,7 @@ import { type Admittance, DynamicGuests } from './dynamic.ts'
 import { explain } from './explain.ts'
 import { type GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { DownReason } from './fsm/connection.ts'
-import { Neighbour, type Surroundings } from './neighbour.ts'
+import { type Cleared, type Clearing, Neighbour, type Surroundings } from './neighbour.ts'
 import {
   acceptAll,
   type DynamicPeers,
@@ -21,6 +21,7 @@ import {
 } from './options.ts'
 import type { Path, Source } from './rib/path.ts'
 import { type Changes, Rib } from './rib/rib.ts'
+import { Alarm } from './session/alarm.ts'
 import type { SessionTools } from './session/peer-session.ts'
 import { tcpTransport } from './session/tcp.ts'
 import type { Listening, Wire, WireListener } from './session/transport.ts'
@@ -72,6 +73,7 @@ export class Speaker {
   readonly #groups = new Map<string, UpdateGroup>()
   readonly #ourselves: Source
   readonly #guests: DynamicGuests
+  readonly #paceAlarm: Alarm
   #importFilter: ImportFilter
   #isDue = false
   #lastGreeting: Instant | undefined
@@ -93,6 +95,7 @@ export class Speaker {
       pulse: () => this.#keepAlive(),
     }
     this.#lastPulse = clock.now()
+    this.#paceAlarm = new Alarm(clock, () => this.#converge())
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
     this.#rib = new Rib(options, options.decision)
@@ -203,6 +206,13 @@ export class Speaker {
     return this.#neighbours.get(peer)?.told() ?? []
   }
 
+  /** Has a peer tell all again, tells it all again, or begins its session anew; undefined: there is no session with it. */
+  clear(peer: Ipv4, how: Clearing): Cleared | undefined {
+    const done = this.#neighbours.get(peer)?.clear(how)
+    this.#converge()
+    return done
+  }
+
   /** Calls back with each change once it is taken in, also from inside `setPeers` and its like; the result unsubscribes. */
   onChange(listener: (change: SpeakerChange) => void): () => void {
     this.#listeners.add(listener)
@@ -245,6 +255,7 @@ export class Speaker {
   async stop(how: { readonly graceful: boolean }): Promise<void> {
     this.#phase = 'stopped'
     this.#settlement.cancel()
+    this.#paceAlarm.cancel()
     const reason = how.graceful ? RESTARTING : SHUTTING_DOWN
     const closing = [...this.#neighbours.values()].map(neighbour => neighbour.stop(reason))
     await Promise.all([this.#listening?.close(), ...closing, ...this.#leaving])
@@ -390,18 +401,27 @@ export class Speaker {
   #converge(): void {
     if (this.#phase === 'stopped') return
     const changes = this.#rib.decide()
+    const at = { now: this.#options.clock.now(), chance: this.#options.random() }
     for (const [name, group] of this.#groups) {
       if (group.size === 0) this.#groups.delete(name)
-      else group.absorb(changes.ids, changes.count)
+      else group.absorb(changes.ids, changes.count, at)
       for (const prefix of group.takeOversized())
         this.#options.log.error('route too large to tell', { prefix: formatAnyPrefix(prefix) })
     }
+    this.#paceAlarm.cancel()
+    this.#paceAlarm.by(this.#nextAnnouncement())
     for (const neighbour of this.#neighbours.values()) neighbour.flush()
     const prefixes = this.#listeners.size === 0 ? [] : this.#taught(changes)
     this.#rib.tidy(set => {
       for (const group of this.#groups.values()) group.forget(set)
     })
     if (prefixes.length > 0) this.#tell({ is: 'routes', prefixes })
+  }
+
+  /** When the first group may announce again what waits for its pace. */
+  #nextAnnouncement(): Instant | undefined {
+    const due = [...this.#groups.values()].flatMap(({ dueAt }) => (dueAt === undefined ? [] : [dueAt]))
+    return due.length === 0 ? undefined : due.reduce((first, each) => (each < first ? each : first))
   }
 
   /** Changed prefixes that a peer had to do with, as text. */

@@ -64,6 +64,7 @@ const listChange = <A extends v.GenericSchema, R extends v.GenericSchema>(values
 
 const setSchema = v.strictObject(
   {
+    weight: v.optional(whole('Counts before LOCAL_PREF, in this speaker only.', 0, 65535)),
     localPref: v.optional(u32Field('LOCAL_PREF.')),
     med: v.optional(
       v.union([u32Field('MULTI_EXIT_DISC.'), oneOf('none')], 'must be a whole number from 0 to 4294967295, or none'),
@@ -101,6 +102,9 @@ const policySchema = v.strictObject(
 
 const policyNames = v.optional(listOf(words('The name of a policy.')))
 
+/** Next hops in what the peer is told: our own also where they would stay, our own even in reflected routes, or as heard. */
+const hopRule = oneOf('self', 'self-always', 'unchanged')
+
 /** What may be said of a peer, of a group of them, and of those that come unnamed. */
 const sessionFields = {
   families: v.optional(listOf(familyField)),
@@ -121,6 +125,12 @@ const sessionFields = {
   removePrivateAs: v.optional(flag('Private AS numbers are taken out of paths towards the peer.')),
   routeServer: v.optional(flag('The first AS of a path need not be the one of the peer.')),
   acceptAsSets: v.optional(flag('Paths with AS_SETs are used, against RFC 9774.')),
+  routeServerClient: v.optional(flag('Routes of others pass to this external peer as they were told (RFC 7947).')),
+  nextHops: v.optional(v.strictObject({ ipv4: v.optional(hopRule), ipv6: v.optional(hopRule) }, MAPPING)),
+  weight: v.optional(whole('Counts before LOCAL_PREF, in this speaker only: the higher wins.', 0, 65535)),
+  advertisementInterval: v.optional(
+    whole('Announcements wait until this many milliseconds after the last ones; withdrawals never wait.', 0, 600_000),
+  ),
   maxPrefixes: v.optional(
     v.strictObject(
       {

@@ -179,6 +179,10 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
       removePrivateAs: onlyTrue(session.removePrivateAs),
       isRouteServer: onlyTrue(session.routeServer),
       acceptAsSets: onlyTrue(session.acceptAsSets),
+      routeServerClient: onlyTrue(session.routeServerClient),
+      nextHops: session.nextHops === undefined ? undefined : given(session.nextHops),
+      weight: session.weight,
+      advertisementInterval: session.advertisementInterval === undefined ? undefined : millis(session.advertisementInterval),
       ipv4OverIpv6: onlyTrue(session.ipv4OverIpv6),
     }),
   }

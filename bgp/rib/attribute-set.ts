@@ -14,6 +14,7 @@ const ORIGIN_RANK = { igp: 0, egp: 1, incomplete: 2 } as const
 
 /** What decisions ask of attributes. */
 export interface Ranks {
+  readonly weight: number
   readonly localPref: number
   readonly pathLength: number
   readonly originRank: number
@@ -34,6 +35,7 @@ export class AttributeSet implements Ranks {
   readonly id: number
   readonly source: Source
   readonly flaw: Ineligible | undefined
+  readonly weight: number
   readonly localPref: number
   readonly pathLength: number
   readonly originRank: number
@@ -57,6 +59,7 @@ export class AttributeSet implements Ranks {
     this.id = id
     this.source = source
     this.flaw = ranks.flaw
+    this.weight = ranks.weight
     this.localPref = ranks.localPref
     this.pathLength = ranks.pathLength
     this.originRank = ranks.originRank
@@ -100,6 +103,7 @@ export class AttributeSet implements Ranks {
 export function ranksOf(attributes: Attributes, source: Source, self: Self): Ranks {
   return {
     flaw: flawOf(attributes, source, self),
+    weight: attributes.weight ?? 0,
     localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF,
     pathLength: pathLength(attributes.asPath),
     originRank: ORIGIN_RANK[attributes.origin],
@@ -117,6 +121,7 @@ export function ranksOfSkimmed(skimmed: Skimmed, source: Source, self: Self): Ra
   const nextHop = toIpv4(skimmed.nextHop)
   return {
     flaw: flawOfSkimmed(skimmed, nextHop, source, self),
+    weight: 0,
     localPref,
     pathLength: length,
     originRank,
