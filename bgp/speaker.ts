@@ -65,6 +65,8 @@ export class Speaker {
   readonly #settlement: Settlement
   readonly #listeners = new Set<(change: SpeakerChange) => void>()
   readonly #leaving = new Set<Promise<void>>()
+  /** Sources of routes that are no peers any more. */
+  readonly #gone = new Map<Ipv4, string>()
   readonly #strangers: { refused: number; last: string | null; loggedAt: Instant | undefined } = {
     refused: 0,
     last: null,
@@ -270,6 +272,7 @@ export class Speaker {
 
   #dismiss(address: Ipv4, neighbour: Neighbour): void {
     this.#neighbours.delete(address)
+    this.#gone.set(address, neighbour.id)
     const leaving = neighbour.leave(LEAVING)
     this.#leaving.add(leaving)
     void leaving.then(() => this.#leaving.delete(leaving))
@@ -408,6 +411,7 @@ export class Speaker {
       for (const prefix of group.takeOversized())
         this.#options.log.error('route too large to tell', { prefix: formatAnyPrefix(prefix) })
     }
+    if (this.#gone.size > 0) this.#releaseGone()
     this.#paceAlarm.cancel()
     this.#paceAlarm.by(this.#nextAnnouncement())
     for (const neighbour of this.#neighbours.values()) neighbour.flush()
@@ -416,6 +420,20 @@ export class Speaker {
       for (const group of this.#groups.values()) group.forget(set)
     })
     if (prefixes.length > 0) this.#tell({ is: 'routes', prefixes })
+  }
+
+  /** Sources are numbered, and whoever is gone for good gives its number back: addresses that come and go would fill the memory. */
+  #releaseGone(): void {
+    const released = new Map<number, string>()
+    for (const [address, id] of this.#gone) {
+      const slot = this.#neighbours.has(address) ? undefined : this.#rib.idleSlotOf(id)
+      if (slot !== undefined) released.set(slot, id)
+    }
+    this.#gone.clear()
+    if (released.size === 0) return
+    const slots = new Set(released.keys())
+    for (const group of this.#groups.values()) group.forgetSlots(slots)
+    for (const id of released.values()) this.#rib.release(id)
   }
 
   /** When the first group may announce again what waits for its pace. */

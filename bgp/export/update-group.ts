@@ -65,7 +65,7 @@ export class UpdateGroup {
   readonly #followers = new Set<Follower>()
   /** Those who fell too far behind, with all that they may hold from us. */
   readonly #stalled = new Map<Follower, PrefixTable>()
-  /** Members by address, ever: a route that points at one is not told to it. */
+  /** Members by address, absent ones too: a route that points at one is not told to it. */
   readonly #slotAt = new Map<Ipv4, number>()
   readonly #hopsSaid = new Set<Ipv4>()
   /** By number of prefix: what was told, and who was left out. */
@@ -225,6 +225,17 @@ export class UpdateGroup {
   /** The numbers of these attribute sets will be given to others. */
   forget(set: number): void {
     this.#outOf[set] = UNKNOWN
+  }
+
+  /** The numbers of these members will be given to others: from here on nothing is kept from them. */
+  forgetSlots(gone: ReadonlySet<number>): void {
+    for (const [address, slot] of this.#slotAt) if (gone.has(slot)) this.#slotAt.delete(address)
+    const named = this.#exclusions.naming(gone)
+    for (let set = 0; set < this.#outOf.length; set++) if (named.has(this.#exclusionOf[set] ?? 0)) this.#outOf[set] = UNKNOWN
+    for (let id = 0; id < this.#told.length; id++)
+      if ((this.#told[id] ?? NOT_TOLD) >= 0 && named.has(this.#leftOut[id] ?? 0)) this.#look(id)
+    this.#log.append(this.#buckets.pack(this.#packer, out => this.#outs.saying(out)))
+    this.#dump = undefined
   }
 
   /** Routes whose attributes fit in no message, since the last call: not told, and withdrawn where they were told before. */

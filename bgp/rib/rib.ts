@@ -60,6 +60,7 @@ export class Rib {
   readonly #comparators: readonly Comparator[]
   readonly #paths = new PathTable()
   readonly #slots = new Map<string, number>()
+  readonly #freeSlots: number[] = []
   readonly #tallies: Tally[] = []
   readonly #refusals = new Map<number, string>()
   readonly #admissions: (Admission | undefined)[] = []
@@ -82,14 +83,29 @@ export class Rib {
     this.#comparators = comparatorsFor(decision)
   }
 
-  /** The small number of a source, the same in every session with it. */
+  /** The small number of a source, the same in every session with it until it is released. */
   slotOf(sourceId: string): number {
     const known = this.#slots.get(sourceId)
     if (known !== undefined) return known
-    const slot = this.#tallies.length
+    const slot = this.#freeSlots.pop() ?? this.#tallies.length
     this.#slots.set(sourceId, slot)
-    this.#tallies.push({ received: 0, six: 0, accepted: 0, stale: 0 })
+    this.#tallies[slot] = { received: 0, six: 0, accepted: 0, stale: 0 }
     return slot
+  }
+
+  /** The number of a source that has one and tells nothing; undefined: it may not be taken away. */
+  idleSlotOf(sourceId: string): number | undefined {
+    const slot = this.#slots.get(sourceId)
+    return slot !== undefined && this.#paths.firstOf(slot) === NONE ? slot : undefined
+  }
+
+  /** The number of an idle source may be given to another. Whoever names sources by number has forgotten it. */
+  release(sourceId: string): void {
+    const slot = this.idleSlotOf(sourceId)
+    if (slot === undefined) return
+    this.#slots.delete(sourceId)
+    this.#admissions[slot] = undefined
+    this.#freeSlots.push(slot)
   }
 
   get isDirty(): boolean {
