@@ -9,56 +9,70 @@ import { execa } from 'execa'
 import { daemonIn, ENVIRONMENT, execIn } from '../../lab/command.ts'
 import { until } from '../../lab/until.ts'
 import type { Job, Order, Outcome } from './load/order.ts'
-import { folderOf, type PeerName, PLACE, SPEAKERS } from './speakers.ts'
+import { folderOf, PLACE, type Speaker } from './speakers.ts'
 
-const NETWORK = 'bgp-bench'
 const STARTED = millis(20_000)
 const SETTLE = millis(400)
+const REST = 1500
 const LONGEST_JOB = 120_000
+/** What a generator takes beside its job: preparing, warming up, letting things settle. */
+const OVERHEAD_MS = 30_000
 const GENERATOR = join(import.meta.dirname, 'load', 'main.ts')
 
 export interface RunOptions {
   /** Where cali-bgpd leaves a processor profile of itself. */
   readonly profile?: string
+  /** Milliseconds after which a job has failed; two minutes unless told. */
+  readonly atMostMs?: number
+  /** Milliseconds for which the speaker is left alone when sessions are up; a second and a half unless told. */
+  readonly restMs?: number
 }
 
+/** For small jobs, which take a blink: one that takes longer has failed. */
+export const SMALL: RunOptions = { atMostMs: 20_000, restMs: 100 }
+
 /** Lets a speaker do a job, in fresh namespaces (test/lab/fresh.sh). */
-export async function run(name: PeerName, job: Job, { profile }: RunOptions = {}): Promise<Outcome> {
-  const { program, config, command } = SPEAKERS[name]
+export async function run(
+  measured: Speaker,
+  job: Job,
+  { profile, atMostMs = LONGEST_JOB, restMs = REST }: RunOptions = {},
+): Promise<Outcome> {
+  const { name, title, program, config, command } = measured
   const path = program()
-  if (path === undefined)
-    throw new Fault('bench.absent', { doing: 'start', on: SPEAKERS[name].title, says: 'it is not installed' })
-  await using _ = await ownNetwork()
+  if (path === undefined) throw new Fault('bench.absent', { doing: 'start', on: title, says: 'it is not installed' })
+  await using network = await ownNetwork(`bgp-${name}`)
   using folder = folderOf(name)
   writeFileSync(join(folder.path, 'config'), config(folder.path, path))
   const words = [...profiling(name, profile), ...command(path, folder.path)]
-  await using speaker = await start(words, folder.path)
-  const outcome = await generate({
+  await using speaker = await start(network.name, words, folder.path)
+  const outcome = await generate(network.name, {
     job,
+    restMs,
     speaker: { address: PLACE.speaker, port: PLACE.port, pid: speaker.pid },
     asn: PLACE.asn,
     clusterId: PLACE.speaker,
     firstClient: PLACE.firstClient,
-    atMostMs: LONGEST_JOB,
+    atMostMs,
   })
   if (!speaker.lives()) return { ...outcome, is: 'wrong', says: `it died: ${logOf(folder.path)}` }
   return outcome
 }
 
-function profiling(name: PeerName, folder: string | undefined): string[] {
+function profiling(name: Speaker['name'], folder: string | undefined): string[] {
   return name !== 'cali' || folder === undefined ? [] : ['env', `NODE_OPTIONS=--cpu-prof --cpu-prof-dir=${folder}`]
 }
 
 /** A network namespace in which every address of the bench is local, so that each run begins without old connections. */
-async function ownNetwork(): Promise<AsyncDisposable> {
+async function ownNetwork(name: string): Promise<AsyncDisposable & { readonly name: string }> {
   const ip = (...words: string[]) => execa('ip', words, { env: ENVIRONMENT })
-  await ip('netns', 'add', NETWORK)
-  await ip('-n', NETWORK, 'link', 'set', 'lo', 'up')
-  await ip('-n', NETWORK, 'address', 'add', `${PLACE.speaker}/32`, 'dev', 'lo')
-  await ip('-n', NETWORK, 'route', 'add', 'local', PLACE.network, 'dev', 'lo')
+  await ip('netns', 'add', name)
+  await ip('-n', name, 'link', 'set', 'lo', 'up')
+  await ip('-n', name, 'address', 'add', `${PLACE.speaker}/32`, 'dev', 'lo')
+  await ip('-n', name, 'route', 'add', 'local', PLACE.network, 'dev', 'lo')
   return {
+    name,
     async [Symbol.asyncDispose]() {
-      await ip('netns', 'delete', NETWORK)
+      await ip('netns', 'delete', name)
     },
   }
 }
@@ -69,9 +83,9 @@ interface Running extends AsyncDisposable {
 }
 
 /** Resolves when the speaker listens and has come to rest. */
-async function start(words: readonly string[], folder: string): Promise<Running> {
+async function start(network: string, words: readonly string[], folder: string): Promise<Running> {
   const log = openSync(join(folder, 'output'), 'a')
-  const child = daemonIn(NETWORK, words, log)
+  const child = daemonIn(network, words, log)
   closeSync(log)
   const { pid } = child
   const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
@@ -116,7 +130,7 @@ function listens(pid: number): boolean {
   })
 }
 
-async function generate(order: Order): Promise<Outcome> {
+async function generate(network: string, order: Order): Promise<Outcome> {
   const words = [
     process.execPath,
     '--disable-warning=ExperimentalWarning',
@@ -124,7 +138,7 @@ async function generate(order: Order): Promise<Outcome> {
     GENERATOR,
     JSON.stringify(order),
   ]
-  const { exitCode, stdout, stderr } = await execIn(NETWORK, words, { timeoutMs: LONGEST_JOB * 2 })
+  const { exitCode, stdout, stderr } = await execIn(network, words, { timeoutMs: 3 * order.atMostMs + OVERHEAD_MS })
   if (exitCode !== 0)
     throw new Fault('bench.generator', { doing: 'run', on: 'the generator', says: stderr.trim() || `exit status ${exitCode}` })
   const outcome: Outcome = JSON.parse(stdout)

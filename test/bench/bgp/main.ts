@@ -5,11 +5,13 @@ import { systemClock } from '@network/base/time/clock.ts'
 import { between } from '@network/base/time/units.ts'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { describe, thisMachine } from '../machine.ts'
-import { run } from './contest.ts'
+import { run, SMALL } from './contest.ts'
 import { progressOf } from './progress.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { PEER_NAMES, type PeerName, SPEAKERS } from './speakers.ts'
 import { type Run, render, rowsOf } from './table.ts'
+
+const GIVE_UP = 2
 
 interface Options {
   readonly scenario: readonly string[]
@@ -42,6 +44,8 @@ const scenarios = SCENARIOS.filter(({ name }) => options.scenario?.includes(name
 if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true })
 say(describe(machine))
 for (const name of names) say(`${SPEAKERS[name].title} ${versions[name]}`)
+const { profile } = options
+const runOptions = { ...(profile === undefined ? {} : { profile }), ...(options.small ? SMALL : {}) }
 const runs = await race(scenarios)
 const rows = rowsOf(scenarios, runs)
 const seconds = Math.round(between(began, systemClock.now()) / 1000)
@@ -54,16 +58,17 @@ async function race(chosen: readonly Scenario[]): Promise<Run[]> {
   for (let round = 1; round <= options.runs; round++)
     for (const scenario of chosen)
       for (const speaker of names) {
-        const hasFailed = done.some(
-          one => one.scenario === scenario.name && one.speaker === speaker && one.outcome.is !== 'complete',
-        )
-        if (hasFailed) continue
-        const job = options.small ? scenario.small : scenario.job
-        const outcome = await run(speaker, job, options.profile === undefined ? {} : { profile: options.profile })
+        if (failuresOf(done, scenario, speaker) >= GIVE_UP) continue
+        const outcome = await run(SPEAKERS[speaker], options.small ? scenario.small : scenario.job, runOptions)
         done.push({ scenario: scenario.name, speaker, outcome })
         say(`round ${round} of ${options.runs}: ${progressOf(scenario, SPEAKERS[speaker].title, outcome)}`)
       }
   return done
+}
+
+/** Who fails often fails slowly: the rest of its runs is spared. */
+function failuresOf(done: readonly Run[], { name }: Scenario, speaker: PeerName): number {
+  return done.filter(one => one.scenario === name && one.speaker === speaker && one.outcome.is !== 'complete').length
 }
 
 function isInstalled(name: PeerName): boolean {

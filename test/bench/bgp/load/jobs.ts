@@ -7,7 +7,6 @@ import { PrefixPlan } from './prefix-plan.ts'
 import { Stage } from './stage.ts'
 
 const BLOCKS_EACH = 4
-const REST = millis(1500)
 /** After a storm all must stay as it is for so long: sessions that come and go are not convergence. */
 const STABLE = 1000
 
@@ -107,8 +106,7 @@ function flap(order: Order, { clients, rounds, atMostMs }: Of<'flap'>): Outcome 
   const { fleet } = stage
   if (!stage.open()) return stage.noSessions()
   if (!announceAll(stage)) return stage.finish(false, 0)
-  fleet.rest(REST)
-  fleet.counters.reset()
+  stage.settle()
   const [flapping, ...others] = fleet.clients
   const all = (clients - 1) * BLOCKS_EACH
   const gone = withdrawal(stage.plan, { from: 0, count: BLOCKS_EACH })
@@ -137,8 +135,7 @@ function storm(order: Order, { clients, pace }: Of<'storm'>): Outcome {
   const { fleet } = stage
   if (!stage.open()) return stage.noSessions()
   if (!announceAll(stage)) return stage.finish(false, 0)
-  fleet.rest(REST)
-  fleet.counters.reset()
+  stage.settle()
   const greetings = greetingsOf(stage, 2)
   stage.expectation.version = 2
   stage.start()

@@ -20,6 +20,8 @@ export interface Order {
   readonly firstClient: string
   /** Milliseconds after which a job has failed. */
   readonly atMostMs: number
+  /** Milliseconds for which the speaker is left alone before what counts begins. */
+  readonly restMs: number
 }
 
 export interface Outcome {

@@ -10,7 +10,6 @@ import type { PrefixPlan } from './prefix-plan.ts'
 import { Counters, type Expectation, Tally } from './tally.ts'
 import { machineBusy, type Usage, usageOf } from './usage.ts'
 
-const SETTLE = millis(1500)
 const WARM_UP = millis(150)
 const KEEPALIVE = millis(1000)
 
@@ -66,9 +65,15 @@ export class Stage {
     const began = systemClock.now()
     if (!this.fleet.run(() => this.fleet.up, this.deadline())) return false
     this.#connect = this.fleet.upAt - began
-    this.fleet.rest(SETTLE)
-    this.fleet.counters.reset()
+    this.settle()
     return true
+  }
+
+  /** Leaves the speaker alone for a while, and begins to count. */
+  settle(): void {
+    this.fleet.rest(millis(this.#order.restMs))
+    this.fleet.counters.reset()
+    for (const { tally } of this.fleet.clients) tally.inspectNext()
   }
 
   deadline(): number {

@@ -64,6 +64,11 @@ export class Tally {
   forget(): void {
     this.#bits.fill(0)
     this.present = 0
+    this.inspectNext()
+  }
+
+  /** Has all attributes of the next announcement looked at. */
+  inspectNext(): void {
     this.#toInspection = 1
   }
 
