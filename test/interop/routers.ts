@@ -61,6 +61,7 @@ export async function layRouterCable(): Promise<void> {
 export abstract class Router implements AsyncDisposable {
   readonly folder = mkdtempSync('/run/router-')
   #process: ChildProcess | undefined
+  #lives = 0
 
   protected abstract command(): readonly string[]
   protected abstract config(part: Part): string
@@ -86,9 +87,15 @@ export abstract class Router implements AsyncDisposable {
   }
 
   async launch(): Promise<void> {
+    this.#lives++
     const log = openSync(this.file('output'), 'a')
     this.#process = daemonIn(NAMESPACE, this.command(), log)
     await this.until('its control socket', () => this.answers())
+  }
+
+  /** It has lived before. */
+  protected get isReborn(): boolean {
+    return this.#lives > 1
   }
 
   /** SIGKILL, and waits until it is gone. */
@@ -129,7 +136,8 @@ export abstract class Router implements AsyncDisposable {
 
 export class BirdRouter extends Router {
   protected command(): readonly string[] {
-    return ['bird', '-f', '-c', this.file('config'), '-s', this.file('control'), '-P', this.file('pid')]
+    const recover = this.isReborn ? ['-R'] : []
+    return ['bird', ...recover, '-f', '-c', this.file('config'), '-s', this.file('control'), '-P', this.file('pid')]
   }
 
   protected async answers(): Promise<boolean> {
