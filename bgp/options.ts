@@ -11,6 +11,7 @@ import type { HopRules } from './export/advertise.ts'
 import type { WithoutPolicy } from './policy/default.ts'
 import type { PolicyChain } from './policy/policy.ts'
 import type { DecisionOptions } from './rib/decision-options.ts'
+import type { ResolveNextHop } from './rib/next-hops.ts'
 import type { Transport } from './session/transport.ts'
 import type { Family } from './wire/capabilities.ts'
 
@@ -39,6 +40,12 @@ export interface SpeakerOptions {
   /** What an external peer without policies exchanges; left out: everything. RFC 8212. */
   readonly withoutPolicy?: WithoutPolicy
   readonly decision?: DecisionOptions
+  /** Whether a next hop can be reached, and how far it is; left out: each can, and all are equally far. `nextHopsChanged` has it asked again. */
+  readonly resolveNextHop?: ResolveNextHop
+  /** Left out: what one client tells is reflected to the others. `'off'`: they peer with each other (RFC 4456 §6). */
+  readonly clientToClient?: 'off'
+  /** More places where peers reach us. */
+  readonly alsoListen?: readonly { readonly address: Ipv4; readonly port: number }[]
   /** Who may come without being named. */
   readonly dynamicPeers?: readonly DynamicPeers[]
   /** RFC 8538: routes are kept over a NOTIFICATION too, where the peer does the same; left out: not offered. */
@@ -62,6 +69,8 @@ export interface PeerConfig {
   readonly passive: boolean
   /** Wait this long before dialling, so that of two speakers started together one comes first. */
   readonly dialAfter: Millis
+  /** Where sessions that we dial start from; left out: the address at which the speaker listens. */
+  readonly localAddress?: Ipv4
   /** Left out: IPv4 unicast. */
   readonly families?: readonly Family[]
   /** Left out: the speaker's. */

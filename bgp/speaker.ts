@@ -41,6 +41,7 @@ export {
   type PeerConfig,
   type SpeakerOptions,
 } from './options.ts'
+export type { Reach, ResolveNextHop } from './rib/next-hops.ts'
 export type * from './status.ts'
 export type { Attributes }
 
@@ -81,7 +82,7 @@ export class Speaker {
   #lastGreeting: Instant | undefined
   #lastPulse: Instant
   #originated: readonly string[] = []
-  #listening: Listening | undefined
+  readonly #listening: Listening[] = []
   #phase: 'new' | 'running' | 'stopped' = 'new'
 
   constructor(options: SpeakerOptions) {
@@ -100,7 +101,7 @@ export class Speaker {
     this.#paceAlarm = new Alarm(clock, () => this.#converge())
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
-    this.#rib = new Rib(options, options.decision)
+    this.#rib = new Rib(options, options.decision, options.resolveNextHop)
     this.#guests = new DynamicGuests(options.dynamicPeers ?? [])
     this.#settlement = new Settlement(clock, gracefulRestart.deferral, how => this.#hasSettled(how))
   }
@@ -115,9 +116,18 @@ export class Speaker {
 
   /** Binds the listener and begins to dial. Rejects with a Fault that names address and port. */
   async start(): Promise<void> {
-    const { listen } = this.#options
-    if (listen !== undefined) this.#listening = await this.#tools.transport.listen(listen, wire => this.#accept(wire))
-    if (this.#phase !== 'new') return
+    const { listen, alsoListen = [] } = this.#options
+    try {
+      for (const at of [...(listen === undefined ? [] : [listen]), ...alsoListen])
+        this.#listening.push(await this.#tools.transport.listen(at, wire => this.#accept(wire)))
+    } catch (reason) {
+      await this.#deafen()
+      throw reason
+    }
+    if (this.#phase !== 'new') {
+      await this.#deafen()
+      return
+    }
     this.#phase = 'running'
     for (const neighbour of this.#neighbours.values()) neighbour.start()
   }
@@ -177,6 +187,12 @@ export class Speaker {
   setImportFilter(filter: ImportFilter): void {
     this.#importFilter = filter
     for (const neighbour of this.#neighbours.values()) neighbour.judgeAgain()
+    this.#converge()
+  }
+
+  /** What `resolveNextHop` says has changed: everything is weighed again. */
+  nextHopsChanged(): void {
+    this.#rib.resolveAgain()
     this.#converge()
   }
 
@@ -260,7 +276,11 @@ export class Speaker {
     this.#paceAlarm.cancel()
     const reason = how.graceful ? RESTARTING : SHUTTING_DOWN
     const closing = [...this.#neighbours.values()].map(neighbour => neighbour.stop(reason))
-    await Promise.all([this.#listening?.close(), ...closing, ...this.#leaving])
+    await Promise.all([this.#deafen(), ...closing, ...this.#leaving])
+  }
+
+  async #deafen(): Promise<void> {
+    await Promise.all(this.#listening.splice(0).map(listening => listening.close()))
   }
 
   #admitPeer(config: PeerConfig): Neighbour {
@@ -339,13 +359,14 @@ export class Speaker {
   }
 
   #surroundings(): Surroundings {
-    const { log, asn, gracefulRestart, routerId, clusterId, withoutPolicy } = this.#options
+    const { log, asn, gracefulRestart, routerId, clusterId, withoutPolicy, clientToClient } = this.#options
     const filter = () => this.#importFilter
     return {
       rib: this.#rib,
       log,
       localAsn: asn,
       clusterId: clusterId ?? routerId,
+      ...(clientToClient === undefined ? {} : { clientToClient }),
       withoutPolicy: withoutPolicy ?? 'accept',
       get importFilter() {
         return filter() === acceptAll ? undefined : filter()

@@ -112,6 +112,7 @@ const sessionFields = {
   minHoldTime: v.optional(whole('Shortest hold time of the peer that is taken, in seconds.', 3, 65535)),
   connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600)),
   port: v.optional(whole('TCP port of the peer.', 1, 65535)),
+  localAddress: v.optional(addressField),
   passive: v.optional(flag('Wait for the peer to connect.')),
   localAs: v.optional(
     v.strictObject(
@@ -193,8 +194,23 @@ export const configSchema = v.strictObject(
     routerId: addressField,
     asn: asnField,
     listen: v.optional(v.strictObject({ address: addressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)),
+    alsoListen: v.optional(
+      listOf(v.strictObject({ address: addressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)),
+      [],
+    ),
     control: v.optional(words('Path of the socket for "cali-bgpd show".', 100)),
-    routeReflector: v.optional(v.strictObject({ clusterId: v.optional(addressField) }, MAPPING)),
+    routeReflector: v.optional(
+      v.strictObject(
+        {
+          clusterId: v.optional(addressField),
+          clientToClient: v.optional(
+            flag('False: clients peer with each other and are not told what the others say (RFC 4456).'),
+            true,
+          ),
+        },
+        MAPPING,
+      ),
+    ),
     families: v.optional(listOf(familyField)),
     holdTime: v.optional(whole('Seconds; 0: no timers.', 0, 65535), 90),
     connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600), 5),

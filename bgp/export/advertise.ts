@@ -17,6 +17,8 @@ export interface Outlet {
   /** RFC 4456 §8. */
   readonly clusterId: Ipv4
   readonly client: boolean
+  /** False: this client hears the others itself. RFC 4456 §6. */
+  readonly hearsClients?: false
   /** A client of this route server: what another client told passes as it was told. RFC 7947 §2.2. */
   readonly transparent?: true
   /** Left out: what RFC 4271 §5.1.3 says. */
@@ -44,7 +46,13 @@ export function advertised(attributes: Attributes, source: Source, outlet: Outle
   if (isHeldBack(attributes.communities, outlet)) return undefined
   if (outlet.kind === 'external') return outside(attributes, source, outlet)
   if (source.kind !== 'internal') return inside(attributes, source, outlet)
-  return source.client === true || outlet.client ? reflected(attributes, source, outlet) : undefined
+  return isReflected(source, outlet) ? reflected(attributes, source, outlet) : undefined
+}
+
+/** Whether what an internal peer told goes to other internal peers. RFC 4456 §6. */
+export function isReflected({ client }: Source, outlet: Outlet): boolean {
+  if (client === true) return !(outlet.client && outlet.hearsClients === false)
+  return outlet.client
 }
 
 function isHeldBack(communities: readonly number[], outlet: Outlet): boolean {

@@ -18,7 +18,7 @@ import type { Rib } from '../rib/rib.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import type { Dialect } from '../wire/dialect.ts'
 import { decodeUpdate } from '../wire/update.ts'
-import { advertised, type Outlet } from './advertise.ts'
+import { advertised, isReflected, type Outlet } from './advertise.ts'
 import { Exclusions } from './audience.ts'
 import { Buckets } from './buckets.ts'
 import { ChangeLog, type Follower, octetsOf } from './change-log.ts'
@@ -325,9 +325,9 @@ export class UpdateGroup {
   /** Plain attributes are reflected by their bytes; UNKNOWN: they are to be read. */
   #reflect(set: AttributeSet): number {
     const { source, id, nextHop } = set
-    const { client, clusterId } = this.terms.outlet
+    const { clusterId } = this.terms.outlet
     if (source.kind !== 'internal') return UNKNOWN
-    if (source.client !== true && !client) return NOT_TOLD
+    if (!isReflected(source, this.terms.outlet)) return NOT_TOLD
     const block = this.#rib.sets.bytesOf(id)
     if (!this.#packer.fits(block.length + 14, false) || block.length + 14 > this.#scratch.length) return UNKNOWN
     const octets = writeReflected(block, { originatorId: source.routerId, clusterId }, this.#scratch)

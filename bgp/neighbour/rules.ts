@@ -11,6 +11,8 @@ export interface Rules {
   readonly log: Log
   readonly localAsn: number
   readonly clusterId: Ipv4
+  /** Clients hear each other without us. */
+  readonly clientToClient?: 'off'
   readonly withoutPolicy: WithoutPolicy
   /** Undefined: every prefix is let in. */
   readonly importFilter: ImportFilter | undefined

@@ -49,6 +49,7 @@ export function groupTermsOf(config: PeerConfig, rules: Rules, standing: Standin
       localAsn: shownAsn(config, rules),
       clusterId: rules.clusterId,
       client: client === true && kind === 'internal',
+      ...(rules.clientToClient === undefined || client !== true ? {} : { hearsClients: false }),
       ...(localAddress6 === undefined ? {} : { localAddress6 }),
       ...(routeServerClient === true && kind === 'external' ? { transparent: true } : {}),
       ...(nextHops === undefined ? {} : { hops: nextHops }),

@@ -46,6 +46,8 @@ export class AttributeSet implements Ranks {
   readonly nextHop: Ipv4
   /** Its bytes are as we would write them, and no community forbids to hand them on. */
   readonly isPlain: boolean
+  /** To the next hop, as the embedder said last; infinite: it cannot be reached. */
+  distance = 0
   #attributes: Attributes | undefined
   readonly #read: Reader | undefined
   #print: string | undefined

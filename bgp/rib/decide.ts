@@ -10,6 +10,7 @@ export type ComparatorName =
   | 'origin'
   | 'med'
   | 'external-over-internal'
+  | 'igp-metric'
   | 'router-id'
   | 'cluster-list-length'
   | 'peer-address'
@@ -31,6 +32,7 @@ export const COMPARATORS: readonly Comparator[] = [
   { name: 'origin', rank: ({ originRank }) => originRank },
   { name: 'med', rank: ({ med }) => med, group: ({ neighbourAs }) => neighbourAs },
   { name: 'external-over-internal', rank: ({ source }) => (source.kind === 'internal' ? 1 : 0) },
+  { name: 'igp-metric', rank: ({ distance }) => distance },
   { name: 'router-id', rank: ({ originator }) => originator },
   { name: 'cluster-list-length', rank: ({ clusters }) => clusters },
   { name: 'peer-address', rank: ({ source }) => source.address },

@@ -219,7 +219,7 @@ export class PeerSession {
 
   #startDial(): void {
     const to = { address: this.#peer.address, port: this.#peer.port }
-    this.#dial = this.#tools.transport.dial(to, this.#tools.from, {
+    this.#dial = this.#tools.transport.dial(to, this.#peer.localAddress ?? this.#tools.from, {
       opened: wire => {
         this.#dial = undefined
         const listener = this.#attach(DIALLER_ID, wire)
