@@ -25,6 +25,7 @@ import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerStatus } from './status.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
 import { adminReset, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
+import type { Open } from './wire/open.ts'
 import type { RefreshKind } from './wire/route-refresh.ts'
 
 /** What an operator may want of a session that stands: to hear all again, to tell all again, or to begin anew with words for the other operator (RFC 9003). */
@@ -36,6 +37,8 @@ export type Cleared = 'asked' | 'judged-again' | 'told-again' | 'reset'
 export interface Surroundings extends Rules {
   /** The group of peers that must hear the same. */
   groupFor(terms: GroupTerms): UpdateGroup
+  /** What to say in OPEN at this moment. */
+  open(neighbour: Neighbour): Open
   stateChanged(neighbour: Neighbour): void
   /** No routes of it wait for its return any more. */
   mayLeave(neighbour: Neighbour): void
@@ -61,37 +64,31 @@ export class Neighbour implements SessionListener {
   readonly id: string
   #config: PeerConfig
   readonly #around: Surroundings
-  readonly #tools: Omit<SessionTools, 'open'>
+  readonly #tools: SessionTools
   readonly #driver: PeerSession
-  readonly #keeping: Keeping
-  readonly #complaints: Complaints
+  /** Made when first needed, like all that a peer without trouble does without. */
+  #keeping: Keeping | undefined
+  #complaints: Complaints | undefined
   #returnAlarm: Alarm | undefined
   #session: Session | undefined
   #isStarted = false
   /** It told too many prefixes, and is kept away. */
   #overloaded = false
   #since: Instant
-  #sinceWall: Date
+  #sinceWall: number
   #flaps = 0
   #wasUp = false
   #finished = false
 
-  constructor(
-    config: PeerConfig,
-    around: Surroundings,
-    tools: Omit<SessionTools, 'open'>,
-    open: (neighbour: Neighbour) => ReturnType<SessionTools['open']>,
-  ) {
+  constructor(config: PeerConfig, around: Surroundings, tools: SessionTools) {
     const { clock } = tools
     this.id = formatIpv4(config.address)
     this.#config = config
     this.#around = around
     this.#tools = tools
-    this.#driver = new PeerSession(config, { ...tools, open: () => open(this) }, this)
-    this.#keeping = new Keeping(this.id, around, clock, () => around.mayLeave(this))
-    this.#complaints = new Complaints(around.log, clock)
+    this.#driver = new PeerSession(config, tools, this)
     this.#since = clock.now()
-    this.#sinceWall = clock.wall()
+    this.#sinceWall = clock.wall().getTime()
   }
 
   get config(): PeerConfig {
@@ -128,7 +125,7 @@ export class Neighbour implements SessionListener {
 
   /** It has no connection, and no routes of it are kept. */
   get isIdle(): boolean {
-    return this.#keeping.until === undefined && (this.state === 'idle' || this.state === 'active')
+    return this.#keeping?.until === undefined && (this.state === 'idle' || this.state === 'active')
   }
 
   start(): void {
@@ -209,7 +206,7 @@ export class Neighbour implements SessionListener {
   /** Ends the session for good; its routes go at once, stale or not. */
   async leave(reason: DownReason): Promise<void> {
     const closing = this.#driver.stop(reason)
-    this.#keeping.stop()
+    this.#keeping?.stop()
     this.#cancelAlarms()
     this.#around.rib.drop(this.id)
     await closing
@@ -223,7 +220,7 @@ export class Neighbour implements SessionListener {
   }
 
   #cancelAlarms(): void {
-    this.#keeping.cancelAlarms()
+    this.#keeping?.cancelAlarms()
     this.#returnAlarm?.cancel()
   }
 
@@ -242,9 +239,13 @@ export class Neighbour implements SessionListener {
     this.#driver.keepAlive(now)
   }
 
+  open(): Open {
+    return this.#around.open(this)
+  }
+
   stateChanged(): void {
     this.#since = this.#tools.clock.now()
-    this.#sinceWall = this.#tools.clock.wall()
+    this.#sinceWall = this.#tools.clock.wall().getTime()
     this.#around.stateChanged(this)
   }
 
@@ -252,10 +253,10 @@ export class Neighbour implements SessionListener {
     const { terms, local, dialledBy } = standing
     this.#session = this.#openSession(standing)
     this.#wasUp = true
-    this.#complaints.settle()
+    this.#complaints?.settle()
     const { holdTime } = terms
     this.#around.log.info('peer up', { ...this.#named, dialledBy, holdTime, local: formatIpv4(local.address) })
-    this.#keeping.comeBack(terms)
+    this.#keeping?.comeBack(terms)
     if (terms.gracefulRestart === undefined) this.#finish()
     this.#around.converge()
   }
@@ -264,12 +265,12 @@ export class Neighbour implements SessionListener {
     const terms = this.#session?.standing.terms
     this.#session?.telling.leave()
     this.#session = undefined
-    this.#keeping.forgetRefreshes()
+    this.#keeping?.forgetRefreshes()
     if (reason.is === 'closed') return
     this.#flaps++
-    this.#complaints.blame(reason)
+    this.#note().blame(reason)
     const kept = terms === undefined ? [] : keptFamilies(reason, terms)
-    if (kept.length > 0) this.#keeping.keep(kept, terms?.gracefulRestart?.restartTime)
+    if (kept.length > 0) this.#keep().keep(kept, terms?.gracefulRestart?.restartTime)
     else this.#dropRoutes()
     const routes = kept.length > 0 ? 'kept' : 'dropped'
     this.#around.log.warn('peer down', { ...this.#named, why: sayReason(reason), routes })
@@ -278,14 +279,14 @@ export class Neighbour implements SessionListener {
 
   failed(reason: DownReason): void {
     if (isCollision(reason)) return
-    this.#complaints.blame(reason)
-    this.#complaints.complain('session failed', sayReason(reason), this.#named)
+    this.#note().blame(reason)
+    this.#note().complain('session failed', sayReason(reason), this.#named)
   }
 
   /** A refused connection is the daily life of a peer that is not there yet: it is not logged. */
   dialFailed(failure: DialFailure): void {
-    this.#complaints.blameDial(failure)
-    if (failure.code !== 'ECONNREFUSED') this.#complaints.complain('dial failed', failure.says, this.#named)
+    this.#note().blameDial(failure)
+    if (failure.code !== 'ECONNREFUSED') this.#note().complain('dial failed', failure.says, this.#named)
   }
 
   update(verdict: SoundUpdate, raw: Uint8Array): void {
@@ -295,7 +296,7 @@ export class Neighbour implements SessionListener {
       this.#endOfRib(session, verdict.family)
       return
     }
-    this.#complaints.repair(verdict, raw, this.id)
+    if (verdict.remarks.length > 0) this.#note().repair(verdict, raw, this.id)
     session.intake.take(verdict, raw)
     this.#weigh(session)
     this.#around.converge()
@@ -353,8 +354,8 @@ export class Neighbour implements SessionListener {
     const session = this.#session
     if (session === undefined) return
     if (kind === 'ask') this.#tellAgain(session, family)
-    else if (kind === 'begin') this.#keeping.beginRefresh(family)
-    else this.#keeping.endRefresh(family)
+    else if (kind === 'begin') this.#keep().beginRefresh(family)
+    else this.#keeping?.endRefresh(family)
   }
 
   #tellAgain({ telling }: Session, family: Family): void {
@@ -372,7 +373,7 @@ export class Neighbour implements SessionListener {
     const { clock } = this.#tools
     const session = this.#session
     const standing = session?.standing
-    const { until } = this.#keeping
+    const until = this.#keeping?.until
     const inTime = until === undefined ? null : new Date(clock.wall().getTime() + between(clock.now(), until))
     return {
       address: this.id,
@@ -381,13 +382,13 @@ export class Neighbour implements SessionListener {
       kind: this.kind,
       routerId: standing === undefined ? null : formatIpv4(standing.terms.remote.routerId),
       state: this.state,
-      since: this.#sinceWall.toISOString(),
+      since: new Date(this.#sinceWall).toISOString(),
       sinceMillis: Math.round(between(this.#since, clock.now())),
       prefixes: { received, accepted, advertised: session?.telling.count ?? 0, stale },
       messages: this.#driver.messages,
-      repaired: this.#complaints.repaired,
+      repaired: this.#complaints?.repaired ?? { treatedAsWithdraw: 0, attributesDiscarded: 0 },
       flaps: this.#flaps,
-      lastError: this.#complaints.lastError,
+      lastError: this.#complaints?.lastError ?? null,
       session: standing === undefined ? null : sessionStatus(standing),
       gracefulRestart: {
         helping: until !== undefined,
@@ -424,10 +425,10 @@ export class Neighbour implements SessionListener {
 
   #endOfRib(session: Session, family: Family): void {
     session.awaited = session.awaited.filter(each => !sameFamily(each, family))
-    this.#keeping.sweep(whichOf(family), 'not repeated before End-of-RIB')
+    this.#keeping?.sweep(whichOf(family), 'not repeated before End-of-RIB')
     if (session.awaited.length === 0) {
       session.endOfRibReceived = true
-      this.#keeping.stop()
+      this.#keeping?.stop()
       this.#finish()
     }
     this.#around.converge()
@@ -439,8 +440,18 @@ export class Neighbour implements SessionListener {
     this.#around.finished()
   }
 
+  #keep(): Keeping {
+    this.#keeping ??= new Keeping(this.id, this.#around, this.#tools.clock, () => this.#around.mayLeave(this))
+    return this.#keeping
+  }
+
+  #note(): Complaints {
+    this.#complaints ??= new Complaints(this.#around.log, this.#tools.clock)
+    return this.#complaints
+  }
+
   #dropRoutes(): void {
-    this.#keeping.stop()
+    this.#keeping?.stop()
     this.#around.rib.drop(this.id)
   }
 }

@@ -60,7 +60,7 @@ const STRANGER_QUIET: Millis = millis(60_000)
 
 export class Speaker {
   readonly #options: SpeakerOptions
-  readonly #tools: Omit<SessionTools, 'open'>
+  readonly #tools: SessionTools
   readonly #rib: Rib
   readonly #neighbours = new Map<Ipv4, Neighbour>()
   readonly #settlement: Settlement
@@ -76,6 +76,8 @@ export class Speaker {
   readonly #groups = new Map<string, UpdateGroup>()
   readonly #ourselves: Source
   readonly #guests: DynamicGuests
+  /** One for all: a thousand peers share it. */
+  readonly #around: Surroundings
   readonly #paceAlarm: Alarm
   #importFilter: ImportFilter
   #isDue = false
@@ -102,6 +104,7 @@ export class Speaker {
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
     this.#rib = new Rib(options, options.decision, options.resolveNextHop)
+    this.#around = this.#surroundings()
     this.#guests = new DynamicGuests(options.dynamicPeers ?? [])
     this.#settlement = new Settlement(clock, gracefulRestart.deferral, how => this.#hasSettled(how))
   }
@@ -284,7 +287,7 @@ export class Speaker {
   }
 
   #admitPeer(config: PeerConfig): Neighbour {
-    const neighbour = new Neighbour(config, this.#surroundings(), this.#tools, each => this.#open(each))
+    const neighbour = new Neighbour(config, this.#around, this.#tools)
     this.#neighbours.set(config.address, neighbour)
     if (this.#phase === 'running') neighbour.start()
     return neighbour
@@ -375,6 +378,7 @@ export class Speaker {
       converge: () => this.#convergeSoon(),
       mayLeave: neighbour => this.#dropGuest(neighbour),
       groupFor: terms => this.#groupFor(terms),
+      open: neighbour => this.#open(neighbour),
       stateChanged: neighbour => this.#stateChanged(neighbour),
       finished: () => this.#reviewSettlement(),
       mayEndRib: neighbour => this.#mayEndRib(neighbour),

@@ -57,7 +57,6 @@ export class Complaints {
   }
 
   repair({ remarks }: Extract<SoundUpdate, { readonly is: 'routes' }>, raw: Uint8Array, peer: string): void {
-    if (remarks.length === 0) return
     const spoiled = remarks.some(({ reaction }) => reaction === 'treat-as-withdraw')
     if (spoiled) this.#treatedAsWithdraw++
     this.#attributesDiscarded += remarks.filter(({ reaction }) => reaction === 'discard').length
