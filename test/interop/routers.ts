@@ -109,6 +109,11 @@ export abstract class Router implements AsyncDisposable {
     await gone
   }
 
+  /** Where the kernel of its namespace sends packets to this address. */
+  async kernelRoute(to: string): Promise<string> {
+    return (await this.tell('ip', 'route', 'get', to)).trim()
+  }
+
   /** Waits for a condition; past the deadline the fault shows the router's own log. */
   until<T>(what: string, look: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
     const logged = () => ['log', 'output'].map(name => this.#tail(name)).join('\n')
@@ -200,6 +205,8 @@ export class BirdRouter extends Router {
     return `
       log "${this.file('log')}" all;
       router id ${THEIRS};
+      # It does not wait long for a third one that never comes.
+      graceful restart wait 2;
       filter own {
         if source != RTS_STATIC && source != RTS_BGP then reject;
         if source = RTS_STATIC then { ${dress} }
