@@ -26,6 +26,7 @@ import { OutSets } from './out-sets.ts'
 import { Pace } from './pace.ts'
 import { Packer } from './packer.ts'
 import { type Audience, type Load, Loader, type Parcel } from './parcel.ts'
+import { Spans } from './spans.ts'
 
 /** Members with equal ones share a group. */
 export interface GroupTerms {
@@ -62,8 +63,9 @@ export class UpdateGroup {
   readonly #buckets = new Buckets()
   readonly #log: ChangeLog
   readonly #pace: Pace
+  readonly #spans = new Spans()
   readonly #followers = new Set<Follower>()
-  /** Those who fell too far behind, with all that they may hold from us. */
+  /** Those who fell too far behind, with what they hold from us. */
   readonly #stalled = new Map<Follower, PrefixTable>()
   /** Members by address, absent ones too: a route that points at one is not told to it. */
   readonly #slotAt = new Map<Ipv4, number>()
@@ -119,7 +121,7 @@ export class UpdateGroup {
   join(slot: number, address: Ipv4): Follower {
     this.#meet(slot, address)
     const dump = this.#freshEnough()
-    const follower: Follower = { slot, batch: dump.batch, parcel: 0, dump: dump.parcels, again: false }
+    const follower: Follower = { slot, batch: dump.batch, parcel: 0, dump: dump.parcels, kept: undefined, again: false }
     this.#followers.add(follower)
     return follower
   }
@@ -129,12 +131,26 @@ export class UpdateGroup {
     this.#stalled.set(follower, held)
   }
 
-  /** All that a member may hold from us: what is told now, and what went since it last read. */
+  /** What the member holds from us: all that it has read, and nothing that it has not. */
   heldBy(follower: Follower): PrefixTable {
-    const held = this.#stalled.get(follower) ?? new PrefixTable()
-    for (const id of this.toldIds(follower.slot)) held.take(this.#rib.prefixes.prefix(id))
-    for (const parcel of this.#log.since(follower.batch))
-      for (const prefix of withdrawnIn(parcel, this.terms.dialect)) held.take(prefix)
+    const stalled = this.#stalled.get(follower)
+    if (stalled !== undefined) return stalled
+    const { dump, kept } = follower
+    const held = dump === undefined || kept === 'all' ? this.#heldAt(follower) : (kept ?? new PrefixTable())
+    if (kept === 'all') return held
+    for (const { withdrawn, announced } of saidIn(this.#log.readBy(follower), this.terms.dialect)) {
+      for (const prefix of withdrawn) forgetIn(held, prefix)
+      for (const prefix of announced) held.take(prefix)
+    }
+    return held
+  }
+
+  /** What a member held that had read all before its batch. */
+  #heldAt({ slot, batch }: Follower): PrefixTable {
+    const held = new PrefixTable()
+    for (const id of this.toldIds(slot)) if (this.#spans.sinceOf(id) < batch) held.take(this.#rib.prefixes.prefix(id))
+    for (const { prefix, since, exclusion } of this.#log.endedFrom(batch))
+      if (since < batch && !this.#exclusions.excludes(exclusion, slot)) held.take(prefix)
     return held
   }
 
@@ -198,8 +214,13 @@ export class UpdateGroup {
       for (const id of this.#pace.release()) this.#look(id)
       if (at !== undefined && this.#buckets.hasAnnouncements) this.#pace.announced(at)
     }
-    this.#log.append(this.#buckets.pack(this.#packer, out => this.#outs.saying(out)))
+    this.#append()
     this.#keepInBounds()
+  }
+
+  #append(): void {
+    const parcels = this.#buckets.pack(this.#packer, out => this.#outs.saying(out))
+    this.#log.append(parcels, () => this.#spans.takeEnded())
   }
 
   /** What is gone is told at once, all else waits. */
@@ -234,7 +255,7 @@ export class UpdateGroup {
     for (let set = 0; set < this.#outOf.length; set++) if (named.has(this.#exclusionOf[set] ?? 0)) this.#outOf[set] = UNKNOWN
     for (let id = 0; id < this.#told.length; id++)
       if ((this.#told[id] ?? NOT_TOLD) >= 0 && named.has(this.#leftOut[id] ?? 0)) this.#look(id)
-    this.#log.append(this.#buckets.pack(this.#packer, out => this.#outs.saying(out)))
+    this.#append()
     this.#dump = undefined
   }
 
@@ -266,9 +287,11 @@ export class UpdateGroup {
     this.#told[id] = out
     this.#leftOut[id] = exclusion
     this.#count(exclusion, 1)
+    if (before >= 0) this.#count(exclusionBefore, -1)
+    if (before >= 0 && exclusion === exclusionBefore) return
+    if (before >= 0) this.#spans.end(id, this.#rib.prefixes.prefix(id), exclusionBefore)
+    this.#spans.begin(id, this.#log.end)
     if (before < 0) return
-    this.#count(exclusionBefore, -1)
-    if (exclusion === exclusionBefore) return
     const welcome = this.#exclusions.difference(exclusionBefore, exclusion)
     const parted = this.#exclusions.difference(exclusion, exclusionBefore)
     if (out === before && welcome.length > 0) this.#buckets.announce(id, six, out, this.#only(welcome))
@@ -279,6 +302,7 @@ export class UpdateGroup {
     this.#buckets.withdraw(id, this.#rib.prefixes.isSix(id), this.#allBut(exclusion))
     this.#told[id] = NOT_TOLD
     this.#count(exclusion, -1)
+    this.#spans.end(id, this.#rib.prefixes.prefix(id), exclusion)
   }
 
   #count(exclusion: number, change: number): void {
@@ -395,6 +419,7 @@ export class UpdateGroup {
     const dump = this.#freshDump()
     follower.again = false
     follower.dump = dump.parcels
+    follower.kept = 'all'
     follower.parcel = 0
     follower.batch = dump.batch
   }
@@ -408,6 +433,7 @@ export class UpdateGroup {
     let needed = this.#dump?.batch ?? this.#log.end
     for (const follower of this.#followers) if (follower.batch < needed && !this.#stalled.has(follower)) needed = follower.batch
     this.#log.trim(needed)
+    this.#spans.age(needed)
     if (this.#outs.size >= this.#sweepAt) this.#sweepOuts()
   }
 
@@ -424,10 +450,11 @@ export class UpdateGroup {
     return !this.#stalled.has(follower) && this.#log.octetsSince(follower.batch) * 2 > this.#log.octets
   }
 
-  /** From here on the member costs no more than the names of what it may hold. */
+  /** From here on the member costs no more than the names of what it holds. */
   #letGo(follower: Follower): void {
     const held = this.heldBy(follower)
     follower.dump = undefined
+    follower.kept = undefined
     this.#stalled.set(follower, held)
   }
 
@@ -435,13 +462,18 @@ export class UpdateGroup {
   #takeUpAgain(follower: Follower, held: PrefixTable): Load {
     this.#stalled.delete(follower)
     this.#startOver(follower)
+    const kept = new PrefixTable()
+    follower.kept = kept
     const gone = new Buckets()
     gone.makeRoom(held.limit)
     const audience = this.#only([follower.slot])
     for (let each = 0; each < held.limit; each++) {
-      const id = this.#rib.prefixes.find(held.prefix(each))
+      if (held.isFree(each)) continue
+      const prefix = held.prefix(each)
+      const id = this.#rib.prefixes.find(prefix)
       const isTold = (this.#told[id] ?? NOT_TOLD) >= 0 && !this.#exclusions.excludes(this.#leftOut[id] ?? 0, follower.slot)
-      if (!isTold) gone.withdraw(each, held.isSix(each), audience)
+      if (isTold) kept.take(prefix)
+      else gone.withdraw(each, held.isSix(each), audience)
     }
     const parcels = gone.pack(new Packer(held, this.terms.longestMessage), out => this.#outs.saying(out))
     if (parcels.length === 0) return this.#log.pull(follower)
@@ -474,6 +506,7 @@ export class UpdateGroup {
   #makeRoom(): void {
     const prefixes = this.#rib.prefixes.limit
     this.#buckets.makeRoom(prefixes)
+    this.#spans.makeRoom(prefixes)
     if (prefixes > this.#told.length) {
       const length = Math.max(prefixes, this.#told.length * 2)
       this.#told = grownInt32(this.#told, length, NOT_TOLD)
@@ -487,15 +520,27 @@ export class UpdateGroup {
   }
 }
 
-/** The withdrawals among our own messages. */
-function* withdrawnIn({ chunk, from, to }: Parcel, dialect: Dialect): Generator<AnyPrefix, void, void> {
-  for (let at = from; at < to; ) {
-    const octets = ((chunk[at + 16] ?? 0) << 8) | (chunk[at + 17] ?? 0)
-    const said = decodeUpdate(chunk.subarray(at + 19, at + octets), dialect)
-    if (said.is === 'routes') {
-      yield* said.withdrawn
-      yield* said.ipv6.withdrawn
+interface Said {
+  readonly withdrawn: readonly AnyPrefix[]
+  readonly announced: readonly AnyPrefix[]
+}
+
+/** What our own messages say, one after the other. */
+function* saidIn(parcels: readonly Parcel[], dialect: Dialect): Generator<Said, void, void> {
+  for (const { chunk, from, to } of parcels)
+    for (let at = from; at < to; ) {
+      const octets = ((chunk[at + 16] ?? 0) << 8) | (chunk[at + 17] ?? 0)
+      const said = decodeUpdate(chunk.subarray(at + 19, at + octets), dialect)
+      if (said.is === 'routes')
+        yield {
+          withdrawn: [...said.withdrawn, ...said.ipv6.withdrawn],
+          announced: [...said.announced, ...said.ipv6.announced].flatMap(({ prefixes }): readonly AnyPrefix[] => prefixes),
+        }
+      at += octets
     }
-    at += octets
-  }
+}
+
+function forgetIn(held: PrefixTable, prefix: AnyPrefix): void {
+  const id = held.find(prefix)
+  if (id >= 0) held.free(id)
 }
