@@ -17,7 +17,6 @@ import { PrefixTable } from '../rib/prefix-table.ts'
 import type { Rib } from '../rib/rib.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import type { Dialect } from '../wire/dialect.ts'
-import { decodeUpdate } from '../wire/update.ts'
 import { advertised, isReflected, type Outlet } from './advertise.ts'
 import { Exclusions } from './audience.ts'
 import { Buckets } from './buckets.ts'
@@ -26,6 +25,7 @@ import { OutSets } from './out-sets.ts'
 import { Pace } from './pace.ts'
 import { Packer } from './packer.ts'
 import { type Audience, type Load, Loader, type Parcel } from './parcel.ts'
+import { takeSaid } from './said.ts'
 import { Spans } from './spans.ts'
 
 /** Members with equal ones share a group. */
@@ -138,10 +138,7 @@ export class UpdateGroup {
     const { dump, kept } = follower
     const held = dump === undefined || kept === 'all' ? this.#heldAt(follower) : (kept ?? new PrefixTable())
     if (kept === 'all') return held
-    for (const { withdrawn, announced } of saidIn(this.#log.readBy(follower), this.terms.dialect)) {
-      for (const prefix of withdrawn) forgetIn(held, prefix)
-      for (const prefix of announced) held.take(prefix)
-    }
+    takeSaid(held, this.#log.readBy(follower), this.terms.dialect)
     return held
   }
 
@@ -518,29 +515,4 @@ export class UpdateGroup {
     this.#outOf = grownInt32(this.#outOf, length, UNKNOWN)
     this.#exclusionOf = grownInt32(this.#exclusionOf, length)
   }
-}
-
-interface Said {
-  readonly withdrawn: readonly AnyPrefix[]
-  readonly announced: readonly AnyPrefix[]
-}
-
-/** What our own messages say, one after the other. */
-function* saidIn(parcels: readonly Parcel[], dialect: Dialect): Generator<Said, void, void> {
-  for (const { chunk, from, to } of parcels)
-    for (let at = from; at < to; ) {
-      const octets = ((chunk[at + 16] ?? 0) << 8) | (chunk[at + 17] ?? 0)
-      const said = decodeUpdate(chunk.subarray(at + 19, at + octets), dialect)
-      if (said.is === 'routes')
-        yield {
-          withdrawn: [...said.withdrawn, ...said.ipv6.withdrawn],
-          announced: [...said.announced, ...said.ipv6.announced].flatMap(({ prefixes }): readonly AnyPrefix[] => prefixes),
-        }
-      at += octets
-    }
-}
-
-function forgetIn(held: PrefixTable, prefix: AnyPrefix): void {
-  const id = held.find(prefix)
-  if (id >= 0) held.free(id)
 }
