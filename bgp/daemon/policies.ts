@@ -55,8 +55,9 @@ function toConditions(match: Omit<MatchConfig, 'not'>, sets: PrefixSets): readon
 }
 
 function toChanges(set: SetConfig): readonly Change[] {
-  const { localPref, med, origin, communities, largeCommunities, extendedCommunities, prepend, nextHop } = set
+  const { weight, localPref, med, origin, communities, largeCommunities, extendedCommunities, prepend, nextHop } = set
   const changes: (Change | undefined)[] = [
+    weight === undefined ? undefined : { set: 'weight', value: weight },
     localPref === undefined ? undefined : { set: 'local-pref', value: localPref },
     med === undefined ? undefined : { set: 'med', value: med === 'none' ? undefined : med },
     origin && { set: 'origin', value: origin },
@@ -67,7 +68,7 @@ function toChanges(set: SetConfig): readonly Change[] {
     largeCommunities?.remove && { set: 'large-communities', how: 'remove', matching: largeCommunities.remove },
     largeCommunities?.add && { set: 'large-communities', how: 'add', values: largeCommunities.add },
     extendedCommunities?.replace && { set: 'extended-communities', how: 'replace', values: extendedCommunities.replace },
-    extendedCommunities?.remove && { set: 'extended-communities', how: 'remove', values: extendedCommunities.remove },
+    extendedCommunities?.remove && { set: 'extended-communities', how: 'remove', matching: extendedCommunities.remove },
     extendedCommunities?.add && { set: 'extended-communities', how: 'add', values: extendedCommunities.add },
     prepend && { set: 'prepend', asn: prepend.asn, times: prepend.times },
     nextHop && toNextHop(nextHop),

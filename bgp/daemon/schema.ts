@@ -8,6 +8,7 @@ import {
   communityField,
   communityPatternField,
   extendedCommunityField,
+  extendedCommunityPatternField,
   familyField,
   flag,
   largeCommunityField,
@@ -47,7 +48,7 @@ const matchFields = {
   ),
   communities: v.optional(listOf(communityPatternField)),
   largeCommunities: v.optional(listOf(largeCommunityPatternField)),
-  extendedCommunities: v.optional(listOf(extendedCommunityField)),
+  extendedCommunities: v.optional(listOf(extendedCommunityPatternField)),
   origin: v.optional(originField),
   source: v.optional(oneOf('local', 'internal', 'external')),
 }
@@ -64,6 +65,7 @@ const listChange = <A extends v.GenericSchema, R extends v.GenericSchema>(values
 
 const setSchema = v.strictObject(
   {
+    weight: v.optional(whole('Counts before LOCAL_PREF, in this speaker only.', 0, 65535)),
     localPref: v.optional(u32Field('LOCAL_PREF.')),
     med: v.optional(
       v.union([u32Field('MULTI_EXIT_DISC.'), oneOf('none')], 'must be a whole number from 0 to 4294967295, or none'),
@@ -71,7 +73,7 @@ const setSchema = v.strictObject(
     origin: v.optional(originField),
     communities: listChange(communityField, communityPatternField),
     largeCommunities: listChange(largeCommunityField, largeCommunityPatternField),
-    extendedCommunities: listChange(extendedCommunityField, extendedCommunityField),
+    extendedCommunities: listChange(extendedCommunityField, extendedCommunityPatternField),
     prepend: v.optional(v.strictObject({ asn: v.optional(asnField), times: v.optional(whole('How often.', 1, 50), 1) }, MAPPING)),
     nextHop: v.optional(nextHopField),
   },
@@ -101,6 +103,9 @@ const policySchema = v.strictObject(
 
 const policyNames = v.optional(listOf(words('The name of a policy.')))
 
+/** Next hops in what the peer is told: our own also where they would stay, our own even in reflected routes, or as heard. */
+const hopRule = oneOf('self', 'self-always', 'unchanged')
+
 /** What may be said of a peer, of a group of them, and of those that come unnamed. */
 const sessionFields = {
   families: v.optional(listOf(familyField)),
@@ -108,6 +113,7 @@ const sessionFields = {
   minHoldTime: v.optional(whole('Shortest hold time of the peer that is taken, in seconds.', 3, 65535)),
   connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600)),
   port: v.optional(whole('TCP port of the peer.', 1, 65535)),
+  localAddress: v.optional(addressField),
   passive: v.optional(flag('Wait for the peer to connect.')),
   localAs: v.optional(
     v.strictObject(
@@ -121,6 +127,12 @@ const sessionFields = {
   removePrivateAs: v.optional(flag('Private AS numbers are taken out of paths towards the peer.')),
   routeServer: v.optional(flag('The first AS of a path need not be the one of the peer.')),
   acceptAsSets: v.optional(flag('Paths with AS_SETs are used, against RFC 9774.')),
+  routeServerClient: v.optional(flag('Routes of others pass to this external peer as they were told (RFC 7947).')),
+  nextHops: v.optional(v.strictObject({ ipv4: v.optional(hopRule), ipv6: v.optional(hopRule) }, MAPPING)),
+  weight: v.optional(whole('Counts before LOCAL_PREF, in this speaker only: the higher wins.', 0, 65535)),
+  advertisementInterval: v.optional(
+    whole('Announcements wait until this many milliseconds after the last ones; withdrawals never wait.', 0, 600_000),
+  ),
   maxPrefixes: v.optional(
     v.strictObject(
       {
@@ -183,8 +195,23 @@ export const configSchema = v.strictObject(
     routerId: addressField,
     asn: asnField,
     listen: v.optional(v.strictObject({ address: addressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)),
+    alsoListen: v.optional(
+      listOf(v.strictObject({ address: addressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)),
+      [],
+    ),
     control: v.optional(words('Path of the socket for "cali-bgpd show".', 100)),
-    routeReflector: v.optional(v.strictObject({ clusterId: v.optional(addressField) }, MAPPING)),
+    routeReflector: v.optional(
+      v.strictObject(
+        {
+          clusterId: v.optional(addressField),
+          clientToClient: v.optional(
+            flag('False: clients peer with each other and are not told what the others say (RFC 4456).'),
+            true,
+          ),
+        },
+        MAPPING,
+      ),
+    ),
     families: v.optional(listOf(familyField)),
     holdTime: v.optional(whole('Seconds; 0: no timers.', 0, 65535), 90),
     connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600), 5),

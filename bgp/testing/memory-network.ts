@@ -1,14 +1,14 @@
-/** A network in memory under one clock: the fake of session/tcp, with latency, cuts, crashes and power failures. */
+/** A network in memory under one clock: the fake of session/tcp, with latency, lost streams, cuts, crashes and power failures. */
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import type { Clock } from '@network/base/time/clock.ts'
-import { after, type Millis, millis } from '@network/base/time/units.ts'
+import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import type { Dial, DialListener, Endpoint, Listening, Transport, Wire, WireListener } from '../session/transport.ts'
 
 type Accept = (wire: Wire) => WireListener | undefined
 
 export class MemoryNetwork {
   readonly clock: Clock
-  readonly #latency: Millis
+  readonly #latency: () => Millis
   readonly #listening = new Map<string, Accept>()
   readonly #wires = new Set<MemoryWire>()
   readonly #cuts = new Set<string>()
@@ -16,7 +16,8 @@ export class MemoryNetwork {
   readonly #asleep = new Map<Ipv4, (() => void)[]>()
   #nextPort = 40000
 
-  constructor(clock: Clock, latency: Millis = millis(1)) {
+  /** Latency is asked for anew for all that is sent; a stream stays in order. */
+  constructor(clock: Clock, latency: () => Millis = () => millis(1)) {
     this.clock = clock
     this.#latency = latency
   }
@@ -55,6 +56,20 @@ export class MemoryNetwork {
 
   mend(a: Ipv4, b: Ipv4): void {
     this.#cuts.delete(pair(a, b))
+  }
+
+  /** Streams between the two are lost: both ends hear of it, or only the one at `a`, and the other is left half-open. */
+  lose(a: Ipv4, b: Ipv4, who: 'both' | 'first'): void {
+    for (const wire of [...this.#wires]) {
+      if (wire.local.address !== a || wire.remote.address !== b) continue
+      const { far } = wire
+      wire.far = undefined
+      wire.lose('connection reset')
+      if (far === undefined) continue
+      far.far = undefined
+      this.#wires.delete(far)
+      if (who === 'both') far.lose('connection reset')
+    }
   }
 
   /** The process on a host dies: its kernel resets its streams and refuses new ones. */
@@ -113,9 +128,13 @@ export class MemoryNetwork {
   }
 
   #wire(local: Endpoint, remote: Endpoint): MemoryWire {
+    let lastAt: Instant = this.clock.now()
     const wire = new MemoryWire(local, remote, {
       carry: (arrive: () => void) => {
-        if (!this.#isCut(local.address, remote.address)) this.#later(() => this.#arrive(remote.address, arrive))
+        if (this.#isCut(local.address, remote.address)) return
+        const at = after(this.clock.now(), this.#latency())
+        if (at > lastAt) lastAt = at
+        this.clock.wakeAt(lastAt, () => this.#arrive(remote.address, arrive))
       },
       gone: (ended: MemoryWire) => this.#wires.delete(ended),
     })
@@ -130,7 +149,7 @@ export class MemoryNetwork {
   }
 
   #later(act: () => void): () => void {
-    return this.clock.wakeAt(after(this.clock.now(), this.#latency), act)
+    return this.clock.wakeAt(after(this.clock.now(), this.#latency()), act)
   }
 
   #isCut(a: Ipv4, b: Ipv4): boolean {

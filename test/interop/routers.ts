@@ -1,12 +1,14 @@
-/** Real BIRD 2 and FRR as one kind of thing: started from a part that they play, asked in their own words. */
+/** Real BIRD 2 and FRR as one kind of thing, and BIRD itself: started from a part that they play, asked in their own words. */
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
+import type { Attributes } from '@network/bgp/speaker.ts'
 import { execa } from 'execa'
 import { daemonIn, execIn } from '../lab/command.ts'
 import { until } from '../lab/until.ts'
+import { inWordsOfBird } from './router-words.ts'
 
 export const OURS = '10.9.0.1'
 export const THEIRS = '10.9.0.2'
@@ -22,6 +24,14 @@ export interface Part {
   readonly reflects?: true
   readonly gracefulRestart?: true
   readonly extendedMessages?: true
+  /** The AS of one more neighbour, at THIRD. */
+  readonly third?: number
+  /** So many prefixes of us and no more. */
+  readonly limit?: number
+  /** IPv4 routes may have IPv6 next hops. */
+  readonly ipv4OverIpv6?: true
+  /** Writes what it learns to the kernel of its namespace. */
+  readonly forwards?: true
   /** What it says of its own routes beside the plain attributes: local-pref, MED, communities. */
   readonly dressed?: true
 }
@@ -29,6 +39,10 @@ export interface Part {
 /** Routes that every router announces, of both families. */
 export const THEIR_ROUTES = ['10.20.0.0/24', '10.21.0.0/24']
 export const THEIR_ROUTES6 = ['2001:db8:20::/48']
+
+/** Routes that a third one tells it: it hands them on. */
+export const FOREIGN_ROUTES = ['10.66.0.0/24']
+export const FOREIGN_ROUTES6 = ['2001:db8:66::/48']
 
 /** Lays the cable: once a test file, in fresh namespaces. */
 export async function layRouterCable(): Promise<void> {
@@ -47,6 +61,7 @@ export async function layRouterCable(): Promise<void> {
 export abstract class Router implements AsyncDisposable {
   readonly folder = mkdtempSync('/run/router-')
   #process: ChildProcess | undefined
+  #lives = 0
 
   protected abstract command(): readonly string[]
   protected abstract config(part: Part): string
@@ -57,6 +72,12 @@ export abstract class Router implements AsyncDisposable {
   abstract session(): Promise<string>
   /** Has it ask us for everything again. */
   abstract askAgain(): Promise<unknown>
+  /** Has it tell us everything again without being asked. */
+  abstract tellAgain(): Promise<unknown>
+  /** The attributes of the route that it heard from us or the third, a line each, sorted: as it prints them. */
+  abstract attributes(prefix: string): Promise<readonly string[]>
+  /** How it would print these. */
+  abstract inItsWords(attributes: Attributes): readonly string[]
 
   /** Starts it in its part; resolves when it can be asked. */
   async play(part: Part): Promise<this> {
@@ -66,9 +87,15 @@ export abstract class Router implements AsyncDisposable {
   }
 
   async launch(): Promise<void> {
+    this.#lives++
     const log = openSync(this.file('output'), 'a')
     this.#process = daemonIn(NAMESPACE, this.command(), log)
     await this.until('its control socket', () => this.answers())
+  }
+
+  /** It has lived before. */
+  protected get isReborn(): boolean {
+    return this.#lives > 1
   }
 
   /** SIGKILL, and waits until it is gone. */
@@ -80,6 +107,11 @@ export abstract class Router implements AsyncDisposable {
     const gone = new Promise(resolve => running.once('exit', resolve))
     running.kill('SIGKILL')
     await gone
+  }
+
+  /** Where the kernel of its namespace sends packets to this address. */
+  async kernelRoute(to: string): Promise<string> {
+    return (await this.tell('ip', 'route', 'get', to)).trim()
   }
 
   /** Waits for a condition; past the deadline the fault shows the router's own log. */
@@ -109,7 +141,8 @@ export abstract class Router implements AsyncDisposable {
 
 export class BirdRouter extends Router {
   protected command(): readonly string[] {
-    return ['bird', '-f', '-c', this.file('config'), '-s', this.file('control'), '-P', this.file('pid')]
+    const recover = this.isReborn ? ['-R'] : []
+    return ['bird', ...recover, '-f', '-c', this.file('config'), '-s', this.file('control'), '-P', this.file('pid')]
   }
 
   protected async answers(): Promise<boolean> {
@@ -128,19 +161,35 @@ export class BirdRouter extends Router {
     return this.#ask('reload', 'in', 'cali')
   }
 
+  tellAgain(): Promise<unknown> {
+    return this.#ask('reload', 'out', 'cali')
+  }
+
+  async attributes(prefix: string): Promise<readonly string[]> {
+    const lines = (await this.route(prefix)).split('\n').map(line => line.trim())
+    return lines.filter(line => line.startsWith('BGP.')).sort()
+  }
+
+  inItsWords(attributes: Attributes): readonly string[] {
+    return inWordsOfBird(attributes)
+  }
+
   #ask(...words: readonly string[]): Promise<string> {
     return this.tell('birdc', '-s', this.file('control'), ...words)
   }
 
   protected config(part: Part): string {
+    const third = thirdOf(part)
     const dress = part.dressed
       ? `bgp_local_pref = 250; bgp_med = 77; bgp_community.add((64512, 7)); bgp_large_community.add((64512, 1, 2));
          bgp_ext_community.add((rt, 64512, 5)); bgp_origin = ORIGIN_INCOMPLETE;`
       : ''
-    const peer = (name: string, address: string) => `
+    const limit = part.limit === undefined ? '' : `import limit ${part.limit} action restart;`
+    const wide = part.ipv4OverIpv6 ? 'extended next hop on;' : ''
+    const peer = (name: string, address: string, asn: number) => `
       protocol bgp ${name} {
         local ${THEIRS} as ${part.asn};
-        neighbor ${address} as 64512;
+        neighbor ${address} as ${asn};
         direct;
         hold time 9;
         connect delay time 1;
@@ -150,12 +199,14 @@ export class BirdRouter extends Router {
         ${part.gracefulRestart ? 'graceful restart on;' : ''}
         ${part.extendedMessages ? 'enable extended messages on;' : ''}
         debug { states, events };
-        ipv4 { import all; export filter own; };
-        ipv6 { import all; export filter own; };
+        ipv4 { import all; export filter own; ${limit} ${wide} };
+        ipv6 { import all; export filter own; ${limit} };
       }`
     return `
       log "${this.file('log')}" all;
       router id ${THEIRS};
+      # It does not wait long for a third one that never comes.
+      graceful restart wait 2;
       filter own {
         if source != RTS_STATIC && source != RTS_BGP then reject;
         if source = RTS_STATIC then { ${dress} }
@@ -164,84 +215,14 @@ export class BirdRouter extends Router {
       protocol device {}
       protocol static { ipv4; ${THEIR_ROUTES.map(route => `route ${route} blackhole;`).join(' ')} }
       protocol static { ipv6; ${THEIR_ROUTES6.map(route => `route ${route} blackhole;`).join(' ')} }
-      ${peer('cali', OURS)}
-      ${part.reflects ? peer('third', THIRD) : ''}
+      ${part.forwards ? 'protocol kernel { ipv4 { export where source = RTS_BGP; }; persist; graceful restart on; }' : ''}
+      ${peer('cali', OURS, 64512)}
+      ${third === undefined ? '' : peer('third', THIRD, third)}
     `
   }
 }
 
-export class FrrRouter extends Router {
-  protected command(): readonly string[] {
-    const paths = ['-f', this.file('config'), '-i', this.file('pid'), '--vty_socket', this.folder]
-    return ['/usr/lib/frr/bgpd', '-n', '-Z', '-S', ...paths, '-A', '127.0.0.1', '-P', '0', '-l', THEIRS, '--log', 'stdout']
-  }
-
-  protected async answers(): Promise<boolean> {
-    return (await this.#ask('show bgp summary')).includes('BGP router identifier')
-  }
-
-  route(prefix: string): Promise<string> {
-    return this.#ask(`show bgp ${prefix.includes(':') ? 'ipv6' : 'ipv4'} unicast ${prefix}`)
-  }
-
-  /** Its log too: what ended the last session but one is nowhere else. */
-  async session(): Promise<string> {
-    return `${await this.#ask(`show bgp neighbors ${OURS}`)}\n${readFileSync(this.file('log'), 'utf8')}`
-  }
-
-  askAgain(): Promise<unknown> {
-    return this.#ask(`clear bgp ${OURS} soft in`)
-  }
-
-  #ask(words: string): Promise<string> {
-    return this.tell('vtysh', '--vty_socket', this.folder, '-c', words)
-  }
-
-  protected config(part: Part): string {
-    const peers = part.reflects ? [OURS, THIRD] : [OURS]
-    const forEach = (line: (address: string) => string) => peers.map(line).join('\n')
-    const perFamily = (address: string) => `
-  neighbor ${address} activate
-  neighbor ${address} route-map out out
-  ${part.reflects ? `neighbor ${address} route-reflector-client` : ''}`
-    return `
-hostname frr
-log file ${this.file('log')}
-debug bgp neighbor-events
-bgp route-map delay-timer 0
-router bgp ${part.asn}
- bgp router-id ${THEIRS}
- no bgp ebgp-requires-policy
- no bgp default ipv4-unicast
- no bgp network import-check
- ${part.reflects ? 'bgp cluster-id 9.9.9.9' : ''}
- ${part.gracefulRestart ? 'bgp graceful-restart\n bgp graceful-restart preserve-fw-state' : ''}
-${forEach(
-  address => ` neighbor ${address} remote-as 64512
- neighbor ${address} timers 3 9
- neighbor ${address} timers connect 1
- neighbor ${address} advertisement-interval 0`,
-)}
- address-family ipv4 unicast
-${THEIR_ROUTES.map(route => `  network ${route}`).join('\n')}
-${forEach(perFamily)}
- exit-address-family
- address-family ipv6 unicast
-${THEIR_ROUTES6.map(route => `  network ${route}`).join('\n')}
-${forEach(perFamily)}
- exit-address-family
-route-map out permit 10
- ${
-   part.dressed
-     ? `set local-preference 250
- set metric 77
- set origin incomplete
- set community 64512:7
- set large-community 64512:1:2
- set extcommunity rt 64512:5`
-     : ''
- }
- set ipv6 next-hop global ${THEIRS6}
-`
-  }
+/** A reflector has two clients. */
+export function thirdOf({ reflects, third }: Part): number | undefined {
+  return third ?? (reflects ? 64512 : undefined)
 }
