@@ -79,6 +79,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
         subnetLength: underlay.subnet.length,
         asn: undefined,
         tunnelAddress: undefined,
+        vxlanMac: undefined,
       },
       { signal: scope.signal },
     )

@@ -44,7 +44,7 @@ const SHAPE: Shape = {
     reason: nullOr('string'),
     device: nullOr({ name: 'string', address: nullOr('string'), up: 'boolean' }),
   },
-  pools: [{ name: 'string', ipipMode: 'string' }],
+  pools: [{ name: 'string', ipipMode: 'string', vxlanMode: 'string' }],
   firewall: { active: 'boolean', reason: nullOr('string'), dropped: { forgedIpip: 'number', spoofedSource: 'number' } },
   bgp: {
     originated: ['string'],

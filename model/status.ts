@@ -1,7 +1,7 @@
 /** What an agent tells about itself on its status socket; JSON all through, the contract between agent and calictl. */
 
 import type { Carriage } from './intent.ts'
-import type { IpipMode } from './resources/ip-pool.ts'
+import type { IpipMode, VxlanMode } from './resources/ip-pool.ts'
 
 export interface AgentStatus {
   readonly node: string
@@ -62,6 +62,7 @@ export interface FirewallStatus {
 export interface PoolStatus {
   readonly name: string
   readonly ipipMode: IpipMode
+  readonly vxlanMode: VxlanMode
 }
 
 export interface BgpStatus {

@@ -51,7 +51,7 @@ export function planAll(facts: Facts): Plan {
   return {
     intents: { links, addresses, routes, sysctls },
     originate: ownBlocks(facts.self, facts.snapshot),
-    pools: [...facts.snapshot.pools.values()].map(({ name, ipipMode }) => ({ name, ipipMode })),
+    pools: [...facts.snapshot.pools.values()].map(({ name, ipipMode, vxlanMode }) => ({ name, ipipMode, vxlanMode })),
     problems: problemsOf(facts, routes),
   }
 }

@@ -14,7 +14,7 @@ export function statusOf(node: string, but: Partial<AgentStatus> = {}): AgentSta
     asn: 64512,
     datastore: { url: 'sqlite:/x.db', state: 'in-sync', since: '2025-12-31T23:00:01.000Z', error: null },
     ipip: { supported: true, reason: null, device: { name: 'tunl0', address: '10.244.7.0', mtu: 1480, up: true } },
-    pools: [{ name: 'default', ipipMode: 'CrossSubnet' }],
+    pools: [{ name: 'default', ipipMode: 'CrossSubnet', vxlanMode: 'Never' }],
     firewall: { active: true, reason: null, dropped: { forgedIpip: 0, spoofedSource: 0 } },
     bgp: { routerId: '172.16.20.11', asn: 64512, listen: '172.16.20.11:179', peers: [], originated: [], settled: true },
     routes: [],
