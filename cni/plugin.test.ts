@@ -9,7 +9,7 @@ import { after, test } from 'node:test'
 import { CNI_ERROR, type CniReply } from '@network/model/cni.ts'
 import fc from 'fast-check'
 import { answerCall } from './plugin.ts'
-import { type Client, compiled, scripted } from './testing/clients.ts'
+import { type Client, compiled, scripted, watched } from './testing/clients.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'cali-cni-'))
 const servers: (Server | PlainServer)[] = []
@@ -23,6 +23,9 @@ after(() => {
 const twin = compiled(join(directory, 'twin'))
 const clients: readonly Client[] = twin === undefined ? [scripted] : [scripted, twin]
 
+/** Deeper than any stack of calls. */
+const DEEP = '['.repeat(100_000) + ']'.repeat(100_000)
+
 const JUDGED: readonly (readonly [what: string, config: string, code: number, says: RegExp])[] = [
   ['rubbish', '{"cniVersion":', CNI_ERROR.undecodable, /not JSON/],
   ['nothing', '', CNI_ERROR.undecodable, /not JSON/],
@@ -30,6 +33,8 @@ const JUDGED: readonly (readonly [what: string, config: string, code: number, sa
   ['null', 'null', CNI_ERROR.invalidConfig, /not an object/],
   ['an unknown version', '{"cniVersion":"9.9.9"}', CNI_ERROR.incompatibleVersion, /cniVersion is "9\.9\.9"/],
   ['no version', '{"name":"cali"}', CNI_ERROR.incompatibleVersion, /cniVersion is missing/],
+  ['a version that is nested deep', `{"cniVersion":${DEEP}}`, CNI_ERROR.incompatibleVersion, /cniVersion is not text/],
+  ['what is nested deep and not closed', `{"x":${DEEP}`, CNI_ERROR.undecodable, /not JSON/],
   ['a version inside something else', '{"a":{"cniVersion":"1.0.0"}}', CNI_ERROR.incompatibleVersion, /cniVersion is missing/],
   ['an agent that is a number', '{"cniVersion":"1.0.0","agent":7}', CNI_ERROR.invalidConfig, /"agent" is not text/],
   ['an agent that is empty', '{"cniVersion":"1.0.0","agent":""}', CNI_ERROR.invalidConfig, /"agent" is not text/],
@@ -41,10 +46,7 @@ for (const client of clients) {
 
   test(named('VERSION needs no agent'), async () => {
     const { exitCode, body } = await call('VERSION', '')
-    assert.deepEqual(
-      [exitCode, body],
-      [0, { cniVersion: '1.1.0', supportedVersions: ['0.4.0', '1.0.0', '1.1.0'] }],
-    )
+    assert.deepEqual([exitCode, body], [0, { cniVersion: '1.1.0', supportedVersions: ['0.4.0', '1.0.0', '1.1.0'] }])
   })
 
   for (const [what, config, code, says] of JUDGED)
@@ -107,7 +109,13 @@ for (const client of clients) {
     assertFailed(reply, CNI_ERROR.tryAgainLater, /does not answer/)
   })
 
-  for (const text of ['not JSON', '{"error":"no such thing as POST /cni"}', '{"exitCode":7,"body":null}', 'null', '{"exitCode":0}'])
+  for (const text of [
+    'not JSON',
+    '{"error":"no such thing as POST /cni"}',
+    '{"exitCode":7,"body":null}',
+    'null',
+    '{"exitCode":0}',
+  ])
     test(named(`somebody else on the socket, who says ${text}: code 11`), async () => {
       const reply = await call('ADD', configFor(await listening(`other-${client.name}-${text.length}`, () => text)))
       assertFailed(reply, CNI_ERROR.tryAgainLater, /does not answer/)
@@ -121,14 +129,16 @@ test('VERSION does not read standard input', async () => {
   assert.equal(exitCode, 0)
 })
 
-if (twin !== undefined)
+/** The twin, where it cannot be watched. */
+const other = watched(join(directory, 'watched')) ?? twin
+if (other !== undefined)
   test('whatever is on standard input, both programs judge alike', async () => {
     await fc.assert(
       fc.asyncProperty(configurations, async config => {
         const call = { environment: { CNI_COMMAND: 'ADD' }, config }
-        const [one, other] = await Promise.all([scripted.answer(call), twin.answer(call)])
-        const codes = [one, other].map(({ exitCode, body }) => [exitCode, body?.['code'], body?.['cniVersion']])
-        assert.deepEqual(codes[1], codes[0])
+        const replies = await Promise.all([scripted.answer(call), other.answer(call)])
+        const [ours, theirs] = replies.map(({ exitCode, body }) => [exitCode, body?.['code'], body?.['cniVersion']])
+        assert.deepEqual(theirs, ours)
       }),
       { numRuns: 300 },
     )
@@ -142,7 +152,9 @@ const whole = fc
     fc.json(),
     fc.constantFrom('', ' ', '\n\t'),
   )
-  .map(([version, agent, rest, blank]) => `${blank}{"cniVersion":${version},${blank}"x":${rest},"agent"${blank}:${agent}}${blank}`)
+  .map(
+    ([version, agent, rest, blank]) => `${blank}{"cniVersion":${version},${blank}"x":${rest},"agent"${blank}:${agent}}${blank}`,
+  )
 const configurations = fc.oneof(
   whole,
   fc.json(),
@@ -151,7 +163,6 @@ const configurations = fc.oneof(
   fc
     .tuple(whole, fc.nat(), fc.constantFrom('"', '\\', '{', ']', ',', ':', '0', '-', 'e', '\u0000', '\\u12', 'tru'))
     .map(([text, at, other]) => `${text.slice(0, at % text.length)}${other}${text.slice((at % text.length) + 1)}`),
-  fc.nat(20_000).map(depth => `{"cniVersion":${'['.repeat(depth)}${']'.repeat(depth)}}`),
 )
 
 function configFor(agent: string): string {

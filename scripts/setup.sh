@@ -23,6 +23,14 @@ need_node_packages() {
     touch node_modules/.package-lock.json
   fi
   link_node
+  build_cni
+}
+
+# The static CNI plugin, where a compiler is; without one Node runs the other.
+build_cni() {
+  program=build/cni-$(uname -m)
+  [ ! -x "$program" ] || [ -n "$(find cni/static scripts/build-cni.sh -newer "$program")" ] || return 0
+  sh scripts/build-cni.sh 2>/dev/null || :
 }
 
 # The Node that the project is pinned to is a package; some versions of npm leave no link to its program.
