@@ -40,6 +40,7 @@ export function heard(event: KernelEvent, { controller, kernel, log }: Hearers):
       if (event.netconf.of === 'all') controller.wake()
       return
     case 'neighbour':
+    case 'forwarding':
       return
     default:
       event satisfies never
