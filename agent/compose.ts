@@ -19,6 +19,7 @@ import { type Config, filesOf } from './config.ts'
 import { Controller } from './controller.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
+import { systemElements } from './kernel/firewall/elements.ts'
 import { Firewall } from './kernel/firewall/firewall.ts'
 import { hearRuleset } from './kernel/firewall/hear.ts'
 import { systemLegacy } from './kernel/firewall/legacy.ts'
@@ -29,6 +30,7 @@ import { Kernel } from './kernel/kernel.ts'
 import { isOurRoute } from './kernel/ownership.ts'
 import { addressTable } from './kernel/tables/addresses.ts'
 import { linkTable } from './kernel/tables/links.ts'
+import { RememberedSettings } from './kernel/tables/remembered-settings.ts'
 import { routeTable } from './kernel/tables/routes.ts'
 import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
 import type { Underlay } from './plan/facts.ts'
@@ -88,13 +90,14 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
 
   const cluster = new Cluster({ store, clock, random, log, changed: () => controller.wake() })
   const devices = new Devices(() => netlink.links())
+  const settings = new RememberedSettings(kernelSettings, { clock, nameOf: index => devices.nameOf(index) })
   const kernel = new Kernel({
     clock,
     random,
     log,
     tables: {
       links: linkTable(netlink, devices),
-      sysctls: sysctlTable(kernelSettings, (path, had, writes) => {
+      sysctls: sysctlTable(settings, (path, had, writes) => {
         former.beforeSysctl(path, had, writes)
         log.info('setting changed', { setting: path, had, writes })
       }),
@@ -105,8 +108,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     },
   })
   scope.defer('kernel', async () => kernel.stop())
+  const elements = scope.own(systemElements(log), 'nftables')
   const firewall = new Firewall({
     nft: systemNft,
+    elements,
     legacy: systemLegacy,
     clock,
     random,
@@ -152,11 +157,14 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
 
   scope.spawn('datastore sync', signal => cluster.follow(signal))
   scope.spawn('firewall', signal => firewall.run(signal))
-  scope.spawn('ruleset monitor', signal => hearRuleset(firewall, log, signal))
+  scope.spawn('ruleset monitor', signal => hearRuleset({ firewall, elements, log }, signal))
   scope.spawn('kernel monitor', async signal => {
     for await (const events of monitor.batches(signal)) {
       kernel.changed()
-      for (const event of events) heard(event, { controller, kernel, log })
+      for (const event of events) {
+        settings.heard(event)
+        heard(event, { controller, kernel, log })
+      }
     }
   })
   // A node that is new here has nothing stale: what is wanted by nobody may go at once.
@@ -179,8 +187,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     log,
     podMtu: () => podMtu(cluster.snapshot, controller.choice.underlay.mtu),
     routed: async (address, until, signal) => {
-      await kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal)
-      await firewall.reached(address, until, signal)
+      await Promise.all([
+        kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal),
+        firewall.reached(address, until, signal),
+      ])
     },
     circumstances: () => ({
       node: config.nodeName,

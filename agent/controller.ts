@@ -4,7 +4,7 @@ import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Cancel, Clock } from '@network/base/time/clock.ts'
-import { after, type Instant, millis } from '@network/base/time/units.ts'
+import { after, between, type Instant, millis } from '@network/base/time/units.ts'
 import type { Node } from '@network/model/resources/node.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
 import type { Feed } from './bgp/feed.ts'
@@ -20,8 +20,8 @@ import { tunnelAddressIsRight } from './tunnel-address.ts'
 import { type Choice, chooseUnderlay, gatewayOf, sameUnderlay } from './underlay.ts'
 
 const RETRY = millis(1000)
-/** Between two plans: news that come in a stream are planned for together. */
-const PACE = millis(20)
+/** News that come in a stream are planned for together: between two plans lies so many times what the last one took, and no more than this. */
+const PACE = { times: 3, most: millis(100) }
 
 export interface ControllerOptions {
   readonly config: Config
@@ -47,7 +47,8 @@ export class Controller {
   #plan: Plan | undefined
   #neighbours: readonly Neighbour[] = []
   #scheduled: Cancel | undefined
-  #planned: Instant | undefined
+  /** When the next plan may be made that nobody asks for at once. */
+  #notBefore: Instant | undefined
   #stopped = false
   readonly #busy = new Set<string>()
   /** Why the underlay is not as it was chosen; undefined when it is. */
@@ -84,8 +85,7 @@ export class Controller {
   wake(): void {
     if (this.#scheduled !== undefined || this.#stopped) return
     const { clock } = this.#options
-    const next = this.#planned === undefined ? clock.now() : after(this.#planned, PACE)
-    this.#scheduled = clock.wakeAt(next, () => {
+    this.#scheduled = clock.wakeAt(this.#notBefore ?? clock.now(), () => {
       this.#scheduled = undefined
       this.replan()
     })
@@ -120,8 +120,11 @@ export class Controller {
   /** Plans at once: for who must know that the plan holds all that is known at this moment. */
   replan(): void {
     const { clock, log } = this.#options
+    const began = clock.now()
     try {
       this.#replan()
+      const took = between(began, clock.now())
+      this.#notBefore = after(clock.now(), millis(Math.min(PACE.times * took, PACE.most)))
     } catch (reason) {
       // The kernel did not answer a question; anything else is a bug and ends the process.
       if (!(reason instanceof Fault)) throw reason
@@ -133,7 +136,6 @@ export class Controller {
   #replan(): void {
     const { config, cluster, feed, firewall, netlink, ipipUnsupported, apply, claimTunnelAddress, register } = this.#options
     if (!cluster.complete) return
-    this.#planned = this.#options.clock.now()
     const { snapshot } = cluster
     const plan = planAll({
       self: config.nodeName,

@@ -6,6 +6,7 @@ import { ManualClock } from '@network/base/testing/manual-clock.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { millis } from '@network/base/time/units.ts'
 import { isRecord } from '@network/model/resources/kind.ts'
+import type { ElementChange } from '@network/netlink/set-elements.ts'
 import { Firewall } from './firewall.ts'
 import type { Legacy } from './legacy.ts'
 import type { Answer, Json, Nft, Objects } from './nft.ts'
@@ -71,6 +72,8 @@ const NO_LEGACY: Legacy = { inUse: () => false, iptables: async () => ({ is: 'mi
 
 class Stage implements AsyncDisposable {
   readonly nft = new FakeNft()
+  /** Refuses unless told otherwise. */
+  readonly elements = { port: undefined, change: (_: readonly ElementChange[]) => false }
   readonly clock = new ManualClock()
   readonly told: string[] = []
   changes = 0
@@ -82,6 +85,7 @@ class Stage implements AsyncDisposable {
     const tell = (line: string) => this.told.push(line)
     this.firewall = new Firewall({
       nft: this.nft,
+      elements: this.elements,
       legacy,
       clock: this.clock,
       random: seededRandom(1),
