@@ -25,7 +25,7 @@ import { hearRuleset } from './kernel/firewall/hear.ts'
 import { systemLegacy } from './kernel/firewall/legacy.ts'
 import { systemNft } from './kernel/firewall/nft.ts'
 import { FormerState } from './kernel/former.ts'
-import { heard } from './kernel/heard.ts'
+import { concernsTables, heard } from './kernel/heard.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { isOurRoute } from './kernel/ownership.ts'
 import { addressTable } from './kernel/tables/addresses.ts'
@@ -33,6 +33,7 @@ import { linkTable } from './kernel/tables/links.ts'
 import { RememberedSettings } from './kernel/tables/remembered-settings.ts'
 import { routeTable } from './kernel/tables/routes.ts'
 import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
+import { vtepTable } from './kernel/tables/vteps.ts'
 import type { Underlay } from './plan/facts.ts'
 import { podMtu } from './plan/workloads.ts'
 import { claimSocketPath, openAgentSocket } from './serve/socket.ts'
@@ -40,6 +41,7 @@ import { agentStatus } from './serve/status.ts'
 import { claimTunnelAddress } from './tunnel-address.ts'
 import { chooseUnderlay } from './underlay.ts'
 import { VERSION } from './version.ts'
+import { stableMac, vxlanUnsupported } from './vxlan-support.ts'
 import { FileJournal } from './workload/journal.ts'
 import { kernelWiring } from './workload/wire.ts'
 import { Workloads } from './workload/workloads.ts'
@@ -62,12 +64,16 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   const files = filesOf(config)
   // Before anything is touched: two agents of one node would undo each other's work.
   await claimSocketPath(files.socket)
-  const monitor = scope.own(KernelMonitor.open({ groups: ['link', 'address', 'route', 'netconf'] }), 'kernel monitor')
+  const monitor = scope.own(
+    KernelMonitor.open({ groups: ['link', 'address', 'route', 'neighbour', 'netconf'] }),
+    'kernel monitor',
+  )
   const netlink = scope.own(NetlinkClient.open(), 'netlink')
   const choice = chooseUnderlay(netlink, config.nodeIp)
   const former = FormerState.open({ path: files.former, settings: kernelSettings, log })
   former.beforeTunnel(netlink.link(TUNNEL_DEVICE))
   const unsupported = ipipUnsupported(netlink)
+  const vxlan = { settings: config.vxlan, mac: config.vxlanMac ?? stableMac(config), unsupported: vxlanUnsupported(netlink) }
   const restarting = netlink.routes().some(isOurRoute)
 
   const store = scope.own(await openDatastore(config.datastore, { clock, random, log }), 'datastore')
@@ -81,7 +87,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
         subnetLength: underlay.subnet.length,
         asn: undefined,
         tunnelAddress: undefined,
-        vxlanMac: undefined,
+        vxlanMac: vxlan.unsupported === undefined ? vxlan.mac : undefined,
       },
       { signal: scope.signal },
     )
@@ -91,20 +97,25 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   const cluster = new Cluster({ store, clock, random, log, changed: () => controller.wake() })
   const devices = new Devices(() => netlink.links())
   const settings = new RememberedSettings(kernelSettings, { clock, nameOf: index => devices.nameOf(index) })
+  const vteps = vtepTable(netlink, devices, config.vxlan.device)
   const kernel = new Kernel({
     clock,
     random,
     log,
     tables: {
-      links: linkTable(netlink, devices),
+      links: linkTable(netlink, devices, config.vxlan.device),
       sysctls: sysctlTable(settings, (path, had, writes) => {
         former.beforeSysctl(path, had, writes)
         log.info('setting changed', { setting: path, had, writes })
       }),
-      addresses: addressTable(netlink, devices, address =>
-        [...cluster.snapshot.pools.values()].some(pool => contains(pool.cidr, address)),
+      addresses: addressTable(
+        netlink,
+        devices,
+        address => [...cluster.snapshot.pools.values()].some(pool => contains(pool.cidr, address)),
+        new Set([TUNNEL_DEVICE, config.vxlan.device]),
       ),
-      routes: routeTable(netlink, devices),
+      vteps,
+      routes: routeTable(netlink, devices, vteps.has),
     },
   })
   scope.defer('kernel', async () => kernel.stop())
@@ -142,6 +153,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     netlink,
     underlay: choice,
     ipipUnsupported: unsupported,
+    vxlan,
     clock,
     log,
     apply: plan => kernel.desire(plan.intents),
@@ -160,7 +172,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   scope.spawn('ruleset monitor', signal => hearRuleset({ firewall, elements, log }, signal))
   scope.spawn('kernel monitor', async signal => {
     for await (const events of monitor.batches(signal)) {
-      kernel.changed()
+      if (events.some(event => concernsTables(event, devices, config.vxlan.device))) kernel.changed()
       for (const event of events) {
         settings.heard(event)
         heard(event, { controller, kernel, log })
@@ -185,7 +197,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     clock,
     random,
     log,
-    podMtu: () => podMtu(cluster.snapshot, controller.choice.underlay.mtu),
+    podMtu: () => podMtu(cluster.snapshot, controller.underlayMtu),
     routed: async (address, until, signal) => {
       await Promise.all([
         kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal),
@@ -211,6 +223,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     speaker: () => speaker.status(),
     netlink,
     ipipUnsupported: unsupported,
+    vxlan,
   }
   const socket = await openAgentSocket(
     files.socket,
@@ -231,6 +244,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     device: choice.underlay.device,
     chosenBy: choice.from,
     ipip: unsupported ?? 'supported',
+    vxlan: vxlan.unsupported ?? 'supported',
     restarting,
     socket: socket.path,
   })

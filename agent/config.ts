@@ -6,8 +6,9 @@ import { type Ipv4, isUsableHost } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
 import { CONFIG_FILE, datastoreAt } from '@network/datastore/where.ts'
-import { addressField, asnField, nameField } from '@network/model/resources/fields.ts'
+import { addressField, asnField, nameField, unicastMacField } from '@network/model/resources/fields.ts'
 import { isRecord } from '@network/model/resources/kind.ts'
+import { VXLAN_DEFAULTS, type VxlanSettings } from '@network/vxlan/settings.ts'
 import * as v from 'valibot'
 
 export const DEFAULT_RUN_DIR = '/run/cali'
@@ -33,6 +34,11 @@ export interface Config {
   readonly holdTime: Seconds
   /** Peers besides the mesh. */
   readonly peers: readonly BgpPeerConfig[]
+  readonly vxlan: VxlanSettings
+  /** Of the VXLAN device; undefined: made from the node's name and id. */
+  readonly vxlanMac: string | undefined
+  /** Octets that fit on the way to the other nodes; undefined: as the routes to them say. */
+  readonly mtu: number | undefined
 }
 
 /** What the agent keeps in its run directory; all of it is gone after a boot, like the kernel's state that it belongs to. */
@@ -66,6 +72,21 @@ const nodeAddress = v.pipe(
   ),
 )
 
+const VNI = { min: 0, max: 16_777_215 }
+const PORT = { min: 1, max: 65535 }
+/** RFC 791: the least that every link carries; what an IPv4 packet can be at most. */
+const MTU = { min: 576, max: 65535 }
+
+function numberWithin({ min, max }: { readonly min: number; readonly max: number }, unit = '') {
+  const of = unit === '' ? '' : ` ${unit}`
+  return v.pipe(
+    v.number('must be a number'),
+    v.integer('must be a whole number'),
+    v.minValue(min, `must be ${min} to ${max}${of}`),
+    v.maxValue(max, `must be ${min} to ${max}${of}`),
+  )
+}
+
 const fileSchema = v.strictObject(
   {
     datastore: v.optional(v.string('must be text')),
@@ -73,6 +94,23 @@ const fileSchema = v.strictObject(
     nodeId: v.optional(someText),
     nodeIP: v.optional(nodeAddress),
     runDir: v.optional(someText),
+    mtu: v.optional(numberWithin(MTU, 'octets')),
+    vxlan: v.optional(
+      v.strictObject(
+        {
+          vni: v.optional(numberWithin(VNI)),
+          port: v.optional(numberWithin(PORT)),
+          device: v.optional(
+            v.pipe(
+              v.string('must be text'),
+              v.regex(/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,14}$/, 'must be a name of at most 15 letters, digits, "_", "." and "-"'),
+            ),
+          ),
+          mac: v.optional(unicastMacField),
+        },
+        'must be a mapping',
+      ),
+    ),
     bgp: v.optional(
       v.strictObject(
         {
@@ -121,6 +159,13 @@ export async function loadConfig(flags: Flags, environment: Readonly<Record<stri
     runDir: taken(someText, flags.runDir ?? file.runDir ?? DEFAULT_RUN_DIR, '--run-dir'),
     asn: file.bgp?.asNumber ?? DEFAULT_ASN,
     holdTime: seconds(file.bgp?.holdTime ?? HOLD_TIME.default),
+    vxlan: {
+      device: file.vxlan?.device ?? VXLAN_DEFAULTS.device,
+      vni: file.vxlan?.vni ?? VXLAN_DEFAULTS.vni,
+      port: file.vxlan?.port ?? VXLAN_DEFAULTS.port,
+    },
+    vxlanMac: file.vxlan?.mac,
+    mtu: file.mtu,
     peers: (file.bgp?.peers ?? []).map(peer => ({
       name: peer.name ?? `peer-${peer.asNumber}`,
       address: peer.address,

@@ -1,6 +1,6 @@
 /** Turns what is known into what is wanted, again after every change: snapshot and learned blocks in, intents and announcements out. */
 
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Cancel, Clock } from '@network/base/time/clock.ts'
@@ -12,12 +12,12 @@ import type { Cluster } from './cluster.ts'
 import type { Config } from './config.ts'
 import type { Firewall } from './kernel/firewall/firewall.ts'
 import { readSysctl } from './kernel/tables/sysctls.ts'
-import type { Underlay } from './plan/facts.ts'
+import type { Underlay, VxlanFacts } from './plan/facts.ts'
 import { planFirewall } from './plan/firewall.ts'
 import { type Neighbour, planMesh } from './plan/peers.ts'
 import { type Plan, planAll } from './plan/plan.ts'
 import { tunnelAddressIsRight } from './tunnel-address.ts'
-import { type Choice, chooseUnderlay, gatewayOf, sameUnderlay } from './underlay.ts'
+import { type Choice, chooseUnderlay, gatewayOf, sameUnderlay, smallestMtu } from './underlay.ts'
 
 const RETRY = millis(1000)
 /** News that come in a stream are planned for together: between two plans lies so many times what the last one took, and no more than this. */
@@ -31,6 +31,7 @@ export interface ControllerOptions {
   readonly netlink: NetlinkClient
   readonly underlay: Choice
   readonly ipipUnsupported: string | undefined
+  readonly vxlan: VxlanFacts
   readonly clock: Clock
   readonly log: Log
   /** Takes the new plan to the kernel. */
@@ -44,6 +45,9 @@ export interface ControllerOptions {
 export class Controller {
   readonly #options: ControllerOptions
   #choice: Choice
+  /** By address, the MTU on the way there. */
+  readonly #ways = new Map<Ipv4, number>()
+  #underlayMtu: number | undefined
   #plan: Plan | undefined
   #neighbours: readonly Neighbour[] = []
   #scheduled: Cancel | undefined
@@ -81,6 +85,17 @@ export class Controller {
     return this.#underlayTrouble === undefined ? [] : [this.#underlayTrouble]
   }
 
+  /** Octets that fit on the way to every other node, as of the last plan. */
+  get underlayMtu(): number {
+    return this.#underlayMtu ?? this.#options.config.mtu ?? this.#choice.underlay.mtu
+  }
+
+  /** A route that is not ours changed: next hops may be reached in another way, where another MTU fits. */
+  waysMayHaveChanged(): void {
+    this.#ways.clear()
+    this.wake()
+  }
+
   /** Something that a plan is made from changed: plan again soon, once for many changes. */
   wake(): void {
     if (this.#scheduled !== undefined || this.#stopped) return
@@ -99,6 +114,7 @@ export class Controller {
   /** An interface or address changed: the underlay may be another now. */
   underlayMayHaveChanged(): void {
     const { config, netlink, log } = this.#options
+    this.#ways.clear()
     let choice: Choice
     try {
       choice = chooseUnderlay(netlink, config.nodeIp ?? this.#choice.underlay.address)
@@ -134,14 +150,17 @@ export class Controller {
   }
 
   #replan(): void {
-    const { config, cluster, feed, firewall, netlink, ipipUnsupported, apply, claimTunnelAddress, register } = this.#options
+    const { config, cluster, feed, firewall, netlink, ipipUnsupported, vxlan, apply, claimTunnelAddress, register } =
+      this.#options
     if (!cluster.complete) return
     const { snapshot } = cluster
+    this.#underlayMtu = config.mtu ?? smallestMtu(netlink, this.#choice.underlay, snapshot.nodes.values(), this.#ways)
     const plan = planAll({
       self: config.nodeName,
       snapshot,
-      underlay: this.#choice.underlay,
+      underlay: { ...this.#choice.underlay, mtu: this.#underlayMtu },
       ipipUnsupported,
+      vxlan,
       strictEverywhere: readSysctl('net/ipv4/conf/all/rp_filter') === '1',
       learned: feed.learned(),
       gatewayOf: nextHop => gatewayOf(netlink, nextHop),
@@ -157,9 +176,11 @@ export class Controller {
     const admitted = this.#neighbours.filter(({ address }) => firewall.admits(address))
     if (firewall.decided) feed.declare(admitted, plan.originate, snapshot)
     if (self === undefined) return
-    if (ipipUnsupported === undefined && !tunnelAddressIsRight(self, snapshot)) this.#once('tunnel address', claimTunnelAddress)
+    const canTunnel = ipipUnsupported === undefined || vxlan.unsupported === undefined
+    if (canTunnel && !tunnelAddressIsRight(self, snapshot)) this.#once('tunnel address', claimTunnelAddress)
     const { underlay } = this.#choice
-    if (self.address !== underlay.address || self.subnetLength !== underlay.subnet.length)
+    const mac = vxlan.unsupported === undefined ? vxlan.mac : undefined
+    if (self.address !== underlay.address || self.subnetLength !== underlay.subnet.length || self.vxlanMac !== mac)
       this.#once('register', () => register(underlay))
   }
 

@@ -57,6 +57,29 @@ export function gatewayOf(client: NetlinkClient, nextHop: Ipv4): Gateway {
   return device === undefined ? { is: 'none' } : { is: 'reachable', gateway: found.route.gateway ?? nextHop, device: device.name }
 }
 
+/** What fits on the way to every node, by the routes there: their own MTU where somebody set one, else that of the interface. `ways` keeps what was asked. */
+export function smallestMtu(
+  client: NetlinkClient,
+  { address, mtu }: Underlay,
+  nodes: Iterable<{ readonly address: Ipv4 }>,
+  ways: Map<Ipv4, number>,
+): number {
+  let smallest = mtu
+  for (const node of nodes) {
+    if (node.address === address) continue
+    const known = ways.get(node.address) ?? mtuTowards(client, node.address) ?? mtu
+    ways.set(node.address, known)
+    smallest = Math.min(smallest, known)
+  }
+  return smallest
+}
+
+function mtuTowards(client: NetlinkClient, address: Ipv4): number | undefined {
+  const route = client.matchRoute(address)
+  if (route?.mtu !== undefined) return route.mtu
+  return route?.device === undefined ? undefined : client.link(route.device)?.mtu
+}
+
 export function sameUnderlay(a: Underlay, b: Underlay): boolean {
   return a.device === b.device && a.address === b.address && a.mtu === b.mtu && formatPrefix(a.subnet) === formatPrefix(b.subnet)
 }

@@ -44,6 +44,11 @@ const SHAPE: Shape = {
     reason: nullOr('string'),
     device: nullOr({ name: 'string', address: nullOr('string'), up: 'boolean' }),
   },
+  vxlan: {
+    supported: 'boolean',
+    reason: nullOr('string'),
+    device: nullOr({ name: 'string', address: nullOr('string'), up: 'boolean' }),
+  },
   pools: [{ name: 'string', ipipMode: 'string', vxlanMode: 'string' }],
   firewall: { active: 'boolean', reason: nullOr('string'), dropped: { forgedIpip: 'number', spoofedSource: 'number' } },
   bgp: {

@@ -69,21 +69,25 @@ function modeFrom({ err }: Context, text: string, option: string): IpipMode {
 
 /** Refuses a mode that needs a tunnel where an agent says that its kernel has none; what cannot be asked is not held against it. */
 export function refuseUnsupported(
-  { ipipMode: mode }: Tunnel,
+  { ipipMode, vxlanMode }: Tunnel,
   { doing, on }: { doing: string; on: string },
   { answers }: Survey,
 ): void {
-  const without = mode === 'Never' ? [] : answers.filter(({ status }) => !status.ipip.supported)
-  if (without.length === 0) return
-  const reasons = new Set(without.flatMap(({ status }) => (status.ipip.reason === null ? [] : [status.ipip.reason])))
+  const kind = ipipMode !== 'Never' ? IPIP : vxlanMode !== 'Never' ? VXLAN : undefined
+  const without = answers.filter(({ status }) => kind !== undefined && !status[kind.field].supported)
+  if (kind === undefined || without.length === 0) return
+  const reasons = new Set(without.flatMap(({ status }) => status[kind.field].reason ?? []))
   const because = reasons.size === 0 ? '' : ` (${[...reasons].join('; ')})`
   throw failure('refused', {
     doing,
     on,
-    says: `the kernel of ${nodesWord(without.length)} ${without.map(({ node }) => node).join(', ')} has no IPIP${because}`,
-    mend: `load the module there (modprobe ipip) or use --ipip Never; ${NOTHING_CHANGED}`,
+    says: `the kernel of ${nodesWord(without.length)} ${without.map(({ node }) => node).join(', ')} has no ${kind.title}${because}`,
+    mend: `load the module there (modprobe ${kind.field}) or use --${kind.other} ${ipipMode === 'Never' ? vxlanMode : ipipMode}; ${NOTHING_CHANGED}`,
   })
 }
+
+const IPIP = { field: 'ipip', title: 'IPIP', other: 'vxlan' } as const
+const VXLAN = { field: 'vxlan', title: 'VXLAN', other: 'ipip' } as const
 
 function nodesWord(count: number): string {
   return count === 1 ? 'node' : 'nodes'

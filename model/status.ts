@@ -16,6 +16,7 @@ export interface AgentStatus {
   readonly asn: number
   readonly datastore: DatastoreStatus
   readonly ipip: IpipStatus
+  readonly vxlan: VxlanStatus
   /** The pools as this agent acts upon them: how a change of mode is seen to have arrived. */
   readonly pools: readonly PoolStatus[]
   readonly firewall: FirewallStatus
@@ -43,6 +44,22 @@ export interface IpipStatus {
   /** Why not, where it is not. */
   readonly reason: string | null
   readonly device: { readonly name: string; readonly address: string | null; readonly mtu: number; readonly up: boolean } | null
+}
+
+export interface VxlanStatus {
+  /** What this kernel can do. */
+  readonly supported: boolean
+  /** Why not, where it is not. */
+  readonly reason: string | null
+  readonly device: {
+    readonly name: string
+    readonly address: string | null
+    readonly mac: string | null
+    readonly mtu: number
+    readonly up: boolean
+    readonly vni: number
+    readonly port: number
+  } | null
 }
 
 export interface FirewallStatus {

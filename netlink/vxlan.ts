@@ -22,6 +22,8 @@ export interface Vxlan {
   readonly vni: number
   readonly port: number
   readonly local: Ipv4 | undefined
+  /** The NIC that outer packets are bound to; undefined: any. */
+  readonly over: number | undefined
   /** The device takes peers' addresses from what arrives. */
   readonly learning: boolean
   /** Where frames go that no entry of the forwarding table is for, as the words of `ip link`; undefined: nowhere. */
@@ -47,6 +49,7 @@ export function readVxlanData(data: Cursor): Vxlan {
     vni: 0,
     port: 0,
     local: undefined,
+    over: undefined,
     learning: false,
     remote: undefined,
     external: false,
@@ -54,6 +57,7 @@ export function readVxlanData(data: Cursor): Vxlan {
   eachAttribute(data, (type, value) => {
     if (type === ATTR.id) seen.vni = value.u32()
     else if (type === ATTR.port) seen.port = (value.u8() << 8) | value.u8()
+    else if (type === ATTR.link) seen.over = value.i32()
     else if (type === ATTR.local) seen.local = readIpv4(value)
     else if (type === ATTR.learning) seen.learning = value.u8() !== 0
     else if (type === ATTR.collectMetadata) seen.external = value.u8() !== 0

@@ -4,22 +4,23 @@ import { Fault } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Cancel, Clock, Random } from '@network/base/time/clock.ts'
 import { after, type Instant, millis } from '@network/base/time/units.ts'
-import type { AddressIntent, Intents, LinkIntent, RouteIntent, SysctlIntent } from '@network/model/intent.ts'
+import type { AddressIntent, Intents, LinkIntent, RouteIntent, SysctlIntent, VtepIntent } from '@network/model/intent.ts'
 import { type KeyState, Reconciler, type Reconciliation, type Repair } from './reconciler.ts'
 import type { Table } from './table.ts'
 
-/** In order of dependence: an address needs its link, a route both. */
-export interface Tables<L, S, A, R> {
+/** In order of dependence: an address needs its link, a route both, and into VXLAN its far end. */
+export interface Tables<L, S, A, V, R> {
   readonly links: Table<LinkIntent, L>
   readonly sysctls: Table<SysctlIntent, S>
   readonly addresses: Table<AddressIntent, A>
+  readonly vteps: Table<VtepIntent, V>
   readonly routes: Table<RouteIntent, R>
 }
 
-export type TableName = 'links' | 'sysctls' | 'addresses' | 'routes'
+export type TableName = 'links' | 'sysctls' | 'addresses' | 'vteps' | 'routes'
 
-export interface KernelOptions<L, S, A, R> {
-  readonly tables: Tables<L, S, A, R>
+export interface KernelOptions<L, S, A, V, R> {
+  readonly tables: Tables<L, S, A, V, R>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -46,10 +47,11 @@ interface Waiter {
   readonly done: (conflict?: Fault) => void
 }
 
-export class Kernel<L, S, A, R> {
+export class Kernel<L, S, A, V, R> {
   readonly #links: Reconciler<LinkIntent, L>
   readonly #sysctls: Reconciler<SysctlIntent, S>
   readonly #addresses: Reconciler<AddressIntent, A>
+  readonly #vteps: Reconciler<VtepIntent, V>
   readonly #routes: Reconciler<RouteIntent, R>
   readonly #clock: Clock
   readonly #log: Log
@@ -65,11 +67,12 @@ export class Kernel<L, S, A, R> {
   #stopped = false
   #lastTrouble: ReadonlySet<string> = new Set()
 
-  constructor({ tables, clock, random, log }: KernelOptions<L, S, A, R>) {
+  constructor({ tables, clock, random, log }: KernelOptions<L, S, A, V, R>) {
     const chance = { clock, random }
     this.#links = new Reconciler(tables.links, chance)
     this.#sysctls = new Reconciler(tables.sysctls, chance)
     this.#addresses = new Reconciler(tables.addresses, chance)
+    this.#vteps = new Reconciler(tables.vteps, chance)
     this.#routes = new Reconciler(tables.routes, chance)
     this.#clock = clock
     this.#log = log
@@ -83,6 +86,7 @@ export class Kernel<L, S, A, R> {
     this.#links.desireAll(intents.links)
     this.#sysctls.desireAll(intents.sysctls)
     this.#addresses.desireAll(intents.addresses)
+    this.#vteps.desireAll(intents.vteps)
     this.#routes.desireAll(intents.routes)
     this.wake()
   }
@@ -171,6 +175,7 @@ export class Kernel<L, S, A, R> {
       ['links', this.#links],
       ['sysctls', this.#sysctls],
       ['addresses', this.#addresses],
+      ['vteps', this.#vteps],
       ['routes', this.#routes],
     ]
   }
@@ -183,6 +188,8 @@ export class Kernel<L, S, A, R> {
         return this.#sysctls
       case 'addresses':
         return this.#addresses
+      case 'vteps':
+        return this.#vteps
       case 'routes':
         return this.#routes
       default:

@@ -9,6 +9,7 @@ import type { Kind } from '@network/model/resources/kind.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
 import { type Change, SnapshotBuilder } from '@network/model/snapshot.ts'
+import { VXLAN_DEFAULTS } from '@network/vxlan/settings.ts'
 import type { Facts, Learned } from './facts.ts'
 import { planMesh } from './peers.ts'
 import { planAll } from './plan.ts'
@@ -24,8 +25,8 @@ test('CrossSubnet on four nodes in two racks: blackhole, pod, near plain, far in
     '10.244.0.2 dev cali0123456789a proto 80 scope link metric 1024',
   ])
   assert.deepEqual(originate, [prefix('10.244.0.0/26')])
-  assert.deepEqual([...intents.links.keys()], ['tunl0', CALI])
-  assert.deepEqual([...intents.addresses.keys()], ['tunl0 10.244.0.1/32'])
+  assert.deepEqual([...intents.links.keys()], ['tunl0', 'vxlan.cali', CALI])
+  assert.deepEqual([...intents.addresses.keys()], ['tunl0 10.244.0.1/32', 'vxlan.cali 10.244.0.1/32'])
   assert.deepEqual(problems, [])
 })
 
@@ -154,6 +155,7 @@ function facts(mode: IpipMode, how: { affinity?: 'pending' | 'confirmed'; revers
     snapshot: builder.snapshot,
     underlay: { device: 'eth0', address: ipv4('172.16.20.11'), subnet: prefix('172.16.20.0/24'), mtu: 1500 },
     ipipUnsupported: undefined,
+    vxlan: { settings: VXLAN_DEFAULTS, mac: '66:00:00:00:00:0a', unsupported: undefined },
     strictEverywhere: false,
     learned: [
       { destination: prefix('10.244.0.64/26'), nextHop: ipv4('172.16.20.12'), from: 'a2' },

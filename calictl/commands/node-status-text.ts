@@ -109,10 +109,14 @@ function storeCell({ now, wide }: StatusView, { state, since }: AgentStatus['dat
   return wide === true ? `${state} ${ago(since, now)}` : state
 }
 
-function tunnelCell({ wide }: StatusView, { ipip }: AgentStatus): string {
-  if (!ipip.supported) return wide !== true || ipip.reason === null ? 'unsupported' : `unsupported: ${ipip.reason}`
-  if (ipip.device === null) return 'no device'
-  const { name, address, up } = ipip.device
+/** The tunnel that the pools use; where none does, the one that this kernel has. */
+function tunnelCell({ wide }: StatusView, { ipip, vxlan, pools }: AgentStatus): string {
+  const usesVxlan = pools.some(({ vxlanMode }) => vxlanMode !== 'Never')
+  const usesIpip = pools.some(({ ipipMode }) => ipipMode !== 'Never')
+  const { supported, reason, device } = usesVxlan || (!usesIpip && !ipip.supported && vxlan.supported) ? vxlan : ipip
+  if (!supported) return wide !== true || reason === null ? 'unsupported' : `unsupported: ${reason}`
+  if (device === null) return 'no device'
+  const { name, address, up } = device
   const told = `${address?.replace(/\/32$/, '') ?? 'no address'}${up ? '' : ' down'}`
   return wide === true ? `${name} ${told}` : told
 }

@@ -29,6 +29,8 @@ export interface LabOptions {
 export interface PoolPlan {
   readonly cidr: string
   readonly ipip: 'Always' | 'CrossSubnet' | 'Never'
+  /** Instead of IPIP. */
+  readonly vxlan?: 'Always' | 'CrossSubnet'
 }
 
 export interface LabPod extends PodPlan {
@@ -139,8 +141,9 @@ async function populate(lab: NamespaceLab, wanted: PoolPlan, say: (line: string)
   const ipip = lab.hasIpip ? wanted.ipip : 'Never'
   if (ipip !== wanted.ipip)
     say(`this kernel has no ipip: the pool is made with mode Never, not ${wanted.ipip}; racks do not reach each other's pods`)
-  await lab.mustCalictl(['ippool', 'create', 'default', '--cidr', wanted.cidr, '--ipip', ipip])
-  say(`pool default ${wanted.cidr}, IPIP ${ipip}`)
+  const tunnel = wanted.vxlan === undefined ? ['--ipip', ipip] : ['--vxlan', wanted.vxlan]
+  await lab.mustCalictl(['ippool', 'create', 'default', '--cidr', wanted.cidr, ...tunnel])
+  say(`pool default ${wanted.cidr}, ${tunnel.join(' ').slice(2)}`)
   await Promise.all(pods.map(pod => lab.cniAdd(pod.node, pod.name)))
   say(`${pods.length} pods are on the network`)
 }

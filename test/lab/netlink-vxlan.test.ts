@@ -24,7 +24,15 @@ test('M17, M25: a device with VNI, port, source and MAC as chosen, learning off,
   assert.match(text, /vxlan id 10001 local 172\.16\.36\.4 dev eth0 srcport 0 0 dstport 4899 nolearning/)
   const { vxlan, kind, mtu } = client.link('vx0') ?? assert.fail()
   assert.deepEqual([kind, mtu], ['vxlan', 1450])
-  assert.deepEqual(vxlan, { vni: 10001, port: 4899, local: LOCAL, learning: false, remote: undefined, external: false })
+  assert.deepEqual(vxlan, {
+    vni: 10001,
+    port: 4899,
+    local: LOCAL,
+    over: index('eth0'),
+    learning: false,
+    remote: undefined,
+    external: false,
+  })
 })
 
 test('M35: VNI 0 and 16777215 are taken, 16777216 is refused by the kernel', () => {

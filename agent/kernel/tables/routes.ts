@@ -1,5 +1,6 @@
 /** Routes of ours in table main. */
 
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix } from '@network/base/net/prefix.ts'
 import type { RouteIntent } from '@network/model/intent.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
@@ -11,14 +12,19 @@ import { isOurRoute, ROUTE_METRIC, ROUTE_PROTOCOL } from '../ownership.ts'
 import type { Outcome, Step, Table } from '../table.ts'
 import { outcomesOf } from './outcomes.ts'
 
-export function routeTable(client: NetlinkClient, devices: Devices): Table<RouteIntent, Route> {
+/** `hasVtep` says whether the far end of a VXLAN tunnel is there: a route to it would lose packets before. */
+export function routeTable(
+  client: NetlinkClient,
+  devices: Devices,
+  hasVtep: (address: Ipv4) => boolean = () => false,
+): Table<RouteIntent, Route> {
   const text = (route: Route) => formatRoute(route, index => devices.nameOf(index))
   return {
     name: 'route',
     list: wanted => listed(client, devices, wanted),
     same: (want, have) => isOurRoute(have) && matches(want, have, devices),
     foreign: have => (isOurRoute(have) ? undefined : text(have)),
-    apply: steps => applyAll(client, devices, steps),
+    apply: steps => applyAll(client, { devices, hasVtep }, steps),
     describe: text,
   }
 }
@@ -87,10 +93,15 @@ function matches(want: RouteIntent, have: Route, devices: Devices): boolean {
 }
 
 /** All in one go; what waits for a device is left out. */
-function applyAll(client: NetlinkClient, devices: Devices, steps: readonly Step<RouteIntent, Route>[]): Outcome[] {
+interface Footing {
+  readonly devices: Devices
+  readonly hasVtep: (address: Ipv4) => boolean
+}
+
+function applyAll(client: NetlinkClient, footing: Footing, steps: readonly Step<RouteIntent, Route>[]): Outcome[] {
   const instructions: Instruction[] = []
   const answers = steps.map((step): Outcome | number => {
-    const prepared = instructionFor(step, devices)
+    const prepared = instructionFor(step, footing)
     if (prepared === undefined) return { is: 'done' }
     if ('is' in prepared) return prepared
     return instructions.push(prepared) - 1
@@ -99,7 +110,10 @@ function applyAll(client: NetlinkClient, devices: Devices, steps: readonly Step<
   return answers.map(answer => (typeof answer === 'number' ? (outcomes[answer] ?? { is: 'failed', says: 'no answer' }) : answer))
 }
 
-function instructionFor({ want, have }: Step<RouteIntent, Route>, devices: Devices): Instruction | Outcome | undefined {
+function instructionFor(
+  { want, have }: Step<RouteIntent, Route>,
+  { devices, hasVtep }: Footing,
+): Instruction | Outcome | undefined {
   if (want === undefined) return have === undefined ? undefined : deleteRoute(have)
   const common = { destination: want.destination, protocol: ROUTE_PROTOCOL, metric: ROUTE_METRIC }
   // A new row must not overwrite one that somebody made since the last look; a row of ours is replaced without a gap.
@@ -108,5 +122,7 @@ function instructionFor({ want, have }: Step<RouteIntent, Route>, devices: Devic
   const device = devices.named(want.device)?.index
   if (device === undefined) return { is: 'waiting', says: `interface ${want.device} is not there` }
   if (want.is === 'workload') return put(toRoute({ ...common, device, scope: SCOPE.link }))
+  if (want.carriage === 'vxlan' && !hasVtep(want.gateway))
+    return { is: 'waiting', says: `the neighbour ${formatIpv4(want.gateway)} on ${want.device} is not there` }
   return put(toRoute({ ...common, device, gateway: want.gateway, onlink: want.onlink }))
 }
