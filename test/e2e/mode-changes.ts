@@ -1,5 +1,8 @@
 /** Changes of a pool's mode under traffic, one node later than the others: which pings were lost. */
+import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
+import { openDatastore } from '@network/datastore/open.ts'
+import { setPool } from '@network/datastore/pools.ts'
 import type { IpipMode } from '@network/model/resources/ip-pool.ts'
 import type { AgentStatus } from '@network/model/status.ts'
 import { everyAgent } from '../lab/agent-status.ts'
@@ -63,7 +66,7 @@ export async function changeUnderTraffic(
   await flowing(0)
   const others = lab.nodes.map(({ name }) => name).filter(name => name !== late)
   await whileFrozen(lab, late, async () => {
-    await setMode(lab, to, ['--no-wait'])
+    await setMode(lab, to)
     await everyAgent(lab, `${to} on the others`, isIn(to), { nodes: others })
     await flowing(2 * replies)
   })
@@ -77,10 +80,12 @@ export async function changeUnderTraffic(
   )
 }
 
-export async function setMode(lab: Lab, to: ModeName, more: readonly string[] = []): Promise<void> {
+/** As `calictl ippool set` does, without asking the agents first: one of them is to be late. */
+export async function setMode(lab: Lab, to: ModeName): Promise<void> {
   const { ipip, vxlan } = MODES[to]
-  const option = vxlan === 'Never' ? ['--ipip', ipip] : ['--vxlan', vxlan]
-  await lab.calictl(['ippool', 'set', 'default', ...option, ...more])
+  await using store = await openDatastore(`sqlite:${lab.runDir}/cali.db`, { clock: systemClock, random: systemRandom })
+  const { signal } = new AbortController()
+  await setPool(store, 'default', { ipipMode: ipip, vxlanMode: vxlan }, { signal })
 }
 
 export function isIn(mode: ModeName): (status: AgentStatus) => boolean {

@@ -23,7 +23,7 @@ test('the changes are all twenty, each once', () => {
 for (const [at, [from, to]] of CHANGES.entries())
   test(`M53, M79: ${from} to ${to}, one node later than the others: nothing lost on any pair`, async t => {
     const late = lab.nodes[at % lab.nodes.length]?.name ?? 'a1'
-    const losses = await changeUnderTraffic(lab, to, { late, intervalMs: 20, replies: 20 })
+    const losses = await changeUnderTraffic(lab, to, { late, intervalMs: 50, replies: 10 })
     t.diagnostic(
       `${from} -> ${to}: lost ${losses.reduce((sum, { lost }) => sum + lost.length, 0)} of ${losses.reduce((sum, { sent }) => sum + sent, 0)}, ${late} late`,
     )
