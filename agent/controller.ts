@@ -170,7 +170,10 @@ export class Controller {
     const mesh = self === undefined ? [] : planMesh(self, snapshot, config.asn)
     const configured = config.peers.map((peer): Neighbour => ({ ...peer, type: 'configured', dials: 'at-once' }))
     this.#neighbours = [...mesh, ...configured.filter(({ address }) => !mesh.some(node => node.address === address))]
-    firewall.desire(planFirewall(config.nodeName, snapshot, { underlay: this.#choice.underlay, neighbours: this.#neighbours }))
+    const underlay = this.#choice.underlay
+    const { device, port } = vxlan.settings
+    const own = { vxlan: plan.intents.links.has(device) ? { device, port } : undefined, underlay }
+    firewall.desire(planFirewall(config.nodeName, snapshot, { ...own, neighbours: this.#neighbours }))
     apply(plan)
     // A peer may send as soon as it has heard of us: it is let in before. Who is let in wakes us.
     const admitted = this.#neighbours.filter(({ address }) => firewall.admits(address))
@@ -178,7 +181,6 @@ export class Controller {
     if (self === undefined) return
     const canTunnel = ipipUnsupported === undefined || vxlan.unsupported === undefined
     if (canTunnel && !tunnelAddressIsRight(self, snapshot)) this.#once('tunnel address', claimTunnelAddress)
-    const { underlay } = this.#choice
     const mac = vxlan.unsupported === undefined ? vxlan.mac : undefined
     if (self.address !== underlay.address || self.subnetLength !== underlay.subnet.length || self.vxlanMac !== mac)
       this.#once('register', () => register(underlay))

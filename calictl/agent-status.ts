@@ -50,7 +50,11 @@ const SHAPE: Shape = {
     device: nullOr({ name: 'string', address: nullOr('string'), up: 'boolean' }),
   },
   pools: [{ name: 'string', ipipMode: 'string', vxlanMode: 'string' }],
-  firewall: { active: 'boolean', reason: nullOr('string'), dropped: { forgedIpip: 'number', spoofedSource: 'number' } },
+  firewall: {
+    active: 'boolean',
+    reason: nullOr('string'),
+    dropped: { forgedIpip: 'number', forgedVxlan: 'number', spoofedSource: 'number' },
+  },
   bgp: {
     originated: ['string'],
     settled: 'boolean',

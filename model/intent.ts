@@ -76,9 +76,17 @@ export interface SysctlIntent {
 
 /** What the node's own nftables table lets pass. */
 export interface FirewallIntent {
+  /** All pools: between their addresses, and to nodes, nobody translates a source. */
+  readonly pools: readonly Prefix[]
+  /** Pools whose pods speak to everybody else with the address of their node. */
+  readonly natPools: readonly Prefix[]
+  /** UDP port of VXLAN; undefined where this node uses none, and the port is anybody's. */
+  readonly vxlanPort: number | undefined
+  /** Devices by which pods of other nodes are reached. */
+  readonly tunnels: readonly string[]
   /** The NIC that other nodes are reached by: what others' rules say of it concerns pods. */
   readonly underlay: string
-  /** May send IP protocol 4 to this node. */
+  /** May send IPIP and VXLAN to this node. */
   readonly nodes: ReadonlySet<Ipv4>
   /** May speak BGP with this node. */
   readonly peers: ReadonlySet<Ipv4>

@@ -71,6 +71,8 @@ export interface FirewallStatus {
   readonly dropped: {
     /** IP protocol 4 from an address that is no node's, or from a pod. */
     readonly forgedIpip: number
+    /** UDP to the port of VXLAN from an address that is no node's, or from a pod. */
+    readonly forgedVxlan: number
     /** From a pod with a source address that is not its own. */
     readonly spoofedSource: number
   }

@@ -157,12 +157,12 @@ function peersTable(view: StatusView, statuses: readonly AgentStatus[]): string 
 /** Silent where nothing was dropped. */
 function droppedLines(view: StatusView, statuses: readonly AgentStatus[]): string {
   const lines = statuses.flatMap(({ node, firewall: { dropped } }) =>
-    dropped.forgedIpip + dropped.spoofedSource === 0
+    dropped.forgedIpip + dropped.forgedVxlan + dropped.spoofedSource === 0
       ? []
       : [
           sentence(
             view,
-            `  ${node}: ${dropped.forgedIpip} packets of forged IPIP, ${dropped.spoofedSource} of pods with a source not theirs`,
+            `  ${node}: ${dropped.forgedIpip} packets of forged IPIP, ${dropped.forgedVxlan} of forged VXLAN, ${dropped.spoofedSource} of pods with a source not theirs`,
             '    ',
           ),
         ],

@@ -10,6 +10,7 @@ import { removeFirewall } from '@network/agent/kernel/firewall/remove.ts'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { systemClock as clock, systemRandom as random } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
+import type { FirewallIntent } from '@network/model/intent.ts'
 import { type KeyField, SetElements } from '@network/netlink/set-elements.ts'
 import { execa } from 'execa'
 import { until } from './until.ts'
@@ -17,8 +18,12 @@ import { until } from './until.ts'
 const WITHIN = { clock, within: millis(5000), every: millis(50) }
 const POD = ipv4('10.244.0.2')
 const NODE = ipv4('172.16.20.12')
-const INTENT = {
+const INTENT: FirewallIntent = {
   underlay: 'eth0',
+  pools: [],
+  natPools: [],
+  vxlanPort: undefined,
+  tunnels: [],
   nodes: new Set([NODE]),
   peers: new Set([NODE]),
   sources: [{ device: 'cali0123456789a', address: POD }],

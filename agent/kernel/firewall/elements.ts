@@ -33,9 +33,9 @@ export function changesBetween(from: Elements, to: Elements): readonly ElementCh
   return known.length === changes.length ? known : undefined
 }
 
-/** Undefined for ranges, which consist of two elements each. */
+/** Undefined for ranges, which consist of two elements each, and for ports. */
 function changeOf(set: string, verb: ElementChange['verb'], element: string): ElementChange | undefined {
-  if (element.includes('/')) return undefined
+  if (element.includes('/') || /^\d+$/.test(element)) return undefined
   return { set, verb, key: element.split(' ').map(fieldOf) }
 }
 

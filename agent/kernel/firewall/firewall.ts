@@ -85,7 +85,7 @@ export class Firewall {
     this.#accepts = new Accepts(options, repair => this.#repaired(repair.object, repair.found))
     this.#bell = new Bell(clock)
     this.#auditAt = clock.now()
-    this.#dropped = { totals: { forgedIpip: 0, spoofedSource: 0 }, at: clock.now() }
+    this.#dropped = { totals: { forgedIpip: 0, forgedVxlan: 0, spoofedSource: 0 }, at: clock.now() }
   }
 
   /** Says what should be true from here on, whole. */
@@ -178,7 +178,7 @@ export class Firewall {
     return [
       ...(this.#state.is === 'off'
         ? [
-            `the firewall is off, so anybody may send IPIP to this node, pods may use any source address, and a policy that drops forwarded packets stops them: ${this.#state.why}`,
+            `the firewall is off, so anybody may send IPIP and VXLAN to this node, nobody gets natOutgoing, pods may use any source address, and a policy that drops forwarded packets stops them: ${this.#state.why}`,
           ]
         : []),
       ...(this.#trouble === undefined || this.#state.is === 'off' ? [] : [`${NAME}: ${this.#trouble}`]),
