@@ -12,6 +12,7 @@ import { registerNode } from '@network/datastore/nodes.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
+import { Conntrack } from '@network/netlink/conntrack.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
 import { BGP_PORT, Feed } from './bgp/feed.ts'
 import { Cluster } from './cluster.ts'
@@ -188,6 +189,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     kernel.desiredIsComplete()
   })
 
+  const conntrack = scope.own(Conntrack.open(), 'conntrack')
   const workloads = new Workloads({
     node: config.nodeName,
     store,
@@ -197,6 +199,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     clock,
     random,
     log,
+    forgetConnections: address => {
+      const forgotten = conntrack.forget(address)
+      if (forgotten > 0) log.info('connections of a former pod forgotten', { address: formatIpv4(address), forgotten })
+    },
     podMtu: () => podMtu(cluster.snapshot, controller.underlayMtu),
     routed: async (address, until, signal) => {
       await Promise.all([

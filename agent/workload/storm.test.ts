@@ -306,6 +306,7 @@ class Life {
       clock: impatientClock,
       random: seededRandom(2),
       log: silentLog,
+      forgetConnections: () => undefined,
       podMtu: () => 1500,
       routed: async (address, until, waiting) => {
         waiting.throwIfAborted()

@@ -231,6 +231,7 @@ class Stage {
     clock: this.clock,
     random: seededRandom(2),
     log: silentLog,
+    forgetConnections: () => undefined,
     podMtu: () => 1500,
     routed: address => this.routed(address),
     circumstances: () => ({ node: 'a', datastore: inState('in-sync'), pools: POOLS, registered: true, ...this.circumstances }),
