@@ -61,6 +61,50 @@ test('without ipip in the kernel, far blocks are unreachable, never plain by acc
   )
 })
 
+test('in VXLAN the far end is the route’s gateway, with one neighbour and forwarding entry a node however many blocks it has', () => {
+  const learned = ['10.244.0.128/26', '10.244.0.192/26'].map(block => ({
+    destination: prefix(block),
+    nextHop: ipv4('172.16.36.11'),
+    from: 'b1',
+  }))
+  const plan = planAll({ ...vxlan('CrossSubnet'), learned })
+  assert.deepEqual([...plan.intents.routes.values()].filter(route => route.is === 'remote').map(formatRoute), [
+    '10.244.0.128/26 via 10.244.0.129 dev vxlan.cali proto 80 metric 1024 onlink',
+    '10.244.0.192/26 via 10.244.0.129 dev vxlan.cali proto 80 metric 1024 onlink',
+  ])
+  const b1 = { device: 'vxlan.cali', address: ipv4('10.244.0.129'), mac: '66:00:00:00:00:b1', remote: ipv4('172.16.36.11') }
+  assert.deepEqual([...plan.intents.vteps], [['10.244.0.129', { ...b1, node: 'b1' }]])
+  assert.deepEqual(plan.problems, [])
+})
+
+test('a node without a VXLAN device is unreachable, never plain by accident, and the others go on', () => {
+  const plan = planAll(vxlan('Always', ['b1']))
+  assert.deepEqual([...plan.intents.routes.values()].map(formatRoute).slice(0, 2), [
+    '10.244.0.64/26 via 10.244.0.65 dev vxlan.cali proto 80 metric 1024 onlink',
+    'unreachable 10.244.0.128/26 proto 80 metric 1024',
+  ])
+  assert.match(plan.problems.join(), /pool default wants VXLAN to node b1: node b1 takes no VXLAN/)
+})
+
+test('a kernel without VXLAN: far blocks are unreachable, there is no device, and IPIP is offered', () => {
+  const base = vxlan('CrossSubnet')
+  const plan = planAll({ ...base, vxlan: { ...base.vxlan, unsupported: 'the kernel has no module vxlan' } })
+  assert.equal(plan.intents.links.has('vxlan.cali'), false)
+  assert.equal(plan.intents.routes.get('10.244.0.128/26')?.is, 'unreachable')
+  assert.match(
+    plan.problems.join('\n'),
+    /pool default has vxlanMode CrossSubnet, but VXLAN is unsupported by this kernel: .*; nothing is sent plain instead; "calictl ippool set default --ipip CrossSubnet" goes without it/,
+  )
+})
+
+test('a kernel without IPIP: VXLAN is offered', () => {
+  const plan = planAll({ ...facts('Always'), ipipUnsupported: 'the kernel has no module ipip' })
+  assert.match(
+    plan.problems.join('\n'),
+    /nothing is sent plain instead; "calictl ippool set default --vxlan Always" goes without it/,
+  )
+})
+
 test('a router that is no node gets no tunnelled packets', () => {
   const learned: Learned[] = [{ destination: prefix('10.244.9.0/26'), nextHop: ipv4('172.16.36.99'), from: 'tor' }]
   assert.deepEqual(remoteRoutes('Always', { learned }), ['10.244.9.0/26 via 172.16.20.1 dev eth0 proto 80 metric 1024'])
@@ -107,6 +151,16 @@ test('the mesh is every other node; the lower address dials at once', () => {
 
 function remoteRoutes(mode: IpipMode, more: Partial<Facts> = {}): string[] {
   return [...planAll({ ...facts(mode), ...more }).intents.routes.values()].filter(route => route.is === 'remote').map(formatRoute)
+}
+
+/** The same cluster in VXLAN; the nodes named have no device. */
+function vxlan(vxlanMode: IpipMode, deaf: readonly string[] = []): Facts {
+  const base = facts('Never')
+  const builder = new SnapshotBuilder()
+  for (const pool of base.snapshot.pools.values()) builder.apply(change(IP_POOL, { ...pool, vxlanMode }))
+  for (const node of base.snapshot.nodes.values())
+    builder.apply(change(NODE, { ...node, vxlanMac: deaf.includes(node.name) ? undefined : `66:00:00:00:00:${node.name}` }))
+  return { ...base, snapshot: builder.snapshot }
 }
 
 function facts(mode: IpipMode, how: { affinity?: 'pending' | 'confirmed'; reverse?: boolean } = {}): Facts {
