@@ -57,10 +57,12 @@ export interface Surroundings {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Called once when the node has another address: end the scope and compose anew, which costs no packet, as any restart. */
+  readonly moved: () => void
 }
 
 /** Starts the agent under `scope`; it ends with the scope and leaves the kernel as it is. */
-export async function composeAgent(config: Config, scope: Scope, { clock, random, log }: Surroundings): Promise<void> {
+export async function composeAgent(config: Config, scope: Scope, { clock, random, log, moved }: Surroundings): Promise<void> {
   const startedAt = clock.wall().toISOString()
   const files = filesOf(config)
   // Before anything is touched: two agents of one node would undo each other's work.
@@ -159,6 +161,11 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     log,
     apply: plan => kernel.desire(plan.intents),
     claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, cluster.snapshot, scope.signal),
+    moved: (from, to) => {
+      controller.stop()
+      log.warn('this node has another address; beginning anew with it', { from, to })
+      moved()
+    },
     register: async underlay => {
       await register(underlay)
     },

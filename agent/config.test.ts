@@ -30,7 +30,7 @@ test('flags over environment over file over defaults', async () => {
     [config.nodeName, config.datastore, config.runDir, config.asn, config.holdTime],
     ['from-flag', 'sqlite:/environment.db', '/run/cali', 65001, 9],
   )
-  assert.equal(config.nodeIp === undefined ? '' : formatIpv4(config.nodeIp), '172.16.20.11')
+  assert.equal(config.nodeIp.is === 'address' ? formatIpv4(config.nodeIp.address) : '', '172.16.20.11')
   assert.deepEqual(
     config.peers.map(({ name, asn }) => [name, asn]),
     [['peer-65000', 65000]],

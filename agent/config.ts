@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { type Ipv4, isUsableHost } from '@network/base/net/ipv4.ts'
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
 import { CONFIG_FILE, datastoreAt } from '@network/datastore/where.ts'
@@ -10,6 +10,7 @@ import { addressField, asnField, nameField, unicastMacField } from '@network/mod
 import { isRecord } from '@network/model/resources/kind.ts'
 import { VXLAN_DEFAULTS, type VxlanSettings } from '@network/vxlan/settings.ts'
 import * as v from 'valibot'
+import { type AddressMethod, parseMethod } from './address-method.ts'
 
 export const DEFAULT_RUN_DIR = '/run/cali'
 /** First of the private range, and Calico's default. */
@@ -25,8 +26,8 @@ export interface BgpPeerConfig {
 export interface Config {
   readonly nodeName: string
   readonly nodeId: string
-  /** Undefined: the source address of the default route. */
-  readonly nodeIp: Ipv4 | undefined
+  /** The source address of the default route unless told. */
+  readonly nodeIp: AddressMethod
   readonly datastore: string
   readonly runDir: string
   readonly asn: number
@@ -65,11 +66,13 @@ export interface Flags {
 
 const someText = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'))
 const nodeAddress = v.pipe(
-  addressField,
-  v.check(
-    isUsableHost,
-    'must be an address of this node that other nodes reach, not one of loopback, multicast or a reserved range',
-  ),
+  v.string('must be text'),
+  v.rawTransform(({ dataset, addIssue, NEVER }): AddressMethod => {
+    const parsed = parseMethod(dataset.value)
+    if (parsed.ok) return parsed.value
+    addIssue({ message: parsed.says })
+    return NEVER
+  }),
 )
 
 const VNI = { min: 0, max: 16_777_215 }
@@ -154,7 +157,7 @@ export async function loadConfig(flags: Flags, environment: Readonly<Record<stri
   return {
     nodeName,
     nodeId: taken(someText, flags.nodeId ?? file.nodeId ?? machineId(), '--node-id'),
-    nodeIp: flags.nodeIp === undefined ? file.nodeIP : taken(nodeAddress, flags.nodeIp, '--node-ip'),
+    nodeIp: nodeIpFrom(flags, environment) ?? file.nodeIP ?? { is: 'default-route' },
     datastore: datastore.url,
     runDir: taken(someText, flags.runDir ?? file.runDir ?? DEFAULT_RUN_DIR, '--run-dir'),
     asn: file.bgp?.asNumber ?? DEFAULT_ASN,
@@ -172,6 +175,12 @@ export async function loadConfig(flags: Flags, environment: Readonly<Record<stri
       asn: peer.asNumber,
     })),
   }
+}
+
+function nodeIpFrom(flags: Flags, environment: Readonly<Record<string, string | undefined>>): AddressMethod | undefined {
+  if (flags.nodeIp !== undefined) return taken(nodeAddress, flags.nodeIp, '--node-ip')
+  const { CALI_NODE_IP: said } = environment
+  return said === undefined || said === '' ? undefined : taken(nodeAddress, said, 'CALI_NODE_IP')
 }
 
 function readConfigFile(path: string, mustExist: boolean): string | undefined {

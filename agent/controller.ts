@@ -17,7 +17,7 @@ import { planFirewall } from './plan/firewall.ts'
 import { type Neighbour, planMesh } from './plan/peers.ts'
 import { type Plan, planAll } from './plan/plan.ts'
 import { tunnelAddressIsRight } from './tunnel-address.ts'
-import { type Choice, chooseUnderlay, gatewayOf, sameUnderlay, smallestMtu } from './underlay.ts'
+import { type Choice, chooseAgain, gatewayOf, sameUnderlay, smallestMtu } from './underlay.ts'
 
 const RETRY = millis(1000)
 /** News that come in a stream are planned for together: between two plans lies so many times what the last one took, and no more than this. */
@@ -38,6 +38,8 @@ export interface ControllerOptions {
   readonly apply: (plan: Plan) => void
   /** Claims an address for tunl0 and writes it to the Node. */
   readonly claimTunnelAddress: () => Promise<void>
+  /** This node has another address: whoever speaks for it must begin anew. */
+  readonly moved: (from: string, to: string) => void
   /** Writes the node's address and subnet to the Node again after they changed. */
   readonly register: (underlay: Underlay) => Promise<void>
 }
@@ -117,7 +119,7 @@ export class Controller {
     this.#ways.clear()
     let choice: Choice
     try {
-      choice = chooseUnderlay(netlink, config.nodeIp ?? this.#choice.underlay.address)
+      choice = chooseAgain(netlink, config.nodeIp, this.#choice)
     } catch (reason) {
       // The NIC is away for a moment or for good: what was planned for it is right again when it is back.
       const trouble = `the underlay is gone: ${reasonOf(reason)}`
@@ -128,9 +130,11 @@ export class Controller {
     if (this.#underlayTrouble !== undefined) log.info('underlay is back', { address: formatIpv4(choice.underlay.address) })
     this.#underlayTrouble = undefined
     if (sameUnderlay(choice.underlay, this.#choice.underlay)) return
-    this.#choice = { ...this.#choice, underlay: choice.underlay }
-    log.info('underlay changed', { ...choice.underlay })
-    this.wake()
+    const former = this.#choice.underlay.address
+    this.#choice = choice
+    log.info('underlay changed', { ...choice.underlay, chosenBy: choice.from })
+    if (choice.underlay.address === former) this.wake()
+    else this.#options.moved(formatIpv4(former), formatIpv4(choice.underlay.address))
   }
 
   /** Plans at once: for who must know that the plan holds all that is known at this moment. */
