@@ -1,7 +1,7 @@
 /** The wiring diagram: which part hears of what, and who owns whom. */
 
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { contains } from '@network/base/net/prefix.ts'
+import { contains, sizeOf } from '@network/base/net/prefix.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Scope } from '@network/base/run/scope.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
@@ -36,8 +36,11 @@ import { routeTable } from './kernel/tables/routes.ts'
 import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
 import { vtepTable } from './kernel/tables/vteps.ts'
 import type { Underlay } from './plan/facts.ts'
+import { ownBlocks } from './plan/routes.ts'
 import { podMtu } from './plan/workloads.ts'
-import { claimSocketPath, openAgentSocket } from './serve/socket.ts'
+import { Metrics } from './serve/metrics.ts'
+import { METRICS_TYPE, openMetricsServer } from './serve/metrics-server.ts'
+import { claimSocketPath, openAgentSocket, PlainAnswer } from './serve/socket.ts'
 import { agentStatus } from './serve/status.ts'
 import { claimTunnelAddress } from './tunnel-address.ts'
 import { chooseUnderlay } from './underlay.ts'
@@ -101,7 +104,9 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   const devices = new Devices(() => netlink.links())
   const settings = new RememberedSettings(kernelSettings, { clock, nameOf: index => devices.nameOf(index) })
   const vteps = vtepTable(netlink, devices, config.vxlan.device)
+  const metrics = new Metrics()
   const kernel = new Kernel({
+    took: duration => metrics.observe('apply', duration),
     clock,
     random,
     log,
@@ -159,6 +164,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     vxlan,
     clock,
     log,
+    planned: took => metrics.observe('plan', took),
     apply: plan => kernel.desire(plan.intents),
     claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, cluster.snapshot, scope.signal),
     moved: (from, to) => {
@@ -217,6 +223,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
         firewall.reached(address, until, signal),
       ])
     },
+    answered: ({ command, code, took }) => metrics.observe('cni', took, { command, code }),
     circumstances: () => ({
       node: config.nodeName,
       datastore: cluster.status,
@@ -238,10 +245,21 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     ipipUnsupported: unsupported,
     vxlan,
   }
+  const metricsText = async () => {
+    const status = agentStatus(sources, await firewall.status())
+    const { state, since } = status.datastore
+    return metrics.text({
+      status,
+      addresses: ownBlocks(config.nodeName, cluster.snapshot).reduce((sum, block) => sum + sizeOf(block), 0),
+      staleSeconds: state === 'stale' ? (clock.wall().getTime() - Date.parse(since)) / 1000 : 0,
+    })
+  }
+  if (config.metricsPort !== undefined) scope.own(await openMetricsServer(config.metricsPort, metricsText, log), 'metrics server')
   const socket = await openAgentSocket(
     files.socket,
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
+      'GET /metrics': async () => new PlainAnswer(METRICS_TYPE, await metricsText()),
       'POST /cni': async (body, signal) => {
         // Before the first whole list nobody knows the pools, and with them the MTU of a pod.
         await firstOf(cluster.completed, signal)

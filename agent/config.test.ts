@@ -58,7 +58,7 @@ const WRONG_FILES: readonly (readonly [what: string, text: string, says: RegExp]
   [
     'an unknown setting',
     'nodename: a',
-    /cali\.yaml: nodename is no setting; there are datastore, nodeName, nodeId, nodeIP, runDir, /,
+    /cali\.yaml: nodename is no setting; there are datastore, nodeName, nodeId, nodeIP, metricsPort, runDir, /,
   ],
   ['an unknown setting below bgp', 'bgp:\n  as: 1', /bgp\.as is no setting; there are asNumber, holdTime, peers/],
   [

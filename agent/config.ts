@@ -29,6 +29,8 @@ export interface Config {
   /** The source address of the default route unless told. */
   readonly nodeIp: AddressMethod
   readonly datastore: string
+  /** TCP; undefined offers no metrics but on the socket. */
+  readonly metricsPort: number | undefined
   readonly runDir: string
   readonly asn: number
   /** Of BGP sessions; a dead peer is noticed after so long. */
@@ -60,6 +62,7 @@ export interface Flags {
   readonly nodeId?: string
   readonly nodeIp?: string
   readonly datastore?: string
+  readonly metricsPort?: string
   readonly runDir?: string
   readonly config?: string
 }
@@ -90,12 +93,20 @@ function numberWithin({ min, max }: { readonly min: number; readonly max: number
   )
 }
 
+const portText = v.pipe(
+  v.string('must be text'),
+  v.regex(/^\d{1,5}$/, 'must be a number'),
+  v.transform(Number),
+  numberWithin(PORT),
+)
+
 const fileSchema = v.strictObject(
   {
     datastore: v.optional(v.string('must be text')),
     nodeName: v.optional(nameField),
     nodeId: v.optional(someText),
     nodeIP: v.optional(nodeAddress),
+    metricsPort: v.optional(numberWithin(PORT)),
     runDir: v.optional(someText),
     mtu: v.optional(numberWithin(MTU, 'octets')),
     vxlan: v.optional(
@@ -157,6 +168,7 @@ export async function loadConfig(flags: Flags, environment: Readonly<Record<stri
   return {
     nodeName,
     nodeId: taken(someText, flags.nodeId ?? file.nodeId ?? machineId(), '--node-id'),
+    metricsPort: flags.metricsPort === undefined ? file.metricsPort : taken(portText, flags.metricsPort, '--metrics-port'),
     nodeIp: nodeIpFrom(flags, environment) ?? file.nodeIP ?? { is: 'default-route' },
     datastore: datastore.url,
     runDir: taken(someText, flags.runDir ?? file.runDir ?? DEFAULT_RUN_DIR, '--run-dir'),

@@ -4,7 +4,7 @@ import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Cancel, Clock } from '@network/base/time/clock.ts'
-import { after, between, type Instant, millis } from '@network/base/time/units.ts'
+import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import type { Node } from '@network/model/resources/node.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
 import type { Feed } from './bgp/feed.ts'
@@ -34,6 +34,8 @@ export interface ControllerOptions {
   readonly vxlan: VxlanFacts
   readonly clock: Clock
   readonly log: Log
+  /** Hears how long each plan took. */
+  readonly planned: (duration: Millis) => void
   /** Takes the new plan to the kernel. */
   readonly apply: (plan: Plan) => void
   /** Claims an address for tunl0 and writes it to the Node. */
@@ -144,6 +146,7 @@ export class Controller {
     try {
       this.#replan()
       const took = between(began, clock.now())
+      this.#options.planned(took)
       this.#notBefore = after(clock.now(), millis(Math.min(PACE.times * took, PACE.most)))
     } catch (reason) {
       // The kernel did not answer a question; anything else is a bug and ends the process.

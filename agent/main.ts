@@ -54,6 +54,7 @@ function settingsOf(command: Command, logLevel: string): Command {
       '--node-ip <address>',
       'address that other nodes reach this one by, or how to choose it: default-route, first-found, can-reach=ADDRESS, interface=REGEX, skip-interface=REGEX, cidr=CIDR, kubernetes-internal-ip; also CALI_NODE_IP (default: default-route)',
     )
+    .option('--metrics-port <port>', 'offers metrics for Prometheus there, such as 9091 (default: on the socket alone)')
     .option('--datastore <url>', 'datastore, also CALI_DATASTORE (default: sqlite:/var/lib/cali/cali.db)')
     .option('--run-dir <dir>', "directory of the agent's socket (default: /run/cali)")
     .option('--config <file>', 'configuration file (default: /etc/cali/cali.yaml, where it exists)')

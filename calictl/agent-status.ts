@@ -89,6 +89,7 @@ const SHAPE: Shape = {
     },
   ],
   workloads: [{ namespace: 'string', pod: 'string', address: 'string', interfaceName: 'string', interfacePresent: 'boolean' }],
+  tables: [{ name: 'string', wanted: 'number', actual: 'number', stale: 'number', repairs: 'number' }],
   repairs: { count: 'number', last: [{ at: 'string', object: 'string', found: 'string' }] },
   problems: ['string'],
   converged: 'boolean',

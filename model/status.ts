@@ -23,6 +23,8 @@ export interface AgentStatus {
   readonly bgp: BgpStatus
   readonly routes: readonly RouteStatus[]
   readonly workloads: readonly WorkloadStatus[]
+  /** What is wanted against what is there, a row for each of the kernel's tables. */
+  readonly tables: readonly TableStatus[]
   readonly repairs: RepairStatus
   /** What somebody should look at, one sentence each. Empty when all is well. */
   readonly problems: readonly string[]
@@ -135,6 +137,17 @@ export interface WorkloadStatus {
   /** The kernel's numbers of the two ends of the pair, each in its own namespace; null where the interface is missing. */
   readonly interfaceIndex: number | null
   readonly podInterfaceIndex: number | null
+}
+
+export interface TableStatus {
+  readonly name: string
+  readonly wanted: number
+  /** Of those wanted, as many as are there as they should be. */
+  readonly actual: number
+  /** Rows of ours that nobody wants. */
+  readonly stale: number
+  /** Since the agent started. */
+  readonly repairs: number
 }
 
 export interface RepairStatus {

@@ -30,6 +30,8 @@ export interface Reconciliation {
   isInstalled(key: string): boolean
   readonly unsettled: readonly string[]
   readonly stale: readonly string[]
+  /** How many rows are wanted. */
+  readonly wanted: number
   readonly nextRetry: Instant | undefined
 }
 
@@ -114,6 +116,10 @@ export class Reconciler<W, H> implements Reconciliation {
   /** Wanted keys that are not as they should be. */
   get unsettled(): string[] {
     return [...this.#delta.dirty].filter(key => this.#delta.wanted(key) !== undefined)
+  }
+
+  get wanted(): number {
+    return this.#delta.desired.size
   }
 
   /** Rows of ours that nobody wants. */

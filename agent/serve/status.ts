@@ -13,6 +13,7 @@ import type {
   PeerStatus,
   RepairStatus,
   RouteStatus,
+  TableStatus,
   VxlanStatus,
   WorkloadStatus,
 } from '@network/model/status.ts'
@@ -30,6 +31,7 @@ export interface KernelView {
   stateOf(table: 'routes', key: string): KeyState
   readonly converged: boolean
   readonly problems: readonly string[]
+  readonly tables: readonly TableStatus[]
   readonly repairs: { readonly count: number; readonly last: readonly RecordedRepair[] }
 }
 
@@ -77,6 +79,7 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     bgp: bgpStatus(sources.speaker(), controller),
     routes: plan === undefined ? [] : [...plan.intents.routes.values()].map(route => routeStatus(route, kernel)),
     workloads: workloadStatus(sources),
+    tables: [...kernel.tables, firewallTable(protection, firewall)],
     repairs: joined(kernel.repairs, firewall.repairs),
     problems: [
       ...(cluster.complete && !registered
@@ -90,6 +93,11 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     ],
     converged: plan !== undefined && kernel.converged && firewall.converged,
   }
+}
+
+/** Wanted as one thing, with all that is in it. */
+function firewallTable({ active }: FirewallStatus, { converged, repairs }: FirewallView): TableStatus {
+  return { name: 'nftables', wanted: 1, actual: Number(active && converged), stale: 0, repairs: repairs.count }
 }
 
 /** The newest first, no more than either keeps. */

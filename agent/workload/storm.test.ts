@@ -307,6 +307,7 @@ class Life {
       random: seededRandom(2),
       log: silentLog,
       forgetConnections: () => undefined,
+      answered: () => undefined,
       podMtu: () => 1500,
       routed: async (address, until, waiting) => {
         waiting.throwIfAborted()

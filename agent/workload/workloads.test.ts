@@ -232,6 +232,7 @@ class Stage {
     random: seededRandom(2),
     log: silentLog,
     forgetConnections: () => undefined,
+    answered: () => undefined,
     podMtu: () => 1500,
     routed: address => this.routed(address),
     circumstances: () => ({ node: 'a', datastore: inState('in-sync'), pools: POOLS, registered: true, ...this.circumstances }),

@@ -23,6 +23,7 @@ export function statusText(view: StatusView): string {
     verdict(view, statuses),
     nodesTable(view, statuses),
     peersTable(view, statuses),
+    tablesTable(view, statuses),
     droppedLines(view, statuses),
     repairLines(view, statuses),
   ]
@@ -152,6 +153,21 @@ function peersTable(view: StatusView, statuses: readonly AgentStatus[]): string 
   ]
   const note = `${left} established sessions are left out: calictl node status -o wide shows all, and with a name those of one node`
   return [...(shown.length === 0 ? [] : [tableOf(view, columns, shown)]), ...(left === 0 ? [] : [note])].join('\n')
+}
+
+/** What is wanted against what is there; where much is shown, only what differs. */
+function tablesTable(view: StatusView, statuses: readonly AgentStatus[]): string {
+  const rows = statuses.flatMap(({ node, tables }) => tables.map(of => ({ node, ...of })))
+  const shown = view.full ? rows : rows.filter(({ wanted, actual, stale }) => wanted !== actual || stale > 0)
+  const columns: readonly Column<(typeof rows)[number]>[] = [
+    { head: 'NODE', cell: ({ node }) => node },
+    { head: 'TABLE', cell: ({ name }) => name },
+    { head: 'WANTED', cell: ({ wanted }) => `${wanted}` },
+    { head: 'ACTUAL', cell: ({ actual }) => `${actual}` },
+    { head: 'STALE', cell: ({ stale }) => `${stale}` },
+    { head: 'REPAIRS', cell: ({ repairs }) => `${repairs}` },
+  ]
+  return shown.length === 0 ? '' : tableOf(view, columns, shown)
 }
 
 /** Silent where nothing was dropped. */

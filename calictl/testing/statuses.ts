@@ -32,6 +32,7 @@ export function statusOf(node: string, but: Partial<AgentStatus> = {}): AgentSta
     bgp: { routerId: '172.16.20.11', asn: 64512, listen: '172.16.20.11:179', peers: [], originated: [], settled: true },
     routes: [],
     workloads: [],
+    tables: [{ name: 'routes', wanted: 2, actual: 2, stale: 0, repairs: 0 }],
     repairs: { count: 0, last: [] },
     problems: [],
     converged: true,
