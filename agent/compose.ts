@@ -176,6 +176,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
       await register(underlay)
     },
   })
+  scope.defer('controller', async () => controller.stop())
   // What is planned depends on routes; a thousand peers that cannot be reached change their states all the time.
   speaker.onChange(change => {
     if (change.is === 'routes') controller.wake()

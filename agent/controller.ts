@@ -141,6 +141,7 @@ export class Controller {
 
   /** Plans at once: for who must know that the plan holds all that is known at this moment. */
   replan(): void {
+    if (this.#stopped) return
     const { clock, log } = this.#options
     const began = clock.now()
     try {
