@@ -1,7 +1,7 @@
 /** The wiring diagram: which part hears of what, and who owns whom. */
 
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { contains } from '@network/base/net/prefix.ts'
+import { contains, sizeOf } from '@network/base/net/prefix.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Scope } from '@network/base/run/scope.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
@@ -12,6 +12,7 @@ import { registerNode } from '@network/datastore/nodes.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
+import { Conntrack } from '@network/netlink/conntrack.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
 import { BGP_PORT, Feed } from './bgp/feed.ts'
 import { Cluster } from './cluster.ts'
@@ -19,25 +20,32 @@ import { type Config, filesOf } from './config.ts'
 import { Controller } from './controller.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
+import { systemElements } from './kernel/firewall/elements.ts'
 import { Firewall } from './kernel/firewall/firewall.ts'
 import { hearRuleset } from './kernel/firewall/hear.ts'
 import { systemLegacy } from './kernel/firewall/legacy.ts'
 import { systemNft } from './kernel/firewall/nft.ts'
 import { FormerState } from './kernel/former.ts'
-import { heard } from './kernel/heard.ts'
+import { concernsTables, heard } from './kernel/heard.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { isOurRoute } from './kernel/ownership.ts'
 import { addressTable } from './kernel/tables/addresses.ts'
 import { linkTable } from './kernel/tables/links.ts'
+import { RememberedSettings } from './kernel/tables/remembered-settings.ts'
 import { routeTable } from './kernel/tables/routes.ts'
 import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
+import { vtepTable } from './kernel/tables/vteps.ts'
 import type { Underlay } from './plan/facts.ts'
+import { ownBlocks } from './plan/routes.ts'
 import { podMtu } from './plan/workloads.ts'
-import { claimSocketPath, openAgentSocket } from './serve/socket.ts'
+import { Metrics } from './serve/metrics.ts'
+import { METRICS_TYPE, openMetricsServer } from './serve/metrics-server.ts'
+import { claimSocketPath, openAgentSocket, PlainAnswer } from './serve/socket.ts'
 import { agentStatus } from './serve/status.ts'
 import { claimTunnelAddress } from './tunnel-address.ts'
 import { chooseUnderlay } from './underlay.ts'
 import { VERSION } from './version.ts'
+import { stableMac, vxlanUnsupported } from './vxlan-support.ts'
 import { FileJournal } from './workload/journal.ts'
 import { kernelWiring } from './workload/wire.ts'
 import { Workloads } from './workload/workloads.ts'
@@ -52,20 +60,26 @@ export interface Surroundings {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Called once when the node has another address: end the scope and compose anew, which costs no packet, as any restart. */
+  readonly moved: () => void
 }
 
 /** Starts the agent under `scope`; it ends with the scope and leaves the kernel as it is. */
-export async function composeAgent(config: Config, scope: Scope, { clock, random, log }: Surroundings): Promise<void> {
+export async function composeAgent(config: Config, scope: Scope, { clock, random, log, moved }: Surroundings): Promise<void> {
   const startedAt = clock.wall().toISOString()
   const files = filesOf(config)
   // Before anything is touched: two agents of one node would undo each other's work.
   await claimSocketPath(files.socket)
-  const monitor = scope.own(KernelMonitor.open({ groups: ['link', 'address', 'route', 'netconf'] }), 'kernel monitor')
+  const monitor = scope.own(
+    KernelMonitor.open({ groups: ['link', 'address', 'route', 'neighbour', 'netconf'] }),
+    'kernel monitor',
+  )
   const netlink = scope.own(NetlinkClient.open(), 'netlink')
   const choice = chooseUnderlay(netlink, config.nodeIp)
   const former = FormerState.open({ path: files.former, settings: kernelSettings, log })
   former.beforeTunnel(netlink.link(TUNNEL_DEVICE))
   const unsupported = ipipUnsupported(netlink)
+  const vxlan = { settings: config.vxlan, mac: config.vxlanMac ?? stableMac(config), unsupported: vxlanUnsupported(netlink) }
   const restarting = netlink.routes().some(isOurRoute)
 
   const store = scope.own(await openDatastore(config.datastore, { clock, random, log }), 'datastore')
@@ -79,6 +93,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
         subnetLength: underlay.subnet.length,
         asn: undefined,
         tunnelAddress: undefined,
+        vxlanMac: vxlan.unsupported === undefined ? vxlan.mac : undefined,
       },
       { signal: scope.signal },
     )
@@ -87,25 +102,35 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
 
   const cluster = new Cluster({ store, clock, random, log, changed: () => controller.wake() })
   const devices = new Devices(() => netlink.links())
+  const settings = new RememberedSettings(kernelSettings, { clock, nameOf: index => devices.nameOf(index) })
+  const vteps = vtepTable(netlink, devices, config.vxlan.device)
+  const metrics = new Metrics()
   const kernel = new Kernel({
+    took: duration => metrics.observe('apply', duration),
     clock,
     random,
     log,
     tables: {
-      links: linkTable(netlink, devices),
-      sysctls: sysctlTable(kernelSettings, (path, had, writes) => {
+      links: linkTable(netlink, devices, config.vxlan.device),
+      sysctls: sysctlTable(settings, (path, had, writes) => {
         former.beforeSysctl(path, had, writes)
         log.info('setting changed', { setting: path, had, writes })
       }),
-      addresses: addressTable(netlink, devices, address =>
-        [...cluster.snapshot.pools.values()].some(pool => contains(pool.cidr, address)),
+      addresses: addressTable(
+        netlink,
+        devices,
+        address => [...cluster.snapshot.pools.values()].some(pool => contains(pool.cidr, address)),
+        new Set([TUNNEL_DEVICE, config.vxlan.device]),
       ),
-      routes: routeTable(netlink, devices),
+      vteps,
+      routes: routeTable(netlink, devices, vteps.has),
     },
   })
   scope.defer('kernel', async () => kernel.stop())
+  const elements = scope.own(systemElements(log), 'nftables')
   const firewall = new Firewall({
     nft: systemNft,
+    elements,
     legacy: systemLegacy,
     clock,
     random,
@@ -137,23 +162,34 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     netlink,
     underlay: choice,
     ipipUnsupported: unsupported,
+    vxlan,
     clock,
     log,
+    planned: took => metrics.observe('plan', took),
     apply: plan => kernel.desire(plan.intents),
     claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, cluster.snapshot, scope.signal),
+    moved: (from, to) => {
+      controller.stop()
+      log.warn('this node has another address; beginning anew with it', { from, to })
+      moved()
+    },
     register: async underlay => {
       await register(underlay)
     },
   })
   feed.onLearned(() => controller.wake())
+  scope.defer('controller', async () => controller.stop())
 
   scope.spawn('datastore sync', signal => cluster.follow(signal))
   scope.spawn('firewall', signal => firewall.run(signal))
-  scope.spawn('ruleset monitor', signal => hearRuleset(firewall, log, signal))
+  scope.spawn('ruleset monitor', signal => hearRuleset({ firewall, elements, log }, signal))
   scope.spawn('kernel monitor', async signal => {
     for await (const events of monitor.batches(signal)) {
-      kernel.changed()
-      for (const event of events) heard(event, { controller, kernel, log })
+      if (events.some(event => concernsTables(event, devices, config.vxlan.device))) kernel.changed()
+      for (const event of events) {
+        settings.heard(event)
+        heard(event, { controller, kernel, log })
+      }
     }
   })
   // A node that is new here has nothing stale: what is wanted by nobody may go at once.
@@ -165,6 +201,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     kernel.desiredIsComplete()
   })
 
+  const conntrack = scope.own(Conntrack.open(), 'conntrack')
   const workloads = new Workloads({
     node: config.nodeName,
     store,
@@ -174,11 +211,18 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     clock,
     random,
     log,
-    podMtu: () => podMtu(cluster.snapshot, controller.choice.underlay.mtu),
-    routed: async (address, until, signal) => {
-      await kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal)
-      await firewall.reached(address, until, signal)
+    forgetConnections: address => {
+      const forgotten = conntrack.forget(address)
+      if (forgotten > 0) log.info('connections of a former pod forgotten', { address: formatIpv4(address), forgotten })
     },
+    podMtu: () => podMtu(cluster.snapshot, controller.underlayMtu),
+    routed: async (address, until, signal) => {
+      await Promise.all([
+        kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal),
+        firewall.reached(address, until, signal),
+      ])
+    },
+    answered: ({ command, code, took }) => metrics.observe('cni', took, { command, code }),
     circumstances: () => ({
       node: config.nodeName,
       datastore: cluster.status,
@@ -198,11 +242,23 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     speaker: () => speaker.status(),
     netlink,
     ipipUnsupported: unsupported,
+    vxlan,
   }
+  const metricsText = async () => {
+    const status = agentStatus(sources, await firewall.status())
+    const { state, since } = status.datastore
+    return metrics.text({
+      status,
+      addresses: ownBlocks(config.nodeName, cluster.snapshot).reduce((sum, block) => sum + sizeOf(block), 0),
+      staleSeconds: state === 'stale' ? (clock.wall().getTime() - Date.parse(since)) / 1000 : 0,
+    })
+  }
+  if (config.metricsPort !== undefined) scope.own(await openMetricsServer(config.metricsPort, metricsText, log), 'metrics server')
   const socket = await openAgentSocket(
     files.socket,
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
+      'GET /metrics': async () => new PlainAnswer(METRICS_TYPE, await metricsText()),
       'POST /cni': async (body, signal) => {
         // Before the first whole list nobody knows the pools, and with them the MTU of a pod.
         await firstOf(cluster.completed, signal)
@@ -218,6 +274,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     device: choice.underlay.device,
     chosenBy: choice.from,
     ipip: unsupported ?? 'supported',
+    vxlan: vxlan.unsupported ?? 'supported',
     restarting,
     socket: socket.path,
   })

@@ -30,12 +30,25 @@ test('flags over environment over file over defaults', async () => {
     [config.nodeName, config.datastore, config.runDir, config.asn, config.holdTime],
     ['from-flag', 'sqlite:/environment.db', '/run/cali', 65001, 9],
   )
-  assert.equal(config.nodeIp === undefined ? '' : formatIpv4(config.nodeIp), '172.16.20.11')
+  assert.equal(config.nodeIp.is === 'address' ? formatIpv4(config.nodeIp.address) : '', '172.16.20.11')
   assert.deepEqual(
     config.peers.map(({ name, asn }) => [name, asn]),
     [['peer-65000', 65000]],
   )
   assert.equal((await load('')).asn, 64512, 'an empty file says nothing')
+})
+
+test('M25, M35: VXLAN as a cluster chooses it, from the least VNI to the greatest', async () => {
+  const { vxlan, vxlanMac, mtu } = await load(
+    'mtu: 1400\nvxlan: {vni: 10001, port: 4899, device: vxlan-test, mac: "C2:6a:9b:e5:39:8d"}',
+  )
+  assert.deepEqual([vxlan, vxlanMac, mtu], [{ vni: 10001, port: 4899, device: 'vxlan-test' }, 'c2:6a:9b:e5:39:8d', 1400])
+  for (const vni of [0, 16_777_215]) assert.equal((await load(`vxlan: {vni: ${vni}}`)).vxlan.vni, vni)
+  const usual = await load('')
+  assert.deepEqual(
+    [usual.vxlan, usual.vxlanMac, usual.mtu],
+    [{ vni: 4096, port: 4789, device: 'vxlan.cali' }, undefined, undefined],
+  )
 })
 
 const WRONG_FILES: readonly (readonly [what: string, text: string, says: RegExp])[] = [
@@ -45,7 +58,7 @@ const WRONG_FILES: readonly (readonly [what: string, text: string, says: RegExp]
   [
     'an unknown setting',
     'nodename: a',
-    /cali\.yaml: nodename is no setting; there are datastore, nodeName, nodeId, nodeIP, runDir, /,
+    /cali\.yaml: nodename is no setting; there are datastore, nodeName, nodeId, nodeIP, metricsPort, runDir, /,
   ],
   ['an unknown setting below bgp', 'bgp:\n  as: 1', /bgp\.as is no setting; there are asNumber, holdTime, peers/],
   [
@@ -63,6 +76,13 @@ const WRONG_FILES: readonly (readonly [what: string, text: string, says: RegExp]
   ['loopback as address', 'nodeIP: 127.0.0.1', /nodeIP must be an address of this node that other nodes reach/],
   ['a bad name', 'nodeName: Node_1', /nodeName must consist of lower-case letters/],
   ['a bad datastore', 'datastore: /var/lib/cali.db', /datastore.*"\/var\/lib\/cali\.db" is not a datastore such as sqlite:/],
+  ['a VNI of more than 24 bits', 'vxlan: {vni: 16777216}', /vxlan\.vni must be 0 to 16777215/],
+  ['a VNI below zero', 'vxlan: {vni: -1}', /vxlan\.vni must be 0 to 16777215/],
+  ['a port that is none', 'vxlan: {port: 65536}', /vxlan\.port must be 1 to 65535/],
+  ['a device name too long', 'vxlan: {device: a-name-that-is-long}', /vxlan\.device must be a name of at most 15/],
+  ["a group's MAC", 'vxlan: {mac: "01:00:5e:00:00:01"}', /vxlan\.mac must be the address of one interface, not of a group/],
+  ['an unknown setting below vxlan', 'vxlan: {id: 1}', /vxlan\.id is no setting; there are vni, port, device, mac/],
+  ['an MTU that no link has', 'mtu: 100', /mtu must be 576 to 65535 octets/],
   ['two things at once', 'nodeId: 7\nrunDir: ""', /nodeId must be text; runDir must not be empty/],
 ]
 for (const [what, text, says] of WRONG_FILES)

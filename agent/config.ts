@@ -2,13 +2,15 @@
 
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { type Ipv4, isUsableHost } from '@network/base/net/ipv4.ts'
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
 import { CONFIG_FILE, datastoreAt } from '@network/datastore/where.ts'
-import { addressField, asnField, nameField } from '@network/model/resources/fields.ts'
+import { addressField, asnField, nameField, unicastMacField } from '@network/model/resources/fields.ts'
 import { isRecord } from '@network/model/resources/kind.ts'
+import { VXLAN_DEFAULTS, type VxlanSettings } from '@network/vxlan/settings.ts'
 import * as v from 'valibot'
+import { type AddressMethod, parseMethod } from './address-method.ts'
 
 export const DEFAULT_RUN_DIR = '/run/cali'
 /** First of the private range, and Calico's default. */
@@ -24,15 +26,22 @@ export interface BgpPeerConfig {
 export interface Config {
   readonly nodeName: string
   readonly nodeId: string
-  /** Undefined: the source address of the default route. */
-  readonly nodeIp: Ipv4 | undefined
+  /** The source address of the default route unless told. */
+  readonly nodeIp: AddressMethod
   readonly datastore: string
+  /** TCP; undefined offers no metrics but on the socket. */
+  readonly metricsPort: number | undefined
   readonly runDir: string
   readonly asn: number
   /** Of BGP sessions; a dead peer is noticed after so long. */
   readonly holdTime: Seconds
   /** Peers besides the mesh. */
   readonly peers: readonly BgpPeerConfig[]
+  readonly vxlan: VxlanSettings
+  /** Of the VXLAN device; undefined: made from the node's name and id. */
+  readonly vxlanMac: string | undefined
+  /** Octets that fit on the way to the other nodes; undefined: as the routes to them say. */
+  readonly mtu: number | undefined
 }
 
 /** What the agent keeps in its run directory; all of it is gone after a boot, like the kernel's state that it belongs to. */
@@ -53,17 +62,42 @@ export interface Flags {
   readonly nodeId?: string
   readonly nodeIp?: string
   readonly datastore?: string
+  readonly metricsPort?: string
   readonly runDir?: string
   readonly config?: string
 }
 
 const someText = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'))
 const nodeAddress = v.pipe(
-  addressField,
-  v.check(
-    isUsableHost,
-    'must be an address of this node that other nodes reach, not one of loopback, multicast or a reserved range',
-  ),
+  v.string('must be text'),
+  v.rawTransform(({ dataset, addIssue, NEVER }): AddressMethod => {
+    const parsed = parseMethod(dataset.value)
+    if (parsed.ok) return parsed.value
+    addIssue({ message: parsed.says })
+    return NEVER
+  }),
+)
+
+const VNI = { min: 0, max: 16_777_215 }
+const PORT = { min: 1, max: 65535 }
+/** RFC 791: the least that every link carries; what an IPv4 packet can be at most. */
+const MTU = { min: 576, max: 65535 }
+
+function numberWithin({ min, max }: { readonly min: number; readonly max: number }, unit = '') {
+  const of = unit === '' ? '' : ` ${unit}`
+  return v.pipe(
+    v.number('must be a number'),
+    v.integer('must be a whole number'),
+    v.minValue(min, `must be ${min} to ${max}${of}`),
+    v.maxValue(max, `must be ${min} to ${max}${of}`),
+  )
+}
+
+const portText = v.pipe(
+  v.string('must be text'),
+  v.regex(/^\d{1,5}$/, 'must be a number'),
+  v.transform(Number),
+  numberWithin(PORT),
 )
 
 const fileSchema = v.strictObject(
@@ -72,7 +106,25 @@ const fileSchema = v.strictObject(
     nodeName: v.optional(nameField),
     nodeId: v.optional(someText),
     nodeIP: v.optional(nodeAddress),
+    metricsPort: v.optional(numberWithin(PORT)),
     runDir: v.optional(someText),
+    mtu: v.optional(numberWithin(MTU, 'octets')),
+    vxlan: v.optional(
+      v.strictObject(
+        {
+          vni: v.optional(numberWithin(VNI)),
+          port: v.optional(numberWithin(PORT)),
+          device: v.optional(
+            v.pipe(
+              v.string('must be text'),
+              v.regex(/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,14}$/, 'must be a name of at most 15 letters, digits, "_", "." and "-"'),
+            ),
+          ),
+          mac: v.optional(unicastMacField),
+        },
+        'must be a mapping',
+      ),
+    ),
     bgp: v.optional(
       v.strictObject(
         {
@@ -116,17 +168,31 @@ export async function loadConfig(flags: Flags, environment: Readonly<Record<stri
   return {
     nodeName,
     nodeId: taken(someText, flags.nodeId ?? file.nodeId ?? machineId(), '--node-id'),
-    nodeIp: flags.nodeIp === undefined ? file.nodeIP : taken(nodeAddress, flags.nodeIp, '--node-ip'),
+    metricsPort: flags.metricsPort === undefined ? file.metricsPort : taken(portText, flags.metricsPort, '--metrics-port'),
+    nodeIp: nodeIpFrom(flags, environment) ?? file.nodeIP ?? { is: 'default-route' },
     datastore: datastore.url,
     runDir: taken(someText, flags.runDir ?? file.runDir ?? DEFAULT_RUN_DIR, '--run-dir'),
     asn: file.bgp?.asNumber ?? DEFAULT_ASN,
     holdTime: seconds(file.bgp?.holdTime ?? HOLD_TIME.default),
+    vxlan: {
+      device: file.vxlan?.device ?? VXLAN_DEFAULTS.device,
+      vni: file.vxlan?.vni ?? VXLAN_DEFAULTS.vni,
+      port: file.vxlan?.port ?? VXLAN_DEFAULTS.port,
+    },
+    vxlanMac: file.vxlan?.mac,
+    mtu: file.mtu,
     peers: (file.bgp?.peers ?? []).map(peer => ({
       name: peer.name ?? `peer-${peer.asNumber}`,
       address: peer.address,
       asn: peer.asNumber,
     })),
   }
+}
+
+function nodeIpFrom(flags: Flags, environment: Readonly<Record<string, string | undefined>>): AddressMethod | undefined {
+  if (flags.nodeIp !== undefined) return taken(nodeAddress, flags.nodeIp, '--node-ip')
+  const { CALI_NODE_IP: said } = environment
+  return said === undefined || said === '' ? undefined : taken(nodeAddress, said, 'CALI_NODE_IP')
 }
 
 function readConfigFile(path: string, mustExist: boolean): string | undefined {

@@ -1,10 +1,10 @@
 /** Turns what is known into what is wanted, again after every change: snapshot and learned blocks in, intents and announcements out. */
 
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Cancel, Clock } from '@network/base/time/clock.ts'
-import { after, type Instant, millis } from '@network/base/time/units.ts'
+import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import type { Node } from '@network/model/resources/node.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
 import type { Feed } from './bgp/feed.ts'
@@ -12,16 +12,16 @@ import type { Cluster } from './cluster.ts'
 import type { Config } from './config.ts'
 import type { Firewall } from './kernel/firewall/firewall.ts'
 import { readSysctl } from './kernel/tables/sysctls.ts'
-import type { Underlay } from './plan/facts.ts'
+import type { Underlay, VxlanFacts } from './plan/facts.ts'
 import { planFirewall } from './plan/firewall.ts'
 import { type Neighbour, planMesh } from './plan/peers.ts'
 import { type Plan, planAll } from './plan/plan.ts'
 import { tunnelAddressIsRight } from './tunnel-address.ts'
-import { type Choice, chooseUnderlay, gatewayOf, sameUnderlay } from './underlay.ts'
+import { type Choice, chooseAgain, gatewayOf, sameUnderlay, smallestMtu } from './underlay.ts'
 
 const RETRY = millis(1000)
-/** Between two plans: news that come in a stream are planned for together. */
-const PACE = millis(20)
+/** News that come in a stream are planned for together: between two plans lies so many times what the last one took, and no more than this. */
+const PACE = { times: 3, most: millis(100) }
 
 export interface ControllerOptions {
   readonly config: Config
@@ -31,12 +31,17 @@ export interface ControllerOptions {
   readonly netlink: NetlinkClient
   readonly underlay: Choice
   readonly ipipUnsupported: string | undefined
+  readonly vxlan: VxlanFacts
   readonly clock: Clock
   readonly log: Log
+  /** Hears how long each plan took. */
+  readonly planned: (duration: Millis) => void
   /** Takes the new plan to the kernel. */
   readonly apply: (plan: Plan) => void
   /** Claims an address for tunl0 and writes it to the Node. */
   readonly claimTunnelAddress: () => Promise<void>
+  /** This node has another address: whoever speaks for it must begin anew. */
+  readonly moved: (from: string, to: string) => void
   /** Writes the node's address and subnet to the Node again after they changed. */
   readonly register: (underlay: Underlay) => Promise<void>
 }
@@ -44,10 +49,14 @@ export interface ControllerOptions {
 export class Controller {
   readonly #options: ControllerOptions
   #choice: Choice
+  /** By address, the MTU on the way there. */
+  readonly #ways = new Map<Ipv4, number>()
+  #underlayMtu: number | undefined
   #plan: Plan | undefined
   #neighbours: readonly Neighbour[] = []
   #scheduled: Cancel | undefined
-  #planned: Instant | undefined
+  /** When the next plan may be made that nobody asks for at once. */
+  #notBefore: Instant | undefined
   #stopped = false
   readonly #busy = new Set<string>()
   /** Why the underlay is not as it was chosen; undefined when it is. */
@@ -80,12 +89,22 @@ export class Controller {
     return this.#underlayTrouble === undefined ? [] : [this.#underlayTrouble]
   }
 
+  /** Octets that fit on the way to every other node, as of the last plan. */
+  get underlayMtu(): number {
+    return this.#underlayMtu ?? this.#options.config.mtu ?? this.#choice.underlay.mtu
+  }
+
+  /** A route that is not ours changed: next hops may be reached in another way, where another MTU fits. */
+  waysMayHaveChanged(): void {
+    this.#ways.clear()
+    this.wake()
+  }
+
   /** Something that a plan is made from changed: plan again soon, once for many changes. */
   wake(): void {
     if (this.#scheduled !== undefined || this.#stopped) return
     const { clock } = this.#options
-    const next = this.#planned === undefined ? clock.now() : after(this.#planned, PACE)
-    this.#scheduled = clock.wakeAt(next, () => {
+    this.#scheduled = clock.wakeAt(this.#notBefore ?? clock.now(), () => {
       this.#scheduled = undefined
       this.replan()
     })
@@ -99,9 +118,10 @@ export class Controller {
   /** An interface or address changed: the underlay may be another now. */
   underlayMayHaveChanged(): void {
     const { config, netlink, log } = this.#options
+    this.#ways.clear()
     let choice: Choice
     try {
-      choice = chooseUnderlay(netlink, config.nodeIp ?? this.#choice.underlay.address)
+      choice = chooseAgain(netlink, config.nodeIp, this.#choice)
     } catch (reason) {
       // The NIC is away for a moment or for good: what was planned for it is right again when it is back.
       const trouble = `the underlay is gone: ${reasonOf(reason)}`
@@ -112,16 +132,23 @@ export class Controller {
     if (this.#underlayTrouble !== undefined) log.info('underlay is back', { address: formatIpv4(choice.underlay.address) })
     this.#underlayTrouble = undefined
     if (sameUnderlay(choice.underlay, this.#choice.underlay)) return
-    this.#choice = { ...this.#choice, underlay: choice.underlay }
-    log.info('underlay changed', { ...choice.underlay })
-    this.wake()
+    const former = this.#choice.underlay.address
+    this.#choice = choice
+    log.info('underlay changed', { ...choice.underlay, chosenBy: choice.from })
+    if (choice.underlay.address === former) this.wake()
+    else this.#options.moved(formatIpv4(former), formatIpv4(choice.underlay.address))
   }
 
   /** Plans at once: for who must know that the plan holds all that is known at this moment. */
   replan(): void {
+    if (this.#stopped) return
     const { clock, log } = this.#options
+    const began = clock.now()
     try {
       this.#replan()
+      const took = between(began, clock.now())
+      this.#options.planned(took)
+      this.#notBefore = after(clock.now(), millis(Math.min(PACE.times * took, PACE.most)))
     } catch (reason) {
       // The kernel did not answer a question; anything else is a bug and ends the process.
       if (!(reason instanceof Fault)) throw reason
@@ -131,15 +158,17 @@ export class Controller {
   }
 
   #replan(): void {
-    const { config, cluster, feed, firewall, netlink, ipipUnsupported, apply, claimTunnelAddress, register } = this.#options
+    const { config, cluster, feed, firewall, netlink, ipipUnsupported, vxlan, apply, claimTunnelAddress, register } =
+      this.#options
     if (!cluster.complete) return
-    this.#planned = this.#options.clock.now()
     const { snapshot } = cluster
+    this.#underlayMtu = config.mtu ?? smallestMtu(netlink, this.#choice.underlay, snapshot.nodes.values(), this.#ways)
     const plan = planAll({
       self: config.nodeName,
       snapshot,
-      underlay: this.#choice.underlay,
+      underlay: { ...this.#choice.underlay, mtu: this.#underlayMtu },
       ipipUnsupported,
+      vxlan,
       strictEverywhere: readSysctl('net/ipv4/conf/all/rp_filter') === '1',
       learned: feed.learned(),
       gatewayOf: nextHop => gatewayOf(netlink, nextHop),
@@ -149,15 +178,19 @@ export class Controller {
     const mesh = self === undefined ? [] : planMesh(self, snapshot, config.asn)
     const configured = config.peers.map((peer): Neighbour => ({ ...peer, type: 'configured', dials: 'at-once' }))
     this.#neighbours = [...mesh, ...configured.filter(({ address }) => !mesh.some(node => node.address === address))]
-    firewall.desire(planFirewall(config.nodeName, snapshot, { underlay: this.#choice.underlay, neighbours: this.#neighbours }))
+    const underlay = this.#choice.underlay
+    const { device, port } = vxlan.settings
+    const own = { vxlan: plan.intents.links.has(device) ? { device, port } : undefined, underlay }
+    firewall.desire(planFirewall(config.nodeName, snapshot, { ...own, neighbours: this.#neighbours }))
     apply(plan)
     // A peer may send as soon as it has heard of us: it is let in before. Who is let in wakes us.
     const admitted = this.#neighbours.filter(({ address }) => firewall.admits(address))
     if (firewall.decided) feed.declare(admitted, plan.originate, snapshot)
     if (self === undefined) return
-    if (ipipUnsupported === undefined && !tunnelAddressIsRight(self, snapshot)) this.#once('tunnel address', claimTunnelAddress)
-    const { underlay } = this.#choice
-    if (self.address !== underlay.address || self.subnetLength !== underlay.subnet.length)
+    const canTunnel = ipipUnsupported === undefined || vxlan.unsupported === undefined
+    if (canTunnel && !tunnelAddressIsRight(self, snapshot)) this.#once('tunnel address', claimTunnelAddress)
+    const mac = vxlan.unsupported === undefined ? vxlan.mac : undefined
+    if (self.address !== underlay.address || self.subnetLength !== underlay.subnet.length || self.vxlanMac !== mac)
       this.#once('register', () => register(underlay))
   }
 

@@ -2,11 +2,12 @@
 
 import { flushCompileCache } from 'node:module'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import type { Log } from '@network/base/run/log.ts'
 import { Scope } from '@network/base/run/scope.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { Command, Option } from 'commander'
 import { composeAgent } from './compose.ts'
-import { type Flags, loadConfig } from './config.ts'
+import { type Config, type Flags, loadConfig } from './config.ts'
 import { openLog } from './log.ts'
 import { uninstallHere } from './uninstall/command.ts'
 import { VERSION } from './version.ts'
@@ -49,7 +50,11 @@ function settingsOf(command: Command, logLevel: string): Command {
   return command
     .option('--node-name <name>', 'name of this node (default: the hostname)')
     .option('--node-id <id>', 'tells this machine from another of the same name (default: /etc/machine-id)')
-    .option('--node-ip <address>', 'address that other nodes reach this one by (default: source address of the default route)')
+    .option(
+      '--node-ip <address>',
+      'address that other nodes reach this one by, or how to choose it: default-route, first-found, can-reach=ADDRESS, interface=REGEX, skip-interface=REGEX, cidr=CIDR, kubernetes-internal-ip; also CALI_NODE_IP (default: default-route)',
+    )
+    .option('--metrics-port <port>', 'offers metrics for Prometheus there, such as 9091 (default: on the socket alone)')
     .option('--datastore <url>', 'datastore, also CALI_DATASTORE (default: sqlite:/var/lib/cali/cali.db)')
     .option('--run-dir <dir>', "directory of the agent's socket (default: /run/cali)")
     .option('--config <file>', 'configuration file (default: /etc/cali/cali.yaml, where it exists)')
@@ -69,26 +74,33 @@ async function run(given: Flags, level: string): Promise<number> {
   try {
     const config = await loadConfig(given, process.env)
     log = openLog(level, { node: config.nodeName })
-    await using scope = new Scope(
-      'agent',
-      (task, reason) => {
-        // A task that dies is a bug or a broken kernel interface: the supervisor starts us afresh, and the kernel carries traffic meanwhile.
-        log.error('task died', { task, why: reasonOf(reason), stack: reason instanceof Error ? reason.stack : undefined })
-        process.exit(EXIT_FAILED)
-      },
-      { clock: systemClock },
-    )
-    await composeAgent(config, scope, { clock: systemClock, random: systemRandom, log })
-    // Else it is written at a regular end, which an agent may never see.
-    flushCompileCache()
-    const why = await new Promise(resolve => {
-      if (stopping.signal.aborted) resolve(stopping.signal.reason)
-      stopping.signal.addEventListener('abort', () => resolve(stopping.signal.reason), { once: true })
-    })
-    log.info('stopping; routes and pods stay as they are', { signal: why })
+    while ((await live(config, log, stopping.signal)) === 'moved');
     return 0
   } catch (reason) {
     log.error('agent cannot run', { why: reasonOf(reason), code: reason instanceof Fault ? reason.code : undefined })
     return reason instanceof Fault && reason.code === 'config.refused' ? EXIT_USAGE : EXIT_FAILED
   }
+}
+
+/** One life of the agent, until a signal or until the node has another address. */
+async function live(config: Config, log: Log, stopping: AbortSignal): Promise<'stopped' | 'moved'> {
+  await using scope = new Scope(
+    'agent',
+    (task, reason) => {
+      // A task that dies is a bug or a broken kernel interface: the supervisor starts us afresh, and the kernel carries traffic meanwhile.
+      log.error('task died', { task, why: reasonOf(reason), stack: reason instanceof Error ? reason.stack : undefined })
+      process.exit(EXIT_FAILED)
+    },
+    { clock: systemClock },
+  )
+  const moving = new AbortController()
+  const moved = () => moving.abort('moved')
+  await composeAgent(config, scope, { clock: systemClock, random: systemRandom, log, moved })
+  // Else it is written at a regular end, which an agent may never see.
+  flushCompileCache()
+  const over = AbortSignal.any([stopping, moving.signal])
+  if (!over.aborted) await new Promise(resolve => over.addEventListener('abort', resolve, { once: true }))
+  if (!stopping.aborted) return 'moved'
+  log.info('stopping; routes and pods stay as they are', { signal: stopping.reason })
+  return 'stopped'
 }

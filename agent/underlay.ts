@@ -5,6 +5,7 @@ import { formatPrefix, toPrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import type { LinkAddress } from '@network/netlink/address.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
+import { type AddressFacts, type AddressMethod, chooseAddress } from './address-method.ts'
 import type { Gateway, Underlay } from './plan/facts.ts'
 
 export interface Choice {
@@ -13,18 +14,39 @@ export interface Choice {
   readonly from: string
 }
 
-/** The address given, or the source address of the default route; its subnet is the one that its NIC has it in. */
-export function chooseUnderlay(client: NetlinkClient, nodeIp: Ipv4 | undefined): Choice {
-  if (nodeIp !== undefined) return { underlay: underlayOf(client, nodeIp), from: '--node-ip' }
-  const source = client.defaultRoute()?.source
-  if (source === undefined)
-    throw new Fault('underlay.none', {
-      doing: 'choose an address for',
-      on: 'this node',
-      says: `there is no default route to take its source address from; the addresses here are ${addressesOf(client)}`,
-      mend: 'name one with --node-ip',
-    })
-  return { underlay: underlayOf(client, source), from: 'source address of the default route' }
+/** The address by the method; its subnet is the one that its NIC has it in. A Fault where the method finds none, or what it finds is not here. */
+export function chooseUnderlay(client: NetlinkClient, method: AddressMethod): Choice {
+  const chosen = chooseAddress(method, factsHere(client))
+  if (chosen.is === 'chosen') return { underlay: underlayOf(client, chosen.address), from: chosen.from }
+  throw new Fault('underlay.none', {
+    doing: 'choose an address for',
+    on: 'this node',
+    says: `${chosen.says}; the addresses here are ${addressesOf(client)}`,
+    mend: 'name one with --node-ip',
+  })
+}
+
+/** The same address as long as an interface has it, with what has changed around it; by the method anew when none has. */
+export function chooseAgain(client: NetlinkClient, method: AddressMethod, former: Choice): Choice {
+  const { address } = former.underlay
+  if (method.is === 'address' || client.addresses().some(row => row.address === address))
+    return { underlay: underlayOf(client, address), from: former.from }
+  return chooseUnderlay(client, method)
+}
+
+function factsHere(client: NetlinkClient): AddressFacts {
+  return {
+    candidates: client.addresses().flatMap(({ address, length, link: index }) => {
+      const link = client.link(index)
+      return link === undefined ? [] : [{ device: link.name, up: link.up, address, length }]
+    }),
+    sourceTowards: target => {
+      if (target === 'anywhere') return client.defaultRoute()?.source
+      const found = client.lookupRoute(target)
+      return found.is === 'route' ? found.route.source : undefined
+    },
+    kubernetesInternalIp: undefined,
+  }
 }
 
 function underlayOf(client: NetlinkClient, address: Ipv4): Underlay {
@@ -55,6 +77,29 @@ export function gatewayOf(client: NetlinkClient, nextHop: Ipv4): Gateway {
   if (found.is === 'unreachable' || found.route.device === undefined || found.route.type !== 'unicast') return { is: 'none' }
   const device = client.link(found.route.device)
   return device === undefined ? { is: 'none' } : { is: 'reachable', gateway: found.route.gateway ?? nextHop, device: device.name }
+}
+
+/** What fits on the way to every node, by the routes there: their own MTU where somebody set one, else that of the interface. `ways` keeps what was asked. */
+export function smallestMtu(
+  client: NetlinkClient,
+  { address, mtu }: Underlay,
+  nodes: Iterable<{ readonly address: Ipv4 }>,
+  ways: Map<Ipv4, number>,
+): number {
+  let smallest = mtu
+  for (const node of nodes) {
+    if (node.address === address) continue
+    const known = ways.get(node.address) ?? mtuTowards(client, node.address) ?? mtu
+    ways.set(node.address, known)
+    smallest = Math.min(smallest, known)
+  }
+  return smallest
+}
+
+function mtuTowards(client: NetlinkClient, address: Ipv4): number | undefined {
+  const route = client.matchRoute(address)
+  if (route?.mtu !== undefined) return route.mtu
+  return route?.device === undefined ? undefined : client.link(route.device)?.mtu
 }
 
 export function sameUnderlay(a: Underlay, b: Underlay): boolean {

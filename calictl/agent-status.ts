@@ -44,8 +44,17 @@ const SHAPE: Shape = {
     reason: nullOr('string'),
     device: nullOr({ name: 'string', address: nullOr('string'), up: 'boolean' }),
   },
-  pools: [{ name: 'string', ipipMode: 'string' }],
-  firewall: { active: 'boolean', reason: nullOr('string'), dropped: { forgedIpip: 'number', spoofedSource: 'number' } },
+  vxlan: {
+    supported: 'boolean',
+    reason: nullOr('string'),
+    device: nullOr({ name: 'string', address: nullOr('string'), up: 'boolean' }),
+  },
+  pools: [{ name: 'string', ipipMode: 'string', vxlanMode: 'string' }],
+  firewall: {
+    active: 'boolean',
+    reason: nullOr('string'),
+    dropped: { forgedIpip: 'number', forgedVxlan: 'number', spoofedSource: 'number' },
+  },
   bgp: {
     originated: ['string'],
     settled: 'boolean',
@@ -80,6 +89,7 @@ const SHAPE: Shape = {
     },
   ],
   workloads: [{ namespace: 'string', pod: 'string', address: 'string', interfaceName: 'string', interfacePresent: 'boolean' }],
+  tables: [{ name: 'string', wanted: 'number', actual: 'number', stale: 'number', repairs: 'number' }],
   repairs: { count: 'number', last: [{ at: 'string', object: 'string', found: 'string' }] },
   problems: ['string'],
   converged: 'boolean',

@@ -24,14 +24,41 @@ export function describe(pools: readonly IpPool[]): string {
   return pools.map(({ name, cidr }) => `${name} (${formatPrefix(cidr)})`).join(', ')
 }
 
-/** Reads `--ipip`; `off` is taken, with a hint, because Calico once called it so. */
-export function modeFrom({ err }: Context, text: string): IpipMode {
+/** What `--ipip` and `--vxlan` say together: one tunnel at most, so turning one on turns the other off. */
+export function tunnelFrom(context: Context, { ipip, vxlan }: TunnelOptions): Tunnel | undefined {
+  const ipipMode = ipip === undefined ? undefined : modeFrom(context, ipip, '--ipip')
+  const vxlanMode = vxlan === undefined ? undefined : modeFrom(context, vxlan, '--vxlan')
+  if (ipipMode === undefined && vxlanMode === undefined) return undefined
+  if (ipipMode === undefined || vxlanMode === undefined) return { ipipMode: ipipMode ?? 'Never', vxlanMode: vxlanMode ?? 'Never' }
+  throw failure('usage', {
+    doing: 'use',
+    on: `--ipip ${ipip} with --vxlan ${vxlan}`,
+    says: 'a pool has one tunnel',
+    mend: `give one of them, the other becomes Never; ${NOTHING_CHANGED}`,
+  })
+}
+
+export type Tunnel = Pick<IpPool, 'ipipMode' | 'vxlanMode'>
+
+/** `ipipMode CrossSubnet` or `vxlanMode Always`. */
+export function tunnelText({ ipipMode, vxlanMode }: Tunnel): string {
+  return vxlanMode === 'Never' ? `ipipMode ${ipipMode}` : `vxlanMode ${vxlanMode}`
+}
+
+/** The options that choose a pool's tunnel, as typed. */
+export interface TunnelOptions {
+  readonly ipip?: string
+  readonly vxlan?: string
+}
+
+/** Reads a mode; `off` is taken, with a hint, because Calico once called it so. */
+function modeFrom({ err }: Context, text: string, option: string): IpipMode {
   const mode = parseIpipMode(text)
   if (mode === undefined) {
     const says = `"${text}" is not a mode`
     throw failure('usage', {
       doing: 'use',
-      on: `--ipip ${text}`,
+      on: `${option} ${text}`,
       says,
       mend: `${didYouMean(text, IPIP_MODES)}write ${IPIP_MODES.join(', ')}; ${NOTHING_CHANGED}`,
     })
@@ -41,26 +68,34 @@ export function modeFrom({ err }: Context, text: string): IpipMode {
 }
 
 /** Refuses a mode that needs a tunnel where an agent says that its kernel has none; what cannot be asked is not held against it. */
-export function refuseUnsupported(mode: IpipMode, { doing, on }: { doing: string; on: string }, { answers }: Survey): void {
-  const without = mode === 'Never' ? [] : answers.filter(({ status }) => !status.ipip.supported)
-  if (without.length === 0) return
-  const reasons = new Set(without.flatMap(({ status }) => (status.ipip.reason === null ? [] : [status.ipip.reason])))
+export function refuseUnsupported(
+  { ipipMode, vxlanMode }: Tunnel,
+  { doing, on }: { doing: string; on: string },
+  { answers }: Survey,
+): void {
+  const kind = ipipMode !== 'Never' ? IPIP : vxlanMode !== 'Never' ? VXLAN : undefined
+  const without = answers.filter(({ status }) => kind !== undefined && !status[kind.field].supported)
+  if (kind === undefined || without.length === 0) return
+  const reasons = new Set(without.flatMap(({ status }) => status[kind.field].reason ?? []))
   const because = reasons.size === 0 ? '' : ` (${[...reasons].join('; ')})`
   throw failure('refused', {
     doing,
     on,
-    says: `the kernel of ${nodesWord(without.length)} ${without.map(({ node }) => node).join(', ')} has no IPIP${because}`,
-    mend: `load the module there (modprobe ipip) or use --ipip Never; ${NOTHING_CHANGED}`,
+    says: `the kernel of ${nodesWord(without.length)} ${without.map(({ node }) => node).join(', ')} has no ${kind.title}${because}`,
+    mend: `load the module there (modprobe ${kind.field}) or use --${kind.other} ${ipipMode === 'Never' ? vxlanMode : ipipMode}; ${NOTHING_CHANGED}`,
   })
 }
+
+const IPIP = { field: 'ipip', title: 'IPIP', other: 'vxlan' } as const
+const VXLAN = { field: 'vxlan', title: 'VXLAN', other: 'ipip' } as const
 
 function nodesWord(count: number): string {
   return count === 1 ? 'node' : 'nodes'
 }
 
 /** What Never means for nodes in several subnets; undefined when there is nothing to warn of. */
-export function subnetWarning(mode: IpipMode, nodes: readonly Node[]): string | undefined {
-  if (mode !== 'Never') return undefined
+export function subnetWarning({ ipipMode, vxlanMode }: Tunnel, nodes: readonly Node[]): string | undefined {
+  if (ipipMode !== 'Never' || vxlanMode !== 'Never') return undefined
   const bySubnet = Map.groupBy(nodes, node => formatPrefix(subnetOf(node)))
   if (bySubnet.size < 2) return undefined
   const groups = [...bySubnet].map(([subnet, inside]) => `${inside.map(({ name }) => name).join(', ')} in ${subnet}`)

@@ -2,7 +2,7 @@
 
 import { sleep } from '@network/base/time/clock.ts'
 import { after, type Millis, millis } from '@network/base/time/units.ts'
-import type { IpipMode } from '@network/model/resources/ip-pool.ts'
+import type { IpipMode, VxlanMode } from '@network/model/resources/ip-pool.ts'
 import type { AgentStatus } from '@network/model/status.ts'
 import type { Answer, Survey } from './agents.ts'
 import type { Context } from './context.ts'
@@ -12,6 +12,7 @@ const PAUSE = millis(100)
 export interface Aim {
   readonly pool: string
   readonly ipipMode: IpipMode
+  readonly vxlanMode: VxlanMode
 }
 
 export interface Waited {
@@ -48,10 +49,11 @@ function judge(nodes: readonly string[], { answers, silences }: Survey, aim: Aim
 }
 
 /** Why an agent does not act on the aim yet; undefined when it does. */
-function missingFor(status: AgentStatus, { pool, ipipMode }: Aim): string | undefined {
+function missingFor(status: AgentStatus, { pool, ipipMode, vxlanMode }: Aim): string | undefined {
   const known = status.pools.find(({ name }) => name === pool)
   if (known === undefined) return 'it does not know the pool'
   if (known.ipipMode !== ipipMode) return `it still acts on ${known.ipipMode}`
+  if (known.vxlanMode !== vxlanMode) return `it still acts on vxlanMode ${known.vxlanMode}`
   if (status.converged) return undefined
   const failed = status.routes.find(({ state }) => state === 'failed' || state === 'conflict')
   return failed === undefined

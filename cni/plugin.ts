@@ -29,7 +29,7 @@ export async function answerCall({ environment, readConfig, deadlineMs }: Plugin
   const read = readNetworkConfig(config)
   if (read.is === 'refused') return read.reply
   const { agent = DEFAULT_AGENT } = read.fields
-  if (typeof agent !== 'string')
+  if (typeof agent !== 'string' || agent === '')
     return cniFailure(read.version, CNI_ERROR.invalidConfig, '"agent" is not text', `it is a path, such as ${DEFAULT_AGENT}`)
   try {
     const body = JSON.stringify({ environment: ofCni(environment), config })

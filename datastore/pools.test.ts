@@ -31,7 +31,15 @@ const OBSTACLES: readonly (readonly [string, string])[] = [
 ]
 for (const [cidr, found] of OBSTACLES)
   test(`a pool ${cidr}: ${found}`, () => {
-    const node = { name: 'a', id: '1', address: ipv4('172.16.20.11'), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+    const node = {
+      name: 'a',
+      id: '1',
+      address: ipv4('172.16.20.11'),
+      subnetLength: 24,
+      asn: undefined,
+      tunnelAddress: undefined,
+      vxlanMac: undefined,
+    }
     const among = { pools: [poolOf('first', '10.244.0.0/16')], nodes: [node] }
     assert.equal(told(obstacleTo({ name: 'new', cidr: prefix(cidr) }, among)), found)
   })
@@ -92,13 +100,29 @@ test('a pool in use stays as it was, and goes when nothing is left in it', async
 
 test('a pool is not made over a node’s address', async () => {
   const store = new MemoryStore()
-  const node = { name: 'a', id: '1', address: ipv4('10.9.0.1'), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+  const node = {
+    name: 'a',
+    id: '1',
+    address: ipv4('10.9.0.1'),
+    subnetLength: 24,
+    asn: undefined,
+    tunnelAddress: undefined,
+    vxlanMac: undefined,
+  }
   await createOf(store, NODE, node, options)
   assert.equal((await createPool(store, poolOf('p', '10.9.0.0/16'), options)).is, 'holds-node')
 })
 
 function poolOf(name: string, cidr: string): IpPool {
-  return { name, cidr: prefix(cidr), blockSize: 32, ipipMode: 'CrossSubnet', disabled: false }
+  return {
+    name,
+    cidr: prefix(cidr),
+    blockSize: 32,
+    ipipMode: 'CrossSubnet',
+    vxlanMode: 'Never',
+    natOutgoing: false,
+    disabled: false,
+  }
 }
 
 function ipamOf(store: MemoryStore, node: string): Ipam {

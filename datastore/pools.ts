@@ -35,6 +35,8 @@ export type PoolDeleted =
   | { readonly is: 'absent'; readonly known: readonly string[] }
   | { readonly is: 'in-use'; readonly addresses: number; readonly nodes: readonly string[] }
 
+const CHANGEABLE = ['ipipMode', 'vxlanMode', 'natOutgoing', 'disabled'] as const satisfies readonly (keyof IpPool)[]
+
 const RESERVED: readonly { readonly range: Prefix; readonly what: string }[] = [
   { range: prefix('0.0.0.0/8'), what: '"this network"' },
   { range: prefix('127.0.0.0/8'), what: 'loopback' },
@@ -79,7 +81,7 @@ export async function setPool(store: Datastore, name: string, change: PoolChange
     const after: IpPool = { ...before, ...change }
     if (!samePrefix(after.cidr, before.cidr)) return { is: 'immutable', field: 'cidr', pool: before }
     if (after.blockSize !== before.blockSize) return { is: 'immutable', field: 'blockSize', pool: before }
-    if (after.ipipMode === before.ipipMode && after.disabled === before.disabled) return { is: 'unchanged', pool: before }
+    if (CHANGEABLE.every(field => after[field] === before[field])) return { is: 'unchanged', pool: before }
     const written = await updateOf(store, IP_POOL, { value: after, revision: present.revision }, options)
     if (written.is === 'written') return { is: 'set', before, after }
   }

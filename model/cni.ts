@@ -85,8 +85,10 @@ export function readNetworkConfig(text: string): NetworkConfig {
   const fields: Readonly<Record<string, unknown>> = { ...decoded }
   const version = CNI_VERSIONS.find(known => known === fields['cniVersion'])
   if (version !== undefined) return { is: 'config', version, fields }
-  const said = fields['cniVersion'] === undefined ? 'missing' : JSON.stringify(fields['cniVersion'])
-  return refuse(CNI_ERROR.incompatibleVersion, `cniVersion is ${said}`, `it must be one of ${CNI_VERSIONS.join(', ')}`)
+  const said = fields['cniVersion']
+  // What is nested too deep cannot be printed.
+  const words = said === undefined ? 'missing' : typeof said === 'object' ? 'not text' : JSON.stringify(said)
+  return refuse(CNI_ERROR.incompatibleVersion, `cniVersion is ${words}`, `it must be one of ${CNI_VERSIONS.join(', ')}`)
 }
 
 const LATEST = '1.1.0'

@@ -4,7 +4,7 @@ import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
 
 /** How packets to a remote block leave this node. */
-export type Carriage = 'plain' | 'ipip' | 'gateway'
+export type Carriage = 'plain' | 'ipip' | 'vxlan' | 'gateway'
 
 export type RouteIntent = {
   readonly destination: Prefix
@@ -30,10 +30,34 @@ export type RouteIntent = {
 export interface LinkIntent {
   readonly name: string
   /** Made when absent; undefined for links that others make. */
-  readonly create: 'ipip' | undefined
+  readonly create: 'ipip' | VxlanCreation | undefined
   readonly up: boolean
   /** Octets; undefined leaves it as it is. */
   readonly mtu: number | undefined
+}
+
+/** A device of another VNI, port, source or NIC is another device. */
+export interface VxlanCreation {
+  readonly kind: 'vxlan'
+  readonly vni: number
+  /** UDP. */
+  readonly port: number
+  /** Source of the outer packets. */
+  readonly local: Ipv4
+  /** The NIC that they leave by. */
+  readonly over: string
+  readonly mac: string
+}
+
+/** The far end of a tunnel: a permanent neighbour and a forwarding entry, which are nothing without each other. */
+export interface VtepIntent {
+  readonly device: string
+  /** What routes go via. */
+  readonly address: Ipv4
+  readonly mac: string
+  /** Where the outer packets go. */
+  readonly remote: Ipv4
+  readonly node: string
 }
 
 export interface AddressIntent {
@@ -52,9 +76,17 @@ export interface SysctlIntent {
 
 /** What the node's own nftables table lets pass. */
 export interface FirewallIntent {
+  /** All pools: between their addresses, and to nodes, nobody translates a source. */
+  readonly pools: readonly Prefix[]
+  /** Pools whose pods speak to everybody else with the address of their node. */
+  readonly natPools: readonly Prefix[]
+  /** UDP port of VXLAN; undefined where this node uses none, and the port is anybody's. */
+  readonly vxlanPort: number | undefined
+  /** Devices by which pods of other nodes are reached. */
+  readonly tunnels: readonly string[]
   /** The NIC that other nodes are reached by: what others' rules say of it concerns pods. */
   readonly underlay: string
-  /** May send IP protocol 4 to this node. */
+  /** May send IPIP and VXLAN to this node. */
   readonly nodes: ReadonlySet<Ipv4>
   /** May speak BGP with this node. */
   readonly peers: ReadonlySet<Ipv4>
@@ -66,6 +98,8 @@ export interface FirewallIntent {
 export interface Intents {
   readonly links: ReadonlyMap<string, LinkIntent>
   readonly addresses: ReadonlyMap<string, AddressIntent>
+  /** By the address that routes go via. */
+  readonly vteps: ReadonlyMap<string, VtepIntent>
   readonly routes: ReadonlyMap<string, RouteIntent>
   readonly sysctls: ReadonlyMap<string, SysctlIntent>
 }

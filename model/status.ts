@@ -1,7 +1,7 @@
 /** What an agent tells about itself on its status socket; JSON all through, the contract between agent and calictl. */
 
 import type { Carriage } from './intent.ts'
-import type { IpipMode } from './resources/ip-pool.ts'
+import type { IpipMode, VxlanMode } from './resources/ip-pool.ts'
 
 export interface AgentStatus {
   readonly node: string
@@ -16,12 +16,15 @@ export interface AgentStatus {
   readonly asn: number
   readonly datastore: DatastoreStatus
   readonly ipip: IpipStatus
+  readonly vxlan: VxlanStatus
   /** The pools as this agent acts upon them: how a change of mode is seen to have arrived. */
   readonly pools: readonly PoolStatus[]
   readonly firewall: FirewallStatus
   readonly bgp: BgpStatus
   readonly routes: readonly RouteStatus[]
   readonly workloads: readonly WorkloadStatus[]
+  /** What is wanted against what is there, a row for each of the kernel's tables. */
+  readonly tables: readonly TableStatus[]
   readonly repairs: RepairStatus
   /** What somebody should look at, one sentence each. Empty when all is well. */
   readonly problems: readonly string[]
@@ -45,6 +48,22 @@ export interface IpipStatus {
   readonly device: { readonly name: string; readonly address: string | null; readonly mtu: number; readonly up: boolean } | null
 }
 
+export interface VxlanStatus {
+  /** What this kernel can do. */
+  readonly supported: boolean
+  /** Why not, where it is not. */
+  readonly reason: string | null
+  readonly device: {
+    readonly name: string
+    readonly address: string | null
+    readonly mac: string | null
+    readonly mtu: number
+    readonly up: boolean
+    readonly vni: number
+    readonly port: number
+  } | null
+}
+
 export interface FirewallStatus {
   /** The node's nftables table is in force. */
   readonly active: boolean
@@ -54,6 +73,8 @@ export interface FirewallStatus {
   readonly dropped: {
     /** IP protocol 4 from an address that is no node's, or from a pod. */
     readonly forgedIpip: number
+    /** UDP to the port of VXLAN from an address that is no node's, or from a pod. */
+    readonly forgedVxlan: number
     /** From a pod with a source address that is not its own. */
     readonly spoofedSource: number
   }
@@ -62,6 +83,7 @@ export interface FirewallStatus {
 export interface PoolStatus {
   readonly name: string
   readonly ipipMode: IpipMode
+  readonly vxlanMode: VxlanMode
 }
 
 export interface BgpStatus {
@@ -115,6 +137,17 @@ export interface WorkloadStatus {
   /** The kernel's numbers of the two ends of the pair, each in its own namespace; null where the interface is missing. */
   readonly interfaceIndex: number | null
   readonly podInterfaceIndex: number | null
+}
+
+export interface TableStatus {
+  readonly name: string
+  readonly wanted: number
+  /** Of those wanted, as many as are there as they should be. */
+  readonly actual: number
+  /** Rows of ours that nobody wants. */
+  readonly stale: number
+  /** Since the agent started. */
+  readonly repairs: number
 }
 
 export interface RepairStatus {

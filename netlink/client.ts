@@ -11,12 +11,13 @@ import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { errnoName, errnoText } from '@network/base/sys/errno.ts'
 import { type LinkAddress, readLinkAddress, writeAddressQuery } from './address.ts'
+import { type FdbEntry, readFdbEntry, writeFdbQuery } from './fdb.ts'
 import { type IfIndex, type Link, type LinkRef, readLink, writeLinkQuery } from './link.ts'
 import { type Neighbour, readNeighbour, writeNeighbourQuery } from './neighbour.ts'
 import { type Netconf, readNetconf, writeNetconfQuery } from './netconf.ts'
 import type { Route, RouteFilter } from './route.ts'
 import { RouteListReader, type RouteRun, rowsOf } from './route-list.ts'
-import { readRoute, writeRouteLookup, writeRouteQuery } from './route-message.ts'
+import { readRoute, writeRouteLookup, writeRouteMatch, writeRouteQuery } from './route-message.ts'
 import { type Channel, NetlinkSocket, type SocketOptions } from './socket.ts'
 import {
   type Ack,
@@ -146,6 +147,16 @@ export class NetlinkClient implements Disposable {
     return this.#dump({ type: TYPE.getNeighbour, doing: 'list', on: 'neighbours', write }, TYPE.newNeighbour, readNeighbour)
   }
 
+  /** The forwarding table of one VXLAN device. */
+  forwardingEntries(link: IfIndex): readonly FdbEntry[] {
+    const write = (writer: Writer) => writeFdbQuery(writer, link)
+    return this.#dump(
+      { type: TYPE.getNeighbour, doing: 'list', on: 'forwarding entries', write },
+      TYPE.newNeighbour,
+      readFdbEntry,
+    )
+  }
+
   /** The IPv4 settings of all links, with `all` and `default`. */
   netconfs(): readonly Netconf[] {
     const query = { type: TYPE.getNetconf, doing: 'list', on: 'IPv4 settings', write: writeNetconfQuery }
@@ -161,6 +172,17 @@ export class NetlinkClient implements Disposable {
     if (!('errno' in answer)) return { is: 'route', route: answer.row }
     const errno = errnoName(answer.errno)
     if (NO_WAY.has(errno)) return { is: 'unreachable', errno }
+    throw refusal(query.doing, on, answer)
+  }
+
+  /** The row of the tables that a packet to `destination` would be routed by, as it was put there: without what was learned of the path since. */
+  matchRoute(destination: Ipv4): Route | undefined {
+    const on = formatIpv4(destination)
+    const write = (writer: Writer) => writeRouteMatch(writer, destination)
+    const query = { type: TYPE.getRoute, doing: 'find the row for', on, write }
+    const answer = this.#ask(query, TYPE.newRoute, readRoute)
+    if (!('errno' in answer)) return answer.row
+    if (NO_WAY.has(errnoName(answer.errno))) return undefined
     throw refusal(query.doing, on, answer)
   }
 

@@ -76,6 +76,7 @@ test('a veth whose peer lives elsewhere is read', () => {
     operState: 'down',
     peer: { index: 3, namespaceId: 0 },
     master: undefined,
+    vxlan: undefined,
   })
 })
 

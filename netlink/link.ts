@@ -2,6 +2,7 @@
 import { type Cursor, WireFault } from '@network/base/bytes/cursor.ts'
 import type { Writer } from '@network/base/bytes/writer.ts'
 import { formatMac, mac } from './mac.ts'
+import { readVxlanData, type Vxlan, type VxlanChoice, writeVxlanData } from './vxlan.ts'
 import { eachAttribute, FLAG, type Instruction, readText, TYPE, writeAttribute, writeText } from './wire.ts'
 
 declare const ifIndexUnit: unique symbol
@@ -36,6 +37,8 @@ export interface Link {
   readonly peer: LinkPeer | undefined
   /** The bridge or bond that the link belongs to. */
   readonly master: IfIndex | undefined
+  /** Of links of kind `vxlan`. */
+  readonly vxlan: Vxlan | undefined
 }
 
 export interface LinkPeer {
@@ -105,6 +108,11 @@ export function addLink(link: LinkChoice & { readonly kind: string }): Instructi
   return creation(link, link.kind, () => undefined)
 }
 
+/** Makes a VXLAN device that has no peers yet. EEXIST: a device of that name, or one with that VNI and port, is there. */
+export function addVxlan(link: LinkChoice, choice: VxlanChoice): Instruction {
+  return creation(link, 'vxlan', writer => writeAttribute(writer, INFO.data, data => writeVxlanData(data, choice)))
+}
+
 /** Changes what is given and nothing else. */
 export function setLink(link: LinkRef, change: LinkChange): Instruction {
   return {
@@ -159,10 +167,11 @@ export function readLink(body: Cursor): Link | undefined {
     link: undefined,
     namespaceId: undefined,
     master: undefined,
+    vxlan: undefined,
   }
   eachAttribute(body, (type, value) => readLinkAttribute(seen, type, value))
   if (seen.name === undefined) throw new WireFault('link without a name', { wanted: 1, left: 0 })
-  const { name, mtu, kind, master } = seen
+  const { name, mtu, kind, master, vxlan } = seen
   return {
     index,
     name,
@@ -176,6 +185,7 @@ export function readLink(body: Cursor): Link | undefined {
     // Tunnels write their underlying device here, and 0 for none.
     peer: seen.link === undefined || seen.link === 0 ? undefined : { index: toIfIndex(seen.link), namespaceId: seen.namespaceId },
     master,
+    vxlan,
   }
 }
 
@@ -188,6 +198,7 @@ interface LinkAttributes {
   link: number | undefined
   namespaceId: number | undefined
   master: IfIndex | undefined
+  vxlan: Vxlan | undefined
 }
 
 function readLinkAttribute(seen: LinkAttributes, type: number, value: Cursor): void {
@@ -216,6 +227,8 @@ function readLinkAttribute(seen: LinkAttributes, type: number, value: Cursor): v
     case ATTR.linkInfo:
       eachAttribute(value, (inner, kind) => {
         if (inner === INFO.kind) seen.kind = readText(kind)
+        // The kind comes before its data.
+        if (inner === INFO.data && seen.kind === 'vxlan') seen.vxlan = readVxlanData(kind)
       })
   }
 }

@@ -1,13 +1,15 @@
 /** Hears what changes in the kernel, whoever changes it: links, addresses, routes, neighbours, IPv4 settings. rtnetlink(7). */
+import { Cursor } from '@network/base/bytes/cursor.ts'
 import { reasonOf } from '@network/base/run/fault.ts'
 import { type LinkAddress, readLinkAddress } from './address.ts'
+import { type FdbEntry, readFdbEntry } from './fdb.ts'
 import { type Link, readLink } from './link.ts'
 import { type Neighbour, readNeighbour } from './neighbour.ts'
 import { type Netconf, readNetconf } from './netconf.ts'
 import type { Route } from './route.ts'
 import { readRoute } from './route-message.ts'
 import { NetlinkSocket } from './socket.ts'
-import { eachMessage, type Message, TYPE } from './wire.ts'
+import { AF_BRIDGE, eachMessage, type Message, TYPE } from './wire.ts'
 
 /** Multicast groups of rtnetlink. */
 export const GROUP = { link: 1, neighbour: 3, address: 5, route: 7, netconf: 24 } as const
@@ -21,6 +23,8 @@ export type KernelEvent =
   | { readonly is: 'address'; readonly change: Change; readonly address: LinkAddress }
   | { readonly is: 'route'; readonly change: Change; readonly route: Route }
   | { readonly is: 'neighbour'; readonly change: Change; readonly neighbour: Neighbour }
+  /** An entry of a VXLAN device's forwarding table. */
+  | { readonly is: 'forwarding'; readonly change: Change; readonly entry: FdbEntry }
   | { readonly is: 'netconf'; readonly change: Change; readonly netconf: Netconf }
   /** Events were lost: whatever is believed of the kernel must be read again. */
   | { readonly is: 'overrun'; readonly says: string }
@@ -104,13 +108,19 @@ function readEvent({ type, body }: Message): KernelEvent | undefined {
       return event(readRoute(body), route => ({ is: 'route', change: changeOf(type), route }))
     case TYPE.newNeighbour:
     case TYPE.deleteNeighbour:
-      return event(readNeighbour(body), neighbour => ({ is: 'neighbour', change: changeOf(type), neighbour }))
+      return neighbourEvent(body.rest(), changeOf(type))
     case TYPE.newNetconf:
     case TYPE.deleteNetconf:
       return event(readNetconf(body), netconf => ({ is: 'netconf', change: changeOf(type), netconf }))
     default:
       return undefined
   }
+}
+
+/** One kind of message for two tables, told apart by its family. */
+function neighbourEvent(body: Uint8Array, change: Change): KernelEvent | undefined {
+  if (body[0] === AF_BRIDGE) return event(readFdbEntry(new Cursor(body, 'host')), entry => ({ is: 'forwarding', change, entry }))
+  return event(readNeighbour(new Cursor(body, 'host')), neighbour => ({ is: 'neighbour', change, neighbour }))
 }
 
 function event<T>(row: T | undefined, toEvent: (row: T) => KernelEvent): KernelEvent | undefined {

@@ -190,6 +190,13 @@ export function writeRouteLookup(writer: Writer, destination: Ipv4): void {
 /** The answer names the table that the row is in. */
 const LOOKUP_TABLE = 0x1000
 
+/** Asks for the row that such a packet would be routed by: `ip route get fibmatch`. */
+export function writeRouteMatch(writer: Writer, destination: Ipv4): void {
+  writeHeader(writer, { length: 32, tos: 0, table: 0, protocol: 0, scope: 0, type: 0, flags: LOOKUP_TABLE | FIB_MATCH })
+  writeIpv4(writer, ATTR.destination, destination)
+}
+const FIB_MATCH = 0x2000
+
 /** Where in the body of a route message the destination's address is; undefined for default routes. */
 export function destinationIn(body: Uint8Array): number | undefined {
   const cursor = new Cursor(body, 'host', ROUTE_HEADER_OCTETS)

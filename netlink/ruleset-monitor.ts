@@ -1,5 +1,6 @@
 /** Hears that somebody changed nftables; what changed is for the hearer to read again. */
 import { NetlinkSocket } from './socket.ts'
+import { eachMessage } from './wire.ts'
 
 /** NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h. */
 const GROUP_NFTABLES = 7
@@ -21,12 +22,12 @@ export class RulesetMonitor implements Disposable {
     this.#socket = socket
   }
 
-  /** Yields once for all changes that have gathered, lost ones included; ends when `signal` aborts. Own changes are heard too. */
-  async *changes(signal: AbortSignal): AsyncGenerator<void, void> {
-    while (await this.#socket.whenReadable(signal)) {
-      this.#drain()
-      yield
-    }
+  /**
+   * Yields once for all changes that have gathered, lost ones included; ends when `signal` aborts. What was made by the socket of the port
+   * that `own` names then is no news.
+   */
+  async *changes(signal: AbortSignal, own: () => number | undefined = () => undefined): AsyncGenerator<void, void> {
+    while (await this.#socket.whenReadable(signal)) if (this.#drain(own())) yield
   }
 
   /** Dispose when the reader has ended, not before. */
@@ -34,7 +35,16 @@ export class RulesetMonitor implements Disposable {
     this.#socket[Symbol.dispose]()
   }
 
-  #drain(): void {
-    while (this.#socket.receive() !== 'nothing');
+  /** True when there was news among it. */
+  #drain(own: number | undefined): boolean {
+    let news = false
+    for (let got = this.#socket.receive(); got !== 'nothing'; got = this.#socket.receive()) {
+      if (got === 'overrun' || own === undefined) news = true
+      else
+        eachMessage(got, ({ port }) => {
+          news ||= port !== own
+        })
+    }
+    return news
   }
 }

@@ -42,6 +42,7 @@ export const TYPE = {
 } as const
 
 export const AF_INET = 2
+export const AF_BRIDGE = 7
 export const HEADER_OCTETS = 16
 const ATTRIBUTE_HEADER_OCTETS = 4
 /** Of an attribute that holds 32 bits. */

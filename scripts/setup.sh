@@ -23,6 +23,14 @@ need_node_packages() {
     touch node_modules/.package-lock.json
   fi
   link_node
+  build_cni
+}
+
+# The static CNI plugin, where a compiler is; without one Node runs the other.
+build_cni() {
+  program=build/cni-$(uname -m)
+  [ ! -x "$program" ] || [ -n "$(find cni/static scripts/build-cni.sh -newer "$program")" ] || return 0
+  sh scripts/build-cni.sh 2>/dev/null || :
 }
 
 # The Node that the project is pinned to is a package; some versions of npm leave no link to its program.
@@ -57,7 +65,7 @@ missing_packages() {
   for purpose; do
     case $purpose in
       lab) lacks ip iproute2; lacks ping iputils-ping; lacks unshare util-linux; lacks nsenter util-linux; lacks nft nftables ;;
-      test) missing_packages lab; lacks bird bird2; lacks /usr/lib/frr/bgpd frr; lacks iptables iptables; lacks etcd etcd-server; lacks bgpdump bgpdump ;;
+      test) missing_packages lab; lacks bird bird2; lacks /usr/lib/frr/bgpd frr; lacks iptables iptables; lacks etcd etcd-server; lacks bgpdump bgpdump; lacks conntrack conntrack ;;
       vm)
         lacks "$(qemu_name)" "$(qemu_package)"; lacks cpio cpio; lacks modprobe kmod; lacks xz xz-utils
         has_static_busybox || echo busybox-static

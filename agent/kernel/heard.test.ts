@@ -21,18 +21,22 @@ const netconf = (of: Netconf['of']): KernelEvent => ({
 })
 
 const CASES: readonly [what: string, event: KernelEvent, means: readonly string[]][] = [
-  ['the default route goes', route({}), ['retry', 'plan']],
+  ['the default route goes', route({}), ['retry', 'ways']],
   ['rp_filter of all is set', netconf('all'), ['plan']],
   ['a setting of one link is set', netconf(toIfIndex(3)), []],
   ['a route of ours goes', route({ protocol: 80, metric: 1024 }), []],
   ['a route in a table of no interest goes', route({ table: 100 }), []],
-  ['news were lost', { is: 'overrun', says: 'the buffer was full' }, ['warn', 'underlay', 'plan']],
+  ['news were lost', { is: 'overrun', says: 'the buffer was full' }, ['warn', 'underlay', 'ways']],
 ]
 
 for (const [what, event, means] of CASES)
   test(`${what}: ${means.join(', ') || 'nothing to plan'}`, () => {
     const done: string[] = []
-    const controller = { underlayMayHaveChanged: () => done.push('underlay'), wake: () => done.push('plan') }
+    const controller = {
+      underlayMayHaveChanged: () => done.push('underlay'),
+      waysMayHaveChanged: () => done.push('ways'),
+      wake: () => done.push('plan'),
+    }
     const kernel = { retrySoon: () => done.push('retry') }
     heard(event, { controller, kernel, log: { ...silentLog, warn: () => done.push('warn') } })
     assert.deepEqual(done, means)

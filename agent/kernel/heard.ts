@@ -3,11 +3,13 @@
 import type { Log } from '@network/base/run/log.ts'
 import type { KernelEvent } from '@network/netlink/monitor.ts'
 import { TABLE } from '@network/netlink/route.ts'
+import type { Devices } from './devices.ts'
 import { isOurRoute } from './ownership.ts'
 
 export interface Hearers {
   readonly controller: {
     underlayMayHaveChanged(): void
+    waysMayHaveChanged(): void
     wake(): void
   }
   readonly kernel: {
@@ -15,6 +17,13 @@ export interface Hearers {
     retrySoon(): void
   }
   readonly log: Log
+}
+
+/** The neighbours of pods and of the underlay come and go all the time and are no business of ours. */
+export function concernsTables(event: KernelEvent, devices: Devices, vxlanDevice: string): boolean {
+  if (event.is === 'neighbour') return devices.nameOf(event.neighbour.link) === vxlanDevice
+  if (event.is === 'forwarding') return devices.nameOf(event.entry.link) === vxlanDevice
+  return true
 }
 
 export function heard(event: KernelEvent, { controller, kernel, log }: Hearers): void {
@@ -28,18 +37,19 @@ export function heard(event: KernelEvent, { controller, kernel, log }: Hearers):
       // Next hops behind a gateway are reached by routes that are not ours, the default route above all.
       if (event.route.table !== TABLE.main || isOurRoute(event.route)) return
       kernel.retrySoon()
-      controller.wake()
+      controller.waysMayHaveChanged()
       return
     case 'overrun':
       log.warn('news from the kernel were lost; all is read again', { why: event.says })
       controller.underlayMayHaveChanged()
-      controller.wake()
+      controller.waysMayHaveChanged()
       return
     case 'netconf':
       // rp_filter of `all` decides what the plan wants of each device.
       if (event.netconf.of === 'all') controller.wake()
       return
     case 'neighbour':
+    case 'forwarding':
       return
     default:
       event satisfies never

@@ -24,6 +24,7 @@ import { addressTable } from './tables/addresses.ts'
 import { linkTable } from './tables/links.ts'
 import { routeTable } from './tables/routes.ts'
 import { sysctlTable } from './tables/sysctls.ts'
+import { vtepTable } from './tables/vteps.ts'
 import { MemorySettings } from './testing/memory-settings.ts'
 
 const POOL = prefix('10.244.0.0/16')
@@ -101,6 +102,7 @@ class Node {
 function kernelOf({ fake, settings, clock }: Pick<Node, 'fake' | 'settings' | 'clock'>, random: Random) {
   const client = fake.client()
   const devices = new Devices(() => client.links())
+  const vteps = vtepTable(client, devices, 'vxlan.cali')
   return new Kernel({
     clock,
     random,
@@ -109,7 +111,8 @@ function kernelOf({ fake, settings, clock }: Pick<Node, 'fake' | 'settings' | 'c
       links: linkTable(client, devices),
       sysctls: sysctlTable(settings, () => undefined),
       addresses: addressTable(client, devices, address => contains(POOL, address)),
-      routes: routeTable(client, devices),
+      vteps,
+      routes: routeTable(client, devices, vteps.has),
     },
   })
 }
@@ -143,6 +146,7 @@ function wanted(): Intents {
   return {
     links: new Map(links.map(link => [link.name, link])),
     addresses: new Map([[addressKey(tunnel.address), tunnel.address]]),
+    vteps: new Map(),
     routes: new Map(routes.map(route => [formatPrefix(route.destination), route])),
     sysctls: new Map([forwarding, ...tunnel.sysctls, ...workloadSysctls(POD)].map(intent => [intent.path, intent])),
   }

@@ -3,26 +3,30 @@
 import { Fault } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Cancel, Clock, Random } from '@network/base/time/clock.ts'
-import { after, type Instant, millis } from '@network/base/time/units.ts'
-import type { AddressIntent, Intents, LinkIntent, RouteIntent, SysctlIntent } from '@network/model/intent.ts'
+import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
+import type { AddressIntent, Intents, LinkIntent, RouteIntent, SysctlIntent, VtepIntent } from '@network/model/intent.ts'
+import type { TableStatus } from '@network/model/status.ts'
 import { type KeyState, Reconciler, type Reconciliation, type Repair } from './reconciler.ts'
 import type { Table } from './table.ts'
 
-/** In order of dependence: an address needs its link, a route both. */
-export interface Tables<L, S, A, R> {
+/** In order of dependence: an address needs its link, a route both, and into VXLAN its far end. */
+export interface Tables<L, S, A, V, R> {
   readonly links: Table<LinkIntent, L>
   readonly sysctls: Table<SysctlIntent, S>
   readonly addresses: Table<AddressIntent, A>
+  readonly vteps: Table<VtepIntent, V>
   readonly routes: Table<RouteIntent, R>
 }
 
-export type TableName = 'links' | 'sysctls' | 'addresses' | 'routes'
+export type TableName = 'links' | 'sysctls' | 'addresses' | 'vteps' | 'routes'
 
-export interface KernelOptions<L, S, A, R> {
-  readonly tables: Tables<L, S, A, R>
+export interface KernelOptions<L, S, A, V, R> {
+  readonly tables: Tables<L, S, A, V, R>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Hears how long each pass took. */
+  readonly took?: (duration: Millis) => void
 }
 
 export interface RecordedRepair extends Repair {
@@ -46,15 +50,18 @@ interface Waiter {
   readonly done: (conflict?: Fault) => void
 }
 
-export class Kernel<L, S, A, R> {
+export class Kernel<L, S, A, V, R> {
   readonly #links: Reconciler<LinkIntent, L>
   readonly #sysctls: Reconciler<SysctlIntent, S>
   readonly #addresses: Reconciler<AddressIntent, A>
+  readonly #vteps: Reconciler<VtepIntent, V>
   readonly #routes: Reconciler<RouteIntent, R>
   readonly #clock: Clock
   readonly #log: Log
+  readonly #took: (duration: Millis) => void
   readonly #waiters = new Set<Waiter>()
   readonly #repairs: RecordedRepair[] = []
+  readonly #repaired = new Map<TableName, number>()
   #repairCount = 0
   #desired = false
   #mayRemove = false
@@ -65,14 +72,16 @@ export class Kernel<L, S, A, R> {
   #stopped = false
   #lastTrouble: ReadonlySet<string> = new Set()
 
-  constructor({ tables, clock, random, log }: KernelOptions<L, S, A, R>) {
+  constructor({ tables, clock, random, log, took = () => undefined }: KernelOptions<L, S, A, V, R>) {
     const chance = { clock, random }
     this.#links = new Reconciler(tables.links, chance)
     this.#sysctls = new Reconciler(tables.sysctls, chance)
     this.#addresses = new Reconciler(tables.addresses, chance)
+    this.#vteps = new Reconciler(tables.vteps, chance)
     this.#routes = new Reconciler(tables.routes, chance)
     this.#clock = clock
     this.#log = log
+    this.#took = took
     this.#passed = clock.now()
     this.#nextAudit = after(clock.now(), AUDIT)
   }
@@ -83,6 +92,7 @@ export class Kernel<L, S, A, R> {
     this.#links.desireAll(intents.links)
     this.#sysctls.desireAll(intents.sysctls)
     this.#addresses.desireAll(intents.addresses)
+    this.#vteps.desireAll(intents.vteps)
     this.#routes.desireAll(intents.routes)
     this.wake()
   }
@@ -145,6 +155,17 @@ export class Kernel<L, S, A, R> {
     return this.#all.every(([, table]) => table.unsettled.length === 0 && (!this.#mayRemove || table.stale.length === 0))
   }
 
+  /** What is wanted against what is there, as of the last pass. */
+  get tables(): readonly TableStatus[] {
+    return this.#all.map(([name, table]) => ({
+      name,
+      wanted: table.wanted,
+      actual: table.wanted - table.unsettled.length,
+      stale: table.stale.length,
+      repairs: this.#repaired.get(name) ?? 0,
+    }))
+  }
+
   get repairs(): { readonly count: number; readonly last: readonly RecordedRepair[] } {
     return { count: this.#repairCount, last: this.#repairs }
   }
@@ -171,6 +192,7 @@ export class Kernel<L, S, A, R> {
       ['links', this.#links],
       ['sysctls', this.#sysctls],
       ['addresses', this.#addresses],
+      ['vteps', this.#vteps],
       ['routes', this.#routes],
     ]
   }
@@ -183,6 +205,8 @@ export class Kernel<L, S, A, R> {
         return this.#sysctls
       case 'addresses':
         return this.#addresses
+      case 'vteps':
+        return this.#vteps
       case 'routes':
         return this.#routes
       default:
@@ -202,8 +226,10 @@ export class Kernel<L, S, A, R> {
 
   /** A kernel that does not answer, or not whole, is asked again; anything else thrown is a bug, and ends the process. */
   #tryPass(): void {
+    const began = this.#clock.now()
     try {
       this.#pass()
+      this.#took(between(began, this.#clock.now()))
     } catch (reason) {
       if (!(reason instanceof Fault)) throw reason
       this.#log.warn('the kernel could not be read; tried again soon', { why: reason.message })
@@ -217,7 +243,7 @@ export class Kernel<L, S, A, R> {
     if (!this.#desired) return
     let changed = true
     for (let round = 0; changed && round < ROUNDS; round++) {
-      for (const [, table] of this.#all) this.#record(table.observe())
+      for (const [name, table] of this.#all) this.#record(name, table.observe())
       changed = this.#round()
     }
     for (const [, table] of this.#all) table.settle()
@@ -240,7 +266,8 @@ export class Kernel<L, S, A, R> {
     return again
   }
 
-  #record(repairs: readonly Repair[]): void {
+  #record(name: TableName, repairs: readonly Repair[]): void {
+    if (repairs.length > 0) this.#repaired.set(name, (this.#repaired.get(name) ?? 0) + repairs.length)
     for (const repair of repairs) {
       this.#repairCount++
       this.#repairs.unshift({ ...repair, at: this.#clock.wall().toISOString() })

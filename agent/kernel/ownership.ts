@@ -13,9 +13,14 @@ export function isOurRoute(route: Pick<Route, 'protocol' | 'table' | 'metric'>):
   return route.protocol === ROUTE_PROTOCOL && route.table === TABLE.main && route.metric === ROUTE_METRIC
 }
 
-/** An address on the tunnel device out of a pool; whatever else somebody put there stays. */
-export function isOurAddress(device: string, address: Ipv4, isPoolAddress: (address: Ipv4) => boolean): boolean {
-  return device === TUNNEL_DEVICE && isPoolAddress(address)
+/** An address on a tunnel device out of a pool; whatever else somebody put there stays. */
+export function isOurAddress(
+  device: string,
+  address: Ipv4,
+  isPoolAddress: (address: Ipv4) => boolean,
+  tunnels: ReadonlySet<string> = new Set([TUNNEL_DEVICE]),
+): boolean {
+  return tunnels.has(device) && isPoolAddress(address)
 }
 
 /** Has the form of a name that we give; whether it is ours, a WorkloadEndpoint says. */

@@ -30,6 +30,8 @@ export interface Reconciliation {
   isInstalled(key: string): boolean
   readonly unsettled: readonly string[]
   readonly stale: readonly string[]
+  /** How many rows are wanted. */
+  readonly wanted: number
   readonly nextRetry: Instant | undefined
 }
 
@@ -106,6 +108,10 @@ export class Reconciler<W, H> implements Reconciliation {
   /** Wanted keys that are not as they should be. */
   get unsettled(): string[] {
     return this.#delta.differing.filter(({ want }) => want !== undefined).map(({ key }) => key)
+  }
+
+  get wanted(): number {
+    return this.#delta.desired.size
   }
 
   /** Rows of ours that nobody wants. */

@@ -3,13 +3,14 @@
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
+import type { VxlanSettings } from '@network/vxlan/settings.ts'
 
 /** The NIC that carries the node's address. */
 export interface Underlay {
   readonly device: string
   readonly address: Ipv4
   readonly subnet: Prefix
-  /** Octets. */
+  /** Octets: what fits on the way to every other node. */
   readonly mtu: number
 }
 
@@ -24,6 +25,14 @@ export interface Learned {
 /** Where the kernel would send a packet for a next hop. */
 export type Gateway = { readonly is: 'reachable'; readonly gateway: Ipv4; readonly device: string } | { readonly is: 'none' }
 
+export interface VxlanFacts {
+  readonly settings: VxlanSettings
+  /** Of this node's device. */
+  readonly mac: string
+  /** Undefined means that the kernel can do it; else why not. */
+  readonly unsupported: string | undefined
+}
+
 export interface Facts {
   /** This node's name. */
   readonly self: string
@@ -31,6 +40,8 @@ export interface Facts {
   readonly underlay: Underlay
   /** Undefined means that the kernel can do it; else why not. */
   readonly ipipUnsupported: string | undefined
+  /** How this cluster does VXLAN, and whether this kernel can. */
+  readonly vxlan: VxlanFacts
   /** The present value of net/ipv4/conf/all/rp_filter is 1. */
   readonly strictEverywhere: boolean
   readonly learned: readonly Learned[]

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
-import { prefix } from '@network/base/net/prefix.ts'
+import { formatPrefix, prefix } from '@network/base/net/prefix.ts'
+import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
 import { SnapshotBuilder } from '@network/model/snapshot.ts'
@@ -15,7 +16,15 @@ test('lets in every other node, speaks BGP with neighbours alone, and gives each
     ['a2', '172.16.20.12'],
     ['b1', '172.16.36.11'],
   ] as const) {
-    const node = { name, id: `id of ${name}`, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+    const node = {
+      name,
+      id: `id of ${name}`,
+      address: ipv4(address),
+      subnetLength: 24,
+      asn: undefined,
+      tunnelAddress: undefined,
+      vxlanMac: undefined,
+    }
     builder.apply({ key: NODE.keyOf(node), document: NODE.print(node) })
   }
   for (const [node, pod, address] of [
@@ -29,20 +38,38 @@ test('lets in every other node, speaks BGP with neighbours alone, and gives each
     }
     builder.apply({ key: WORKLOAD_ENDPOINT.keyOf(endpoint), document: WORKLOAD_ENDPOINT.print(endpoint) })
   }
+  for (const [name, cidr, natOutgoing] of [
+    ['plain', '10.244.0.0/16', false],
+    ['translated', '10.245.0.0/16', true],
+  ] as const) {
+    const modes = { ipipMode: 'Never', vxlanMode: 'Never', disabled: false } as const
+    const pool = { name, cidr: prefix(cidr), blockSize: 26, natOutgoing, ...modes }
+    builder.apply({ key: IP_POOL.keyOf(pool), document: IP_POOL.print(pool) })
+  }
   const { snapshot } = builder
   const self = snapshot.nodes.get('a1') ?? assert.fail('a1 is there')
   const router = { name: 'tor', address: ipv4('172.16.20.1'), asn: 64513, type: 'configured', dials: 'at-once' } as const
   const underlay = { device: 'eth0', address: self.address, subnet: prefix('172.16.20.0/24'), mtu: 1500 }
-  const plan = planFirewall('a1', snapshot, { underlay, neighbours: [...planMesh(self, snapshot, 64512), router] })
+  const neighbours = [...planMesh(self, snapshot, 64512), router]
+  const vxlan = { device: 'vxlan.cali', port: 4790 }
+  const plan = planFirewall('a1', snapshot, { underlay, neighbours, vxlan })
   assert.deepEqual(
     {
       underlay: plan.underlay,
+      pools: plan.pools.map(formatPrefix),
+      natPools: plan.natPools.map(formatPrefix),
+      ports: [plan.vxlanPort, planFirewall('a1', snapshot, { underlay, neighbours, vxlan: undefined }).vxlanPort],
+      tunnels: plan.tunnels,
       nodes: [...plan.nodes].map(formatIpv4),
       peers: [...plan.peers].map(formatIpv4),
       sources: plan.sources.map(({ device, address }) => `${device} ${formatIpv4(address)}`),
     },
     {
       underlay: 'eth0',
+      pools: ['10.244.0.0/16', '10.245.0.0/16'],
+      natPools: ['10.245.0.0/16'],
+      ports: [4790, undefined],
+      tunnels: ['tunl0', 'vxlan.cali'],
       nodes: ['172.16.20.12', '172.16.36.11'],
       peers: ['172.16.20.12', '172.16.36.11', '172.16.20.1'],
       sources: ['cali0123456789a 10.244.0.2'],

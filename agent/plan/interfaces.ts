@@ -3,6 +3,7 @@
 import { INTERFACE_NAME } from '@network/model/resources/workload-endpoint.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
 import type { Link } from '@network/netlink/link.ts'
+import type { VxlanSettings } from '@network/vxlan/settings.ts'
 import { podMtu } from './workloads.ts'
 
 export interface InterfaceFacts {
@@ -12,6 +13,21 @@ export interface InterfaceFacts {
   readonly links: readonly Pick<Link, 'name' | 'kind' | 'mtu'>[]
   /** Octets. */
   readonly underlayMtu: number
+}
+
+/** Foreign devices that share our VNI or port, one sentence each: they are left as they are. */
+export function vxlanProblems(links: readonly Pick<Link, 'name' | 'vxlan'>[], { device, vni, port }: VxlanSettings): string[] {
+  return links.flatMap(({ name, vxlan }) => {
+    if (vxlan === undefined || name === device) return []
+    const [sameVni, samePort] = [vxlan.vni === vni || vxlan.external, vxlan.port === port]
+    if (!sameVni && !samePort) return []
+    const has = sameVni && samePort ? `VNI ${vni} and port ${port}` : samePort ? `port ${port}` : `VNI ${vni}`
+    const so =
+      sameVni && samePort
+        ? `${device} cannot be there beside it: remove it, or choose another vxlan.vni or vxlan.port for the whole cluster`
+        : 'they can be there beside each other'
+    return [`interface ${name}, which is not ours, has ${has} as ${device}: ${so}`]
+  })
 }
 
 /** One sentence each. A veth that no endpoint names may be another system's of the same habits, so it is never removed. */

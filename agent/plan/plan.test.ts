@@ -9,6 +9,7 @@ import type { Kind } from '@network/model/resources/kind.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
 import { type Change, SnapshotBuilder } from '@network/model/snapshot.ts'
+import { VXLAN_DEFAULTS } from '@network/vxlan/settings.ts'
 import type { Facts, Learned } from './facts.ts'
 import { planMesh } from './peers.ts'
 import { planAll } from './plan.ts'
@@ -24,8 +25,8 @@ test('CrossSubnet on four nodes in two racks: blackhole, pod, near plain, far in
     '10.244.0.2 dev cali0123456789a proto 80 scope link metric 1024',
   ])
   assert.deepEqual(originate, [prefix('10.244.0.0/26')])
-  assert.deepEqual([...intents.links.keys()], ['tunl0', CALI])
-  assert.deepEqual([...intents.addresses.keys()], ['tunl0 10.244.0.1/32'])
+  assert.deepEqual([...intents.links.keys()], ['tunl0', 'vxlan.cali', CALI])
+  assert.deepEqual([...intents.addresses.keys()], ['tunl0 10.244.0.1/32', 'vxlan.cali 10.244.0.1/32'])
   assert.deepEqual(problems, [])
 })
 
@@ -82,6 +83,50 @@ test('without ipip in the kernel, far blocks are unreachable, never plain by acc
   )
 })
 
+test('in VXLAN the far end is the route’s gateway, with one neighbour and forwarding entry a node however many blocks it has', () => {
+  const learned = ['10.244.0.128/26', '10.244.0.192/26'].map(block => ({
+    destination: prefix(block),
+    nextHop: ipv4('172.16.36.11'),
+    from: 'b1',
+  }))
+  const plan = planAll({ ...vxlan('CrossSubnet'), learned })
+  assert.deepEqual([...plan.intents.routes.values()].filter(route => route.is === 'remote').map(formatRoute), [
+    '10.244.0.128/26 via 10.244.0.129 dev vxlan.cali proto 80 metric 1024 onlink',
+    '10.244.0.192/26 via 10.244.0.129 dev vxlan.cali proto 80 metric 1024 onlink',
+  ])
+  const b1 = { device: 'vxlan.cali', address: ipv4('10.244.0.129'), mac: '66:00:00:00:00:b1', remote: ipv4('172.16.36.11') }
+  assert.deepEqual([...plan.intents.vteps], [['10.244.0.129', { ...b1, node: 'b1' }]])
+  assert.deepEqual(plan.problems, [])
+})
+
+test('a node without a VXLAN device is unreachable, never plain by accident, and the others go on', () => {
+  const plan = planAll(vxlan('Always', ['b1']))
+  assert.deepEqual([...plan.intents.routes.values()].map(formatRoute).slice(0, 2), [
+    '10.244.0.64/26 via 10.244.0.65 dev vxlan.cali proto 80 metric 1024 onlink',
+    'unreachable 10.244.0.128/26 proto 80 metric 1024',
+  ])
+  assert.match(plan.problems.join(), /pool default wants VXLAN to node b1: node b1 takes no VXLAN/)
+})
+
+test('a kernel without VXLAN: far blocks are unreachable, there is no device, and IPIP is offered', () => {
+  const base = vxlan('CrossSubnet')
+  const plan = planAll({ ...base, vxlan: { ...base.vxlan, unsupported: 'the kernel has no module vxlan' } })
+  assert.equal(plan.intents.links.has('vxlan.cali'), false)
+  assert.equal(plan.intents.routes.get('10.244.0.128/26')?.is, 'unreachable')
+  assert.match(
+    plan.problems.join('\n'),
+    /pool default has vxlanMode CrossSubnet, but VXLAN is unsupported by this kernel: .*; nothing is sent plain instead; "calictl ippool set default --ipip CrossSubnet" goes without it/,
+  )
+})
+
+test('a kernel without IPIP: VXLAN is offered', () => {
+  const plan = planAll({ ...facts('Always'), ipipUnsupported: 'the kernel has no module ipip' })
+  assert.match(
+    plan.problems.join('\n'),
+    /nothing is sent plain instead; "calictl ippool set default --vxlan Always" goes without it/,
+  )
+})
+
 test('a router that is no node gets no tunnelled packets', () => {
   const learned: Learned[] = [{ destination: prefix('10.244.9.0/26'), nextHop: ipv4('172.16.36.99'), from: 'tor' }]
   assert.deepEqual(remoteRoutes('Always', { learned }), ['10.244.9.0/26 via 172.16.20.1 dev eth0 proto 80 metric 1024'])
@@ -130,16 +175,42 @@ function remoteRoutes(mode: IpipMode, more: Partial<Facts> = {}): string[] {
   return [...planAll({ ...facts(mode), ...more }).intents.routes.values()].filter(route => route.is === 'remote').map(formatRoute)
 }
 
+/** The same cluster in VXLAN; the nodes named have no device. */
+function vxlan(vxlanMode: IpipMode, deaf: readonly string[] = []): Facts {
+  const base = facts('Never')
+  const builder = new SnapshotBuilder()
+  for (const pool of base.snapshot.pools.values()) builder.apply(change(IP_POOL, { ...pool, vxlanMode }))
+  for (const node of base.snapshot.nodes.values())
+    builder.apply(change(NODE, { ...node, vxlanMac: deaf.includes(node.name) ? undefined : `66:00:00:00:00:${node.name}` }))
+  return { ...base, snapshot: builder.snapshot }
+}
+
 function facts(mode: IpipMode, how: { affinity?: 'pending' | 'confirmed'; reverse?: boolean } = {}): Facts {
   const builder = new SnapshotBuilder()
   const changes = [
-    change(IP_POOL, { name: 'default', cidr: prefix('10.244.0.0/16'), blockSize: 26, ipipMode: mode, disabled: false }),
+    change(IP_POOL, {
+      name: 'default',
+      cidr: prefix('10.244.0.0/16'),
+      blockSize: 26,
+      ipipMode: mode,
+      vxlanMode: 'Never',
+      natOutgoing: false,
+      disabled: false,
+    }),
     ...[
       ['a1', '172.16.20.11', '10.244.0.1'],
       ['a2', '172.16.20.12', '10.244.0.65'],
       ['b1', '172.16.36.11', '10.244.0.129'],
     ].map(([name = '', address = '', tunnel = '']) =>
-      change(NODE, { name, id: name, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: ipv4(tunnel) }),
+      change(NODE, {
+        name,
+        id: name,
+        address: ipv4(address),
+        subnetLength: 24,
+        asn: undefined,
+        tunnelAddress: ipv4(tunnel),
+        vxlanMac: undefined,
+      }),
     ),
     change(BLOCK_AFFINITY, { block: prefix('10.244.0.0/26'), node: 'a1', state: how.affinity ?? 'confirmed' }),
     change(BLOCK_AFFINITY, { block: prefix('10.244.0.64/26'), node: 'a2', state: 'confirmed' }),
@@ -160,6 +231,7 @@ function facts(mode: IpipMode, how: { affinity?: 'pending' | 'confirmed'; revers
     snapshot: builder.snapshot,
     underlay: { device: 'eth0', address: ipv4('172.16.20.11'), subnet: prefix('172.16.20.0/24'), mtu: 1500 },
     ipipUnsupported: undefined,
+    vxlan: { settings: VXLAN_DEFAULTS, mac: '66:00:00:00:00:0a', unsupported: undefined },
     strictEverywhere: false,
     learned: [
       { destination: prefix('10.244.0.64/26'), nextHop: ipv4('172.16.20.12'), from: 'a2' },

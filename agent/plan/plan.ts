@@ -11,9 +11,11 @@ import {
   type RouteIntent,
   type SysctlIntent,
 } from '@network/model/intent.ts'
+import type { IpPool } from '@network/model/resources/ip-pool.ts'
 import type { PoolStatus } from '@network/model/status.ts'
+import { planVxlan } from '@network/vxlan/plan.ts'
 import type { Facts } from './facts.ts'
-import { nodeAt, ownBlocks, planRoutes } from './routes.ts'
+import { nodeAt, ownBlocks, planRoutes, vtepsFor } from './routes.ts'
 import { workloadSysctls } from './workloads.ts'
 
 export interface Plan {
@@ -49,6 +51,21 @@ export function planAll(facts: Facts): Plan {
     addresses.set(addressKey(tunnel.address), tunnel.address)
     want(tunnel.sysctls)
   }
+  if (facts.vxlan.unsupported === undefined && tunnelAddress !== undefined) {
+    const { device, address, mtu } = facts.underlay
+    const tunnel = planVxlan({
+      settings: facts.vxlan.settings,
+      mac: facts.vxlan.mac,
+      address: tunnelAddress,
+      underlayDevice: device,
+      underlayAddress: address,
+      underlayMtu: mtu,
+      strictEverywhere: facts.strictEverywhere,
+    })
+    links.set(tunnel.link.name, tunnel.link)
+    addresses.set(addressKey(tunnel.address), tunnel.address)
+    want(tunnel.sysctls)
+  }
   for (const workload of facts.snapshot.workloads.values()) {
     if (workload.node !== facts.self) continue
     links.set(workload.interfaceName, { name: workload.interfaceName, create: undefined, up: true, mtu: undefined })
@@ -56,9 +73,9 @@ export function planAll(facts: Facts): Plan {
   }
 
   return {
-    intents: { links, addresses, routes, sysctls },
+    intents: { links, addresses, vteps: vtepsFor(routes.values(), facts), routes, sysctls },
     originate: ownBlocks(facts.self, facts.snapshot),
-    pools: [...facts.snapshot.pools.values()].map(({ name, ipipMode }) => ({ name, ipipMode })),
+    pools: [...facts.snapshot.pools.values()].map(({ name, ipipMode, vxlanMode }) => ({ name, ipipMode, vxlanMode })),
     problems: problemsOf(facts, routes),
   }
 }
@@ -88,14 +105,24 @@ function folded(routes: Iterable<RouteIntent>, doubtIn: (route: RouteIntent) => 
   })
 }
 
+/** The other tunnel is the mend where this kernel has it. */
+function unsupportedTunnel({ name, ipipMode, vxlanMode }: IpPool, { ipipUnsupported, vxlan }: Facts): string[] {
+  const mend = (option: string, mode: string, otherwise: string | undefined) =>
+    otherwise === undefined ? `; "calictl ippool set ${name} --${option} ${mode}" goes without it` : ''
+  if (ipipMode !== 'Never' && ipipUnsupported !== undefined)
+    return [
+      `pool ${name} has ipipMode ${ipipMode}, but IPIP is unsupported by this kernel: ${ipipUnsupported}; nothing is sent plain instead${mend('vxlan', ipipMode, vxlan.unsupported)}`,
+    ]
+  if (vxlanMode !== 'Never' && vxlan.unsupported !== undefined)
+    return [
+      `pool ${name} has vxlanMode ${vxlanMode}, but VXLAN is unsupported by this kernel: ${vxlan.unsupported}; nothing is sent plain instead${mend('ipip', vxlanMode, ipipUnsupported)}`,
+    ]
+  return []
+}
+
 function problemsOf(facts: Facts, routes: ReturnType<typeof planRoutes>): string[] {
   const problems: string[] = []
-  if (facts.ipipUnsupported !== undefined)
-    for (const pool of facts.snapshot.pools.values())
-      if (pool.ipipMode !== 'Never')
-        problems.push(
-          `pool ${pool.name} has ipipMode ${pool.ipipMode}, but IPIP is unsupported by this kernel: ${facts.ipipUnsupported}; nothing is sent plain instead`,
-        )
+  for (const pool of facts.snapshot.pools.values()) problems.push(...unsupportedTunnel(pool, facts))
   problems.push(...folded(routes.values(), route => doubtIn(route, facts)))
   for (const { destination, nextHop } of facts.learned)
     if (nodeAt(facts.snapshot, nextHop) === undefined && nextHop === facts.underlay.address)

@@ -2,12 +2,13 @@
 
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { covers, formatPrefix, type Prefix, toPrefix } from '@network/base/net/prefix.ts'
-import { carriageOf } from '@network/ipip/mode.ts'
 import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
-import type { RouteIntent } from '@network/model/intent.ts'
+import { carriageOf } from '@network/model/carriage.ts'
+import type { RouteIntent, VtepIntent } from '@network/model/intent.ts'
 import type { IpPool } from '@network/model/resources/ip-pool.ts'
 import type { Node } from '@network/model/resources/node.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
+import { vtepOf } from '@network/vxlan/plan.ts'
 import type { Facts, Learned } from './facts.ts'
 
 /** By destination; what lives here wins over what a peer says of the same destination. */
@@ -54,7 +55,7 @@ function remoteRoute(facts: Facts, { destination, nextHop, from }: Learned): Rou
   const node = nodeAt(snapshot, nextHop)
   const common = { destination, node: node?.name }
   const owner = node === undefined ? `${formatIpv4(nextHop)} (learned from ${from})` : `node ${node.name}`
-  const carriage = carriageOf(pool.ipipMode, [underlay.subnet], { nextHop, isNode: node !== undefined })
+  const carriage = carriageOf(pool, [underlay.subnet], { nextHop, isNode: node !== undefined })
   switch (carriage) {
     case 'plain':
       return {
@@ -82,11 +83,46 @@ function remoteRoute(facts: Facts, { destination, nextHop, from }: Learned): Rou
         onlink: true,
         why: `pool ${pool.name} has ipipMode ${pool.ipipMode}${pool.ipipMode === 'Always' ? '' : `, and ${owner} is on another subnet`}`,
       }
+    case 'vxlan':
+      return node === undefined ? undefined : throughVxlan(facts, { destination, node, pool })
     case 'gateway':
       return throughGateway(facts, { ...common, nextHop, owner, pool: pool.name, mode: pool.ipipMode })
     default:
       return carriage satisfies never
   }
+}
+
+function throughVxlan(
+  { vxlan }: Facts,
+  { destination, node, pool }: { readonly destination: Prefix; readonly node: Node; readonly pool: IpPool },
+): RouteIntent {
+  const common = { destination, node: node.name }
+  const wants = `pool ${pool.name} wants VXLAN to node ${node.name}`
+  if (vxlan.unsupported !== undefined)
+    return { ...common, is: 'unreachable', why: `${wants}, and this kernel has none: ${vxlan.unsupported}` }
+  const peer = vtepOf(vxlan.settings, node)
+  if (peer.is === 'deaf') return { ...common, is: 'unreachable', why: `${wants}: ${peer.why}` }
+  return {
+    ...common,
+    is: 'remote',
+    carriage: 'vxlan',
+    gateway: peer.vtep.address,
+    device: peer.vtep.device,
+    onlink: true,
+    why: `pool ${pool.name} has vxlanMode ${pool.vxlanMode}${pool.vxlanMode === 'Always' ? '' : `, and node ${node.name} is on another subnet`}`,
+  }
+}
+
+/** The far ends that these routes go via, by that address. */
+export function vtepsFor(routes: Iterable<RouteIntent>, { snapshot, vxlan }: Facts): Map<string, VtepIntent> {
+  const vteps = new Map<string, VtepIntent>()
+  for (const route of routes) {
+    if (route.is !== 'remote' || route.carriage !== 'vxlan' || route.node === undefined) continue
+    const node = snapshot.nodes.get(route.node)
+    const peer = node === undefined ? undefined : vtepOf(vxlan.settings, node)
+    if (peer?.is === 'vtep') vteps.set(formatIpv4(peer.vtep.address), peer.vtep)
+  }
+  return vteps
 }
 
 interface Far {

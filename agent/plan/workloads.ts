@@ -2,6 +2,7 @@
 import { tunnelMtu } from '@network/ipip/mtu.ts'
 import type { SysctlIntent } from '@network/model/intent.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
+import { vxlanMtu } from '@network/vxlan/mtu.ts'
 
 /** The same values serve the moment of wiring and the years of repair after it. */
 export function workloadSysctls(device: string): SysctlIntent[] {
@@ -21,5 +22,7 @@ export function workloadSysctls(device: string): SysctlIntent[] {
 
 /** MTU of a new pod, in octets: room for the outer header wherever a pool may tunnel. */
 export function podMtu(snapshot: Snapshot, underlayMtu: number): number {
-  return [...snapshot.pools.values()].some(pool => pool.ipipMode !== 'Never') ? tunnelMtu(underlayMtu) : underlayMtu
+  const pools = [...snapshot.pools.values()]
+  if (pools.some(({ vxlanMode }) => vxlanMode !== 'Never')) return vxlanMtu(underlayMtu)
+  return pools.some(({ ipipMode }) => ipipMode !== 'Never') ? tunnelMtu(underlayMtu) : underlayMtu
 }

@@ -9,7 +9,18 @@ import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import { makeDirectory } from '@network/base/sys/directory.ts'
 
-/** Answers one request; what it returns is sent as JSON. */
+/** An answer that is no JSON. */
+export class PlainAnswer {
+  readonly type: string
+  readonly text: string
+
+  constructor(type: string, text: string) {
+    this.type = type
+    this.text = text
+  }
+}
+
+/** Answers one request; what it returns is sent as JSON, unless it is plain. */
 export type Route = (body: string, signal: AbortSignal) => Promise<unknown>
 
 /** By method and path: `GET /status`. */
@@ -113,5 +124,6 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 function send(response: ServerResponse, status: number, body: unknown): void {
   if (response.destroyed || response.headersSent) return
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  const [type, text] = body instanceof PlainAnswer ? [body.type, body.text] : ['application/json', JSON.stringify(body)]
+  response.writeHead(status, { 'content-type': type }).end(text)
 }

@@ -13,6 +13,8 @@ import type {
   PeerStatus,
   RepairStatus,
   RouteStatus,
+  TableStatus,
+  VxlanStatus,
   WorkloadStatus,
 } from '@network/model/status.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
@@ -21,13 +23,15 @@ import type { Config } from '../config.ts'
 import type { Controller } from '../controller.ts'
 import type { RecordedRepair } from '../kernel/kernel.ts'
 import type { KeyState } from '../kernel/reconciler.ts'
-import { interfaceProblems } from '../plan/interfaces.ts'
+import type { VxlanFacts } from '../plan/facts.ts'
+import { interfaceProblems, vxlanProblems } from '../plan/interfaces.ts'
 
 /** The kernel's side of the status. */
 export interface KernelView {
   stateOf(table: 'routes', key: string): KeyState
   readonly converged: boolean
   readonly problems: readonly string[]
+  readonly tables: readonly TableStatus[]
   readonly repairs: { readonly count: number; readonly last: readonly RecordedRepair[] }
 }
 
@@ -49,6 +53,7 @@ export interface StatusSources {
   readonly speaker: () => SpeakerStatus
   readonly netlink: NetlinkClient
   readonly ipipUnsupported: string | undefined
+  readonly vxlan: VxlanFacts
 }
 
 /** `protection` was asked of the firewall at this moment: its counters are the kernel's. */
@@ -68,11 +73,13 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     asn: controller.self?.asn ?? config.asn,
     datastore: cluster.status,
     ipip: ipipStatus(sources),
+    vxlan: vxlanStatus(sources),
     pools: plan?.pools ?? [],
     firewall: protection,
     bgp: bgpStatus(sources.speaker(), controller),
     routes: plan === undefined ? [] : [...plan.intents.routes.values()].map(route => routeStatus(route, kernel)),
     workloads: workloadStatus(sources),
+    tables: [...kernel.tables, firewallTable(protection, firewall)],
     repairs: joined(kernel.repairs, firewall.repairs),
     problems: [
       ...(cluster.complete && !registered
@@ -88,6 +95,11 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
   }
 }
 
+/** Wanted as one thing, with all that is in it. */
+function firewallTable({ active }: FirewallStatus, { converged, repairs }: FirewallView): TableStatus {
+  return { name: 'nftables', wanted: 1, actual: Number(active && converged), stale: 0, repairs: repairs.count }
+}
+
 /** The newest first, no more than either keeps. */
 function joined(a: RepairStatus, b: RepairStatus): RepairStatus {
   const newest = [...a.last, ...b.last].sort((one, other) => other.at.localeCompare(one.at))
@@ -95,11 +107,15 @@ function joined(a: RepairStatus, b: RepairStatus): RepairStatus {
 }
 
 /** Only a complete snapshot can tell that nobody names an interface. */
-function strangeInterfaces({ config, cluster, controller, netlink }: StatusSources): string[] {
+function strangeInterfaces({ config, cluster, controller, netlink, vxlan }: StatusSources): string[] {
   if (!cluster.complete) return []
   const { snapshot } = cluster
-  const underlayMtu = controller.choice.underlay.mtu
-  return interfaceProblems({ self: config.nodeName, snapshot, links: netlink.links(), underlayMtu })
+  const { underlayMtu } = controller
+  const links = netlink.links()
+  return [
+    ...interfaceProblems({ self: config.nodeName, snapshot, links, underlayMtu }),
+    ...(vxlan.unsupported === undefined ? vxlanProblems(links, vxlan.settings) : []),
+  ]
 }
 
 function ipipStatus({ ipipUnsupported, netlink, controller }: StatusSources): IpipStatus {
@@ -112,6 +128,28 @@ function ipipStatus({ ipipUnsupported, netlink, controller }: StatusSources): Ip
       link === undefined
         ? null
         : { name: link.name, address: address === undefined ? null : `${formatIpv4(address)}/32`, mtu: link.mtu, up: link.up },
+  }
+}
+
+function vxlanStatus({ vxlan, netlink, controller }: StatusSources): VxlanStatus {
+  const { settings, unsupported } = vxlan
+  const link = netlink.link(settings.device)
+  const address = controller.self?.tunnelAddress
+  return {
+    supported: unsupported === undefined,
+    reason: unsupported ?? null,
+    device:
+      link?.vxlan === undefined
+        ? null
+        : {
+            name: link.name,
+            address: address === undefined ? null : `${formatIpv4(address)}/32`,
+            mac: link.mac ?? null,
+            mtu: link.mtu,
+            up: link.up,
+            vni: link.vxlan.vni,
+            port: link.vxlan.port,
+          },
   }
 }
 

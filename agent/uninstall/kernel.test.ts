@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { contains, prefix } from '@network/base/net/prefix.ts'
 import { addAddress, toLinkAddress } from '@network/netlink/address.ts'
-import { addVeth, setLink } from '@network/netlink/link.ts'
+import { addLink, addVeth, setLink } from '@network/netlink/link.ts'
 import { toRoute } from '@network/netlink/route.ts'
 import { addRoute } from '@network/netlink/route-message.ts'
 import { FakeKernel } from '@network/netlink/testing/fake-kernel.ts'
@@ -35,6 +35,7 @@ function installed(former: Partial<Former>): { fake: FakeKernel; traces: KernelT
     settings: new MemorySettings({ 'net/ipv4/conf/eth0/rp_filter': '2' }),
     former: { ...NOTHING, ...former },
     interfaces: new Set([POD, 'cali00000000009']),
+    vxlanDevice: 'vxlan.cali',
     isPoolAddress: address => contains(POOL, address),
   }
   return { fake, traces }
@@ -98,6 +99,21 @@ for (const [what, former, foreign, expected] of TUNNELS)
     assert.deepEqual(removeFromKernel(traces).problems, [])
     assert.deepEqual(tunnelOf(fake), expected)
   })
+
+test('the VXLAN device goes; an interface of that name that is none stays', () => {
+  for (const [kind, expected] of [
+    ['vxlan', ['device vxlan.cali']],
+    ['bridge', []],
+  ] as const) {
+    const { fake, traces } = installed({})
+    fake.client().perform(addLink({ name: 'vxlan.cali', kind }))
+    assert.deepEqual(
+      removeFromKernel(traces).removed.filter(line => line.includes('vxlan')),
+      expected,
+    )
+    assert.equal(fake.tables.find('vxlan.cali')?.kind, kind === 'vxlan' ? undefined : kind)
+  }
+})
 
 test('a tunnel device that we never touched is not touched', () => {
   const fake = new FakeKernel({ ipip: true })

@@ -20,6 +20,8 @@ export interface KernelTraces {
   /** Host sides of this node's pods. */
   readonly interfaces: ReadonlySet<string>
   readonly isPoolAddress: (address: Ipv4) => boolean
+  /** The name of our VXLAN device. */
+  readonly vxlanDevice: string
 }
 
 /** Of a built-in tunnel device that nobody configured. */
@@ -27,7 +29,13 @@ const IDLE = { was: 'present', mtu: 1480, up: false } satisfies FormerTunnel
 
 /** In reverse order of dependence; done twice, it finds nothing. */
 export function removeFromKernel(traces: KernelTraces): Removal {
-  const parts = [removeRoutes(traces), removeInterfaces(traces), restoreTunnel(traces), restoreSettings(traces)]
+  const parts = [
+    removeRoutes(traces),
+    removeInterfaces(traces),
+    removeVxlan(traces),
+    restoreTunnel(traces),
+    restoreSettings(traces),
+  ]
   return joined(parts)
 }
 
@@ -60,6 +68,12 @@ function removeInterfaces({ netlink, interfaces }: KernelTraces): Removal {
     netlink,
     present.map(({ name }) => ({ what: `interface ${name}`, instruction: deleteLink(name) })),
   )
+}
+
+/** With it go its address, its neighbours and its forwarding entries. An interface of that name that is no VXLAN device is not ours. */
+function removeVxlan({ netlink, vxlanDevice }: KernelTraces): Removal {
+  if (netlink.link(vxlanDevice)?.kind !== 'vxlan') return joined([])
+  return perform(netlink, [{ what: `device ${vxlanDevice}`, instruction: deleteLink(vxlanDevice) }])
 }
 
 function restoreTunnel(traces: KernelTraces): Removal {

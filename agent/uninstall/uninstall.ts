@@ -53,6 +53,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
       ...endpoints.flatMap(({ value }) => (value.node === config.nodeName ? [value.interfaceName] : [])),
       ...new FileJournal(filesOf(config).unfinished).unfinished().map(hostInterfaceName),
     ]),
+    vxlanDevice: config.vxlan.device,
     isPoolAddress: address => address === self?.tunnelAddress || pools.some(({ value }) => contains(value.cidr, address)),
   })
   const firewall = await removeFirewall()

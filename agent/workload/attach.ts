@@ -26,12 +26,14 @@ export interface AttachOptions {
   readonly log: Log
   /** MTU for new pods, octets. */
   readonly podMtu: () => number
+  /** Ends what the kernel still tracks of connections of an address: whoever has it next has no part in them. */
+  readonly forgetConnections: (address: Ipv4) => void
   /** Resolves when the kernel carries the pod's /32 (`installed`) or no more does (`absent`). */
   readonly routed: (address: Ipv4, until: 'installed' | 'absent', signal: AbortSignal) => Promise<void>
 }
 
 /*
- * make:   former sandbox removed · journal · address · veth pair · endpoint · route · journal closed · answer
+ * make:   former sandbox removed · journal · address · its old connections forgotten · veth pair · endpoint · route · journal closed · answer
  * remove: journal · endpoint away · veth pair away · route away · address away · journal closed · answer
  *
  * A crash anywhere leaves the line in the journal, and the next life removes what it names. What removing needs is in the line and in the
@@ -136,10 +138,12 @@ export class Attachments {
   }
 
   async #build(pod: PodInterface, netns: string, signal: AbortSignal): Promise<Attached> {
-    const { ipam, log, node, podMtu, routed, wiring } = this.#options
+    const { forgetConnections, ipam, log, node, podMtu, routed, wiring } = this.#options
     const assigned = await ipam.assign({ handle: addressHandle(pod), use: `${pod.namespace}/${pod.pod}`, signal })
     if (assigned.is !== 'assigned') throw exhausted(node, assigned)
     const { address } = assigned
+    // Here and not when it was freed: whoever freed it, a crash included, it is done.
+    forgetConnections(address)
     const hostInterface = hostInterfaceName(pod)
     const mac = wiring.wire({ netns, hostInterface, podInterface: pod.ifName, address, mtu: podMtu() })
     await this.#store({ ...endpointOf(pod, node), mac, addresses: [address] }, signal)

@@ -231,6 +231,8 @@ class Stage {
     clock: this.clock,
     random: seededRandom(2),
     log: silentLog,
+    forgetConnections: () => undefined,
+    answered: () => undefined,
     podMtu: () => 1500,
     routed: address => this.routed(address),
     circumstances: () => ({ node: 'a', datastore: inState('in-sync'), pools: POOLS, registered: true, ...this.circumstances }),
@@ -265,7 +267,15 @@ class Stage {
   }
 }
 
-const POOL = { name: 'p', cidr: prefix('10.0.0.0/30'), blockSize: 30, ipipMode: 'Never', disabled: false } as const
+const POOL = {
+  name: 'p',
+  cidr: prefix('10.0.0.0/30'),
+  blockSize: 30,
+  ipipMode: 'Never',
+  vxlanMode: 'Never',
+  natOutgoing: false,
+  disabled: false,
+} as const
 const POOLS = new Map([[POOL.name, POOL]])
 
 async function stage({ cidr = '10.0.0.0/30' }: { readonly cidr?: string } = {}): Promise<Stage> {

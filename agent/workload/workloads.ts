@@ -3,7 +3,7 @@
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { backoff } from '@network/base/time/backoff.ts'
 import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
-import { millis } from '@network/base/time/units.ts'
+import { between, type Millis, millis } from '@network/base/time/units.ts'
 import { Bell } from '@network/datastore/bell.ts'
 import type { CniReply } from '@network/model/cni.ts'
 import { Attachments, type AttachOptions } from './attach.ts'
@@ -21,6 +21,8 @@ export interface WorkloadOptions extends AttachOptions {
   readonly clock: Clock
   readonly random: Random
   readonly circumstances: () => Circumstances
+  /** Hears of every call: its command, the code of its answer (0 for success), and how long it took. */
+  readonly answered: (call: { readonly command: string; readonly code: number; readonly took: Millis }) => void
 }
 
 type Call = Exclude<CniCall, { is: 'refused' }>
@@ -39,8 +41,15 @@ export class Workloads {
 
   /** Answers one call, given as the plugin sent it; never throws: what goes wrong is a CNI error with its sentence. */
   async serve(body: string, gone: AbortSignal): Promise<CniReply> {
+    const { answered, clock } = this.#options
+    const began = clock.now()
     const call = readCniRequest(body)
-    if (call.is === 'refused') return call.reply
+    const reply = call.is === 'refused' ? call.reply : await this.#replyTo(call, gone)
+    answered({ command: call.is, code: codeOf(reply), took: between(began, clock.now()) })
+    return reply
+  }
+
+  async #replyTo(call: Call, gone: AbortSignal): Promise<CniReply> {
     try {
       return await this.#answer(call, AbortSignal.any([gone, AbortSignal.timeout(DEADLINE_MS)]))
     } catch (reason) {
@@ -137,6 +146,11 @@ export class Workloads {
       if (this.#turns.get(key) === settled) this.#turns.delete(key)
     }
   }
+}
+
+function codeOf({ exitCode, body }: CniReply): number {
+  const code = body?.['code']
+  return exitCode !== 0 && typeof code === 'number' ? code : exitCode
 }
 
 /** Addresses of a node that was deleted are free for others: it must not hand them out. */

@@ -8,31 +8,26 @@ import { API_VERSION } from '@network/model/resources/kind.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import { type Context, show } from '../context.ts'
 import { EXIT, type ExitCode, type Failure, failure } from '../exit.ts'
-import { modeFrom, NOTHING_CHANGED, refuseUnsupported, subnetWarning } from '../pools.ts'
+import { NOTHING_CHANGED, refuseUnsupported, subnetWarning, type TunnelOptions, tunnelFrom, tunnelText } from '../pools.ts'
 import { byName, readAll } from '../read.ts'
 import { surveyAgents } from '../survey.ts'
 
-export interface CreateOptions {
+export interface CreateOptions extends TunnelOptions {
   readonly cidr: string
-  readonly ipip: string
   readonly blockSize: string
 }
 
 export async function makePool(context: Context, name: string, options: CreateOptions): Promise<ExitCode> {
   const pool = poolFrom(context, name, options)
   // Never asks nothing of any kernel; so the first pool of a cluster is made without a word about agents that do not run yet.
-  if (pool.ipipMode !== 'Never')
-    refuseUnsupported(
-      pool.ipipMode,
-      { doing: 'create', on: `pool ${name} with ipipMode ${pool.ipipMode}` },
-      await surveyAgents(context),
-    )
+  if (pool.ipipMode !== 'Never' || pool.vxlanMode !== 'Never')
+    refuseUnsupported(pool, { doing: 'create', on: `pool ${name} with ${tunnelText(pool)}` }, await surveyAgents(context))
   // A cluster may begin with its first pool: this command alone makes the store where there is none.
   const created = await createPool(await context.store('made'), pool, { signal: context.signal })
   if (created.is !== 'created') throw refusal(pool, created)
-  const warning = subnetWarning(pool.ipipMode, (await readAll(context, NODE)).toSorted(byName))
+  const warning = subnetWarning(pool, (await readAll(context, NODE)).toSorted(byName))
   if (warning !== undefined) context.err(warning)
-  const text = `pool ${name} created: ${formatPrefix(pool.cidr)}, blocks of /${pool.blockSize}, ipipMode ${pool.ipipMode}`
+  const text = `pool ${name} created: ${formatPrefix(pool.cidr)}, blocks of /${pool.blockSize}, ${tunnelText(pool)}`
   await show(context, { document: IP_POOL.print(pool), text })
   return EXIT.ok
 }
@@ -43,12 +38,13 @@ const ARGUMENT_OF: Readonly<Record<string, string>> = {
   'spec.cidr': '--cidr',
   'spec.blockSize': '--block-size',
   'spec.ipipMode': '--ipip',
+  'spec.vxlanMode': '--vxlan',
 }
 
-function poolFrom(context: Context, name: string, { cidr, ipip, blockSize }: CreateOptions): IpPool {
-  const ipipMode = modeFrom(context, ipip)
+function poolFrom(context: Context, name: string, { cidr, blockSize, ...options }: CreateOptions): IpPool {
+  const tunnel = tunnelFrom(context, options)
   const length = /^\d+$/.test(blockSize) ? Number(blockSize) : blockSize
-  const document = { apiVersion: API_VERSION, kind: 'IPPool', metadata: { name }, spec: { cidr, blockSize: length, ipipMode } }
+  const document = { apiVersion: API_VERSION, kind: 'IPPool', metadata: { name }, spec: { cidr, blockSize: length, ...tunnel } }
   const parsed = IP_POOL.parse(document)
   if (parsed.ok) return parsed.value
   const says = parsed.problems.map(problem => `${ARGUMENT_OF[problem.at] ?? problem.at}: ${problem.says}`).join('; ')

@@ -2,37 +2,50 @@
 
 import { between, type Millis, seconds, toMillis } from '@network/base/time/units.ts'
 import { setPool } from '@network/datastore/pools.ts'
-import { IP_POOL, type IpipMode, type IpPool } from '@network/model/resources/ip-pool.ts'
+import { IP_POOL, type IpPool } from '@network/model/resources/ip-pool.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import type { Answer } from '../agents.ts'
 import type { Context } from '../context.ts'
 import { isForPeople, show } from '../context.ts'
 import { type ExitCode, failure } from '../exit.ts'
-import { describe, modeFrom, NOTHING_CHANGED, noSuchPool, refuseUnsupported, subnetWarning, unaskedNote } from '../pools.ts'
+import {
+  describe,
+  NOTHING_CHANGED,
+  noSuchPool,
+  refuseUnsupported,
+  subnetWarning,
+  type Tunnel,
+  type TunnelOptions,
+  tunnelFrom,
+  tunnelText,
+  unaskedNote,
+} from '../pools.ts'
 import { byName, readAll } from '../read.ts'
 import { completeness, surveyAgents } from '../survey.ts'
 import { type Aim, untilActing, type Waited } from '../wait.ts'
 
-export interface SetOptions {
-  readonly ipip: string
+export interface SetOptions extends TunnelOptions {
   readonly wait: boolean
   /** Seconds, as typed. */
   readonly timeout: string
 }
 
 export async function changePool(context: Context, name: string | undefined, options: SetOptions): Promise<ExitCode> {
-  const ipipMode = modeFrom(context, options.ipip)
+  const tunnel = tunnelFrom(context, options)
+  if (tunnel === undefined) throw nothingAsked()
   const patience = patienceFrom(options)
   const pool = chosen((await readAll(context, IP_POOL)).toSorted(byName), name)
   const survey = await surveyAgents(context)
-  refuseUnsupported(ipipMode, { doing: 'set ipipMode of', on: `pool ${pool.name} to ${ipipMode}` }, survey)
+  const [field, mode] =
+    options.vxlan === undefined ? (['ipipMode', tunnel.ipipMode] as const) : (['vxlanMode', tunnel.vxlanMode] as const)
+  refuseUnsupported(tunnel, { doing: `set ${field} of`, on: `pool ${pool.name} to ${mode}` }, survey)
   const nodes = (await readAll(context, NODE)).toSorted(byName)
-  for (const note of [unaskedNote(nodes, survey, context.agents), subnetWarning(ipipMode, nodes)])
+  for (const note of [unaskedNote(nodes, survey, context.agents), subnetWarning(tunnel, nodes)])
     if (note !== undefined) context.err(note)
-  const former = await store(context, pool.name, ipipMode)
-  if (isForPeople(context)) context.out(sentence(pool.name, former, ipipMode))
+  const former = await store(context, pool.name, tunnel)
+  if (isForPeople(context)) context.out(sentence(pool.name, former, tunnel, field))
   const asked = options.wait ? survey.answers : []
-  await finish(context, { pool: pool.name, ipipMode }, { former, asked, patience })
+  await finish(context, { pool: pool.name, ...tunnel }, { former, asked, patience })
   return completeness(survey)
 }
 
@@ -72,14 +85,14 @@ function chosen(pools: readonly IpPool[], name: string | undefined): IpPool {
   })
 }
 
-/** Stores the mode; returns the former one. */
-async function store(context: Context, name: string, ipipMode: IpipMode): Promise<IpipMode> {
-  const set = await setPool(await context.store(), name, { ipipMode }, { signal: context.signal })
+/** Stores the modes; returns the former ones. */
+async function store(context: Context, name: string, tunnel: Tunnel): Promise<Tunnel> {
+  const set = await setPool(await context.store(), name, tunnel, { signal: context.signal })
   switch (set.is) {
     case 'set':
-      return set.before.ipipMode
+      return set.before
     case 'unchanged':
-      return ipipMode
+      return tunnel
     case 'absent':
       throw noSuchPool('set', name, (await readAll(context, IP_POOL)).toSorted(byName))
     case 'immutable':
@@ -94,15 +107,30 @@ async function store(context: Context, name: string, ipipMode: IpipMode): Promis
   }
 }
 
-function sentence(pool: string, former: string, mode: string): string {
-  return former === mode ? `pool ${pool}: ipipMode is ${mode} already` : `pool ${pool}: ipipMode ${former} -> ${mode}`
+const MODES = ['ipipMode', 'vxlanMode'] as const
+
+/** What changed; where nothing did, of what was asked for. */
+function sentence(pool: string, former: Tunnel, tunnel: Tunnel, asked: keyof Tunnel): string {
+  const changes = MODES.filter(field => former[field] !== tunnel[field]).map(
+    field => `${field} ${former[field]} -> ${tunnel[field]}`,
+  )
+  return `pool ${pool}: ${changes.length === 0 ? `${asked} is ${tunnel[asked]} already` : changes.join(', ')}`
+}
+
+function nothingAsked() {
+  return failure('usage', {
+    doing: 'set',
+    on: 'a pool',
+    says: 'nothing to change is named',
+    mend: `give --ipip MODE or --vxlan MODE; ${NOTHING_CHANGED}`,
+  })
 }
 
 /** Waits for the agents that were asked, and says what came of it. */
 async function finish(
   context: Context,
   aim: Aim,
-  { former, asked, patience }: { former: string; asked: readonly Answer[]; patience: Millis },
+  { former, asked, patience }: { former: Tunnel; asked: readonly Answer[]; patience: Millis },
 ): Promise<void> {
   const began = context.clock.now()
   const waited = asked.length > 0 ? await untilActing(context, asked, aim, patience) : { acting: [], waiting: [] }
@@ -110,7 +138,8 @@ async function finish(
   const document = {
     kind: 'IPPoolChange',
     pool: aim.pool,
-    ipipMode: { from: former, to: aim.ipipMode },
+    ipipMode: { from: former.ipipMode, to: aim.ipipMode },
+    vxlanMode: { from: former.vxlanMode, to: aim.vxlanMode },
     acting: waited.acting,
     waiting: waited.waiting,
   }
@@ -119,10 +148,10 @@ async function finish(
   if (waited.waiting.length > 0) throw timedOut(aim, waited, patience)
 }
 
-function timedOut({ pool, ipipMode }: Aim, { waiting }: Waited, patience: Millis) {
+function timedOut({ pool, ...tunnel }: Aim, { waiting }: Waited, patience: Millis) {
   return failure('timeout', {
     doing: 'see',
-    on: `pool ${pool} at ${ipipMode} everywhere`,
+    on: `pool ${pool} at ${tunnelText(tunnel)} everywhere`,
     says: `after ${patience / 1000} s, ${waiting.map(({ node, says }) => `${node}: ${says}`).join(', ')}`,
     mend: 'it is stored and the agents go on; see calictl node status',
   })

@@ -16,7 +16,15 @@ async function withDefault(stage: Stage): Promise<void> {
 }
 
 function node(stage: Stage, name: string, address: string) {
-  const value = { name, id: name, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+  const value = {
+    name,
+    id: name,
+    address: ipv4(address),
+    subnetLength: 24,
+    asn: undefined,
+    tunnelAddress: undefined,
+    vxlanMac: undefined,
+  }
   return registerNode(stage.store, value, stage.options)
 }
 
@@ -36,13 +44,21 @@ test('create, get, delete', async () => {
     out: 'pool default created: 10.244.0.0/16, blocks of /26, ipipMode CrossSubnet',
     err: '',
   })
-  const table = 'NAME     CIDR           IPIP         BLOCK  STATE\ndefault  10.244.0.0/16  CrossSubnet  /26    active'
+  const table =
+    'NAME     CIDR           IPIP         VXLAN  BLOCK  STATE\ndefault  10.244.0.0/16  CrossSubnet  Never  /26    active'
   assert.equal((await stage.calictl('ippool get')).out, table)
   const document = {
     apiVersion: 'projectcalico.org/v3',
     kind: 'IPPool',
     metadata: { name: 'default' },
-    spec: { cidr: '10.244.0.0/16', blockSize: 26, ipipMode: 'CrossSubnet', vxlanMode: 'Never', disabled: false },
+    spec: {
+      cidr: '10.244.0.0/16',
+      blockSize: 26,
+      ipipMode: 'CrossSubnet',
+      vxlanMode: 'Never',
+      natOutgoing: false,
+      disabled: false,
+    },
   }
   assert.deepEqual(JSON.parse((await stage.calictl('ippool get default -o json')).out), document)
   const list = { apiVersion: 'projectcalico.org/v3', kind: 'IPPoolList', items: [document] }
@@ -79,7 +95,13 @@ const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ['ippool create other', 2, /required option '--cidr <prefix>' not specified/],
   ['ippool set gold --ipip Never', 3, /cannot set pool gold: there is no such pool; the pools are default \(10\.244\.0\.0\/16\)/],
   ['ippool set default --ipip maybe', 2, /"maybe" is not a mode/],
-  ['ippool set default', 2, /required option '--ipip <mode>' not specified/],
+  ['ippool set default', 2, /nothing to change is named; give --ipip MODE or --vxlan MODE/],
+  [
+    'ippool set default --ipip Never --vxlan Always',
+    2,
+    /--ipip Never with --vxlan Always: a pool has one tunnel; give one of them/,
+  ],
+  ['ippool set default --vxlan maybe', 2, /cannot use --vxlan maybe: "maybe" is not a mode/],
   ['ippool get gold', 3, /the pools are default/],
   ['ippool delete gold', 3, /the pools are default/],
 ]
@@ -115,6 +137,19 @@ test('a mode is set live, in any case, old and new are told', async () => {
   })
 })
 
+test('a pool has one tunnel: turning VXLAN on turns IPIP off, and back', async () => {
+  await using stage = await openStage()
+  await withDefault(stage)
+  const vxlan = await stage.calictl('ippool set --vxlan crosssubnet')
+  assert.equal(vxlan.out, 'pool default: ipipMode CrossSubnet -> Never, vxlanMode Never -> CrossSubnet')
+  assert.equal((await stage.calictl('ippool set --vxlan CrossSubnet')).out, 'pool default: vxlanMode is CrossSubnet already')
+  assert.equal(await modeOf(stage), 'Never')
+  const ipip = await stage.calictl('ippool set --ipip Always')
+  assert.equal(ipip.out, 'pool default: ipipMode Never -> Always, vxlanMode CrossSubnet -> Never')
+  const made = await stage.calictl('ippool create edge --cidr 10.77.0.0/20 --vxlan Always')
+  assert.equal(made.out, 'pool edge created: 10.77.0.0/20, blocks of /26, vxlanMode Always')
+})
+
 test('without a name: refused with several pools, which are listed, and with none', async () => {
   await using stage = await openStage()
   const none = await stage.calictl('ippool set --ipip Never')
@@ -148,7 +183,7 @@ test('a tunnel is refused where a kernel has none; agents that are silent are na
   )
   assert.match(
     ended.err,
-    /error: cannot set ipipMode of pool default to Always: the kernel of nodes b, c has no IPIP \(the kernel has no module ipip\); load .*nothing was changed/,
+    /error: cannot set ipipMode of pool default to Always: the kernel of nodes b, c has no IPIP \(the kernel has no module ipip\); load the module there \(modprobe ipip\) or use --vxlan Always; nothing was changed/,
   )
   assert.equal(await modeOf(stage), 'Never')
   const created = await stage.calictl('ippool create other --cidr 10.1.0.0/16 --ipip Always')
@@ -179,7 +214,7 @@ function follower(modes: readonly [IpipMode, ...IpipMode[]], converged = true) {
   let asked = 0
   return () => {
     const ipipMode = modes[Math.min(asked++, modes.length - 1)] ?? modes[0]
-    return statusOf('a', { pools: [{ name: 'default', ipipMode }], converged })
+    return statusOf('a', { pools: [{ name: 'default', ipipMode, vxlanMode: 'Never' }], converged })
   }
 }
 
@@ -202,6 +237,7 @@ test('set does not wait with --no-wait', async () => {
     kind: 'IPPoolChange',
     pool: 'default',
     ipipMode: { from: 'CrossSubnet', to: 'Never' },
+    vxlanMode: { from: 'Never', to: 'Never' },
     acting: [],
     waiting: [],
   })

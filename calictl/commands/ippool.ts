@@ -30,7 +30,8 @@ export function addIppool(program: Command, act: Act): void {
     .command('set')
     .description('change how packets to the pods of a pool travel, on the running cluster')
     .argument('[name]', 'the pool; may be left out when there is only one')
-    .requiredOption('--ipip <mode>', 'Always, CrossSubnet (only between subnets) or Never')
+    .option('--ipip <mode>', 'Always, CrossSubnet (only between subnets) or Never; takes VXLAN off')
+    .option('--vxlan <mode>', 'Always, CrossSubnet (only between subnets) or Never; takes IPIP off')
     .option('--wait', 'wait until the agents that answer act on it', true)
     .option('--no-wait', 'return as soon as it is stored')
     .option('--timeout <seconds>', 'how long to wait', '30')
@@ -41,7 +42,8 @@ export function addIppool(program: Command, act: Act): void {
     .description('make a pool')
     .argument('<name>', 'name of the pool')
     .requiredOption('--cidr <prefix>', 'the addresses; no other pool may overlap them')
-    .option('--ipip <mode>', 'Always, CrossSubnet or Never', 'Never')
+    .option('--ipip <mode>', 'Always, CrossSubnet or Never (default: Never)')
+    .option('--vxlan <mode>', 'instead of --ipip: Always, CrossSubnet or Never (default: Never)')
     .option('--block-size <length>', 'length of the blocks that nodes claim, 20 to 32', '26')
     .addHelpText('after', examples('calictl ippool create default --cidr 10.244.0.0/16 --ipip CrossSubnet'))
     .action((name: string, options: CreateOptions) => act(context => makePool(context, name, options)))
@@ -73,10 +75,10 @@ async function poolTables(context: Context, pools: readonly IpPool[]): Promise<P
   return { text, wide: () => table([...HEAD, 'BLOCKS', 'USED', 'FREE'], rows) }
 }
 
-const HEAD = ['NAME', 'CIDR', 'IPIP', 'BLOCK', 'STATE']
+const HEAD = ['NAME', 'CIDR', 'IPIP', 'VXLAN', 'BLOCK', 'STATE']
 
-function cellsOf({ name, cidr, ipipMode, blockSize, disabled }: IpPool): readonly string[] {
-  return [name, formatPrefix(cidr), ipipMode, `/${blockSize}`, disabled ? 'disabled' : 'active']
+function cellsOf({ name, cidr, ipipMode, vxlanMode, blockSize, disabled }: IpPool): readonly string[] {
+  return [name, formatPrefix(cidr), ipipMode, vxlanMode, `/${blockSize}`, disabled ? 'disabled' : 'active']
 }
 
 /** A pool may have come between the two looks. */

@@ -23,6 +23,7 @@ export function statusText(view: StatusView): string {
     verdict(view, statuses),
     nodesTable(view, statuses),
     peersTable(view, statuses),
+    tablesTable(view, statuses),
     droppedLines(view, statuses),
     repairLines(view, statuses),
   ]
@@ -109,10 +110,14 @@ function storeCell({ now, wide }: StatusView, { state, since }: AgentStatus['dat
   return wide === true ? `${state} ${ago(since, now)}` : state
 }
 
-function tunnelCell({ wide }: StatusView, { ipip }: AgentStatus): string {
-  if (!ipip.supported) return wide !== true || ipip.reason === null ? 'unsupported' : `unsupported: ${ipip.reason}`
-  if (ipip.device === null) return 'no device'
-  const { name, address, up } = ipip.device
+/** The tunnel that the pools use; where none does, the one that this kernel has. */
+function tunnelCell({ wide }: StatusView, { ipip, vxlan, pools }: AgentStatus): string {
+  const usesVxlan = pools.some(({ vxlanMode }) => vxlanMode !== 'Never')
+  const usesIpip = pools.some(({ ipipMode }) => ipipMode !== 'Never')
+  const { supported, reason, device } = usesVxlan || (!usesIpip && !ipip.supported && vxlan.supported) ? vxlan : ipip
+  if (!supported) return wide !== true || reason === null ? 'unsupported' : `unsupported: ${reason}`
+  if (device === null) return 'no device'
+  const { name, address, up } = device
   const told = `${address?.replace(/\/32$/, '') ?? 'no address'}${up ? '' : ' down'}`
   return wide === true ? `${name} ${told}` : told
 }
@@ -150,15 +155,30 @@ function peersTable(view: StatusView, statuses: readonly AgentStatus[]): string 
   return [...(shown.length === 0 ? [] : [tableOf(view, columns, shown)]), ...(left === 0 ? [] : [note])].join('\n')
 }
 
+/** What is wanted against what is there; where much is shown, only what differs. */
+function tablesTable(view: StatusView, statuses: readonly AgentStatus[]): string {
+  const rows = statuses.flatMap(({ node, tables }) => tables.map(of => ({ node, ...of })))
+  const shown = view.full ? rows : rows.filter(({ wanted, actual, stale }) => wanted !== actual || stale > 0)
+  const columns: readonly Column<(typeof rows)[number]>[] = [
+    { head: 'NODE', cell: ({ node }) => node },
+    { head: 'TABLE', cell: ({ name }) => name },
+    { head: 'WANTED', cell: ({ wanted }) => `${wanted}` },
+    { head: 'ACTUAL', cell: ({ actual }) => `${actual}` },
+    { head: 'STALE', cell: ({ stale }) => `${stale}` },
+    { head: 'REPAIRS', cell: ({ repairs }) => `${repairs}` },
+  ]
+  return shown.length === 0 ? '' : tableOf(view, columns, shown)
+}
+
 /** Silent where nothing was dropped. */
 function droppedLines(view: StatusView, statuses: readonly AgentStatus[]): string {
   const lines = statuses.flatMap(({ node, firewall: { dropped } }) =>
-    dropped.forgedIpip + dropped.spoofedSource === 0
+    dropped.forgedIpip + dropped.forgedVxlan + dropped.spoofedSource === 0
       ? []
       : [
           sentence(
             view,
-            `  ${node}: ${dropped.forgedIpip} packets of forged IPIP, ${dropped.spoofedSource} of pods with a source not theirs`,
+            `  ${node}: ${dropped.forgedIpip} packets of forged IPIP, ${dropped.forgedVxlan} of forged VXLAN, ${dropped.spoofedSource} of pods with a source not theirs`,
             '    ',
           ),
         ],

@@ -11,7 +11,15 @@ import { openStage, type Stage } from '../testing/stage.ts'
 import { peerOf, statusOf, withPeers } from '../testing/statuses.ts'
 
 function node(stage: Stage, name: string, address: string) {
-  const value = { name, id: name, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: ipv4('10.244.7.0') }
+  const value = {
+    name,
+    id: name,
+    address: ipv4(address),
+    subnetLength: 24,
+    asn: undefined,
+    tunnelAddress: ipv4('10.244.7.0'),
+    vxlanMac: undefined,
+  }
   return registerNode(stage.store, value, stage.options)
 }
 
@@ -68,7 +76,7 @@ test('status: sessions, tunnel, repairs and problems of every agent that answers
     flaps: 2,
     lastError: 'cannot connect to 172.16.20.12 port 179: connect ECONNREFUSED 172.16.20.12:179 (local, 2025-12-31T23:59:59.000Z)',
   })
-  const dropped = { forgedIpip: 3, spoofedSource: 0 }
+  const dropped = { forgedIpip: 3, forgedVxlan: 2, spoofedSource: 0 }
   const repairs = { count: 7, last: [{ at: '2025-12-31T23:59:48.000Z', object: 'route 10.244.9.0/26', found: 'was missing' }] }
   const problems = ['rp_filter of eth0 cannot be set']
   await stage.agent('a', () => ({ ...withPeers('a', [peerOf('b'), down]), repairs, problems }))
@@ -97,7 +105,7 @@ test('status: sessions, tunnel, repairs and problems of every agent that answers
     'b     a     172.16.20.12  64512  Established  3m     2     1     3    0',
     '',
     'Dropped by the firewall:',
-    '  b: 3 packets of forged IPIP, 0 of pods with a source not theirs',
+    '  b: 3 packets of forged IPIP, 2 of forged VXLAN, 0 of pods with a source not theirs',
     '',
     'Repairs, the newest of each node first:',
     '  a, 12s ago: route 10.244.9.0/26: was missing',

@@ -22,7 +22,15 @@ async function peopled(stage: Stage): Promise<void> {
     ['node-1', '172.16.20.11'],
     ['node-2', '172.16.20.12'],
   ] as const) {
-    const node = { name, id: name, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+    const node = {
+      name,
+      id: name,
+      address: ipv4(address),
+      subnetLength: 24,
+      asn: undefined,
+      tunnelAddress: undefined,
+      vxlanMac: undefined,
+    }
     await registerNode(stage.store, node, stage.options)
   }
   for (const [namespace, name] of [
@@ -77,7 +85,7 @@ const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = 
   ['ippool get --output=y', ['--output=yaml']],
   [
     'ippool set --',
-    ['--ipip', '--wait', '--no-wait', '--timeout', '--help', '--version', '--datastore', '--run-dir', '--output'],
+    ['--ipip', '--vxlan', '--wait', '--no-wait', '--timeout', '--help', '--version', '--datastore', '--run-dir', '--output'],
   ],
   ['ippool set --ipip Never --no', ['--no-wait']],
   ['node status --check --c', []],

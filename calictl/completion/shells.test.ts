@@ -130,7 +130,7 @@ const OTHERS: readonly {
         '.',
         'default\t10.244.0.0/16, ipip Never;edge\t10.77.0.0/20, ipip Never',
         '.',
-        '--ipip=CrossSubnet\tIPIP between subnets only',
+        '--ipip=CrossSubnet\tthe tunnel between subnets only',
         '.',
         '.',
       ]),

@@ -20,6 +20,7 @@ const ARGUMENTS: ReadonlyMap<string, readonly (Source | 'free')[]> = new Map([
 /** By their long name; what commander knows the choices of is not needed here. */
 export const OPTION_VALUES: ReadonlyMap<string, Source | 'free'> = new Map([
   ['--ipip', 'mode'],
+  ['--vxlan', 'mode'],
   ['--node', 'node'],
   ['--datastore', 'store'],
   ['--run-dir', 'directory'],

@@ -4,7 +4,7 @@ import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix } from '@network/base/net/prefix.ts'
 import { listOf } from '@network/datastore/records.ts'
 import { DEFAULT_DATASTORE } from '@network/datastore/where.ts'
-import { IP_POOL, IPIP_MODES } from '@network/model/resources/ip-pool.ts'
+import { IP_POOL, IPIP_MODES, type IpPool } from '@network/model/resources/ip-pool.ts'
 import type { Kind } from '@network/model/resources/kind.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
@@ -21,7 +21,7 @@ export function lookupIn(context: Context, partial: string): Lookup {
       case 'pool':
         return (await all(context, IP_POOL))
           .toSorted(byName)
-          .map(({ name, cidr, ipipMode }) => ({ word: name, about: `${formatPrefix(cidr)}, ipip ${ipipMode}` }))
+          .map(pool => ({ word: pool.name, about: `${formatPrefix(pool.cidr)}, ${tunnelOf(pool)}` }))
       case 'node':
         return (await all(context, NODE))
           .toSorted(byName)
@@ -40,10 +40,14 @@ export function lookupIn(context: Context, partial: string): Lookup {
   }
 }
 
+function tunnelOf({ ipipMode, vxlanMode }: IpPool): string {
+  return vxlanMode === 'Never' ? `ipip ${ipipMode}` : `vxlan ${vxlanMode}`
+}
+
 const ABOUT_MODE = {
-  Always: 'every packet to another node in IPIP',
-  CrossSubnet: 'IPIP between subnets only',
-  Never: 'no IPIP: the fabric knows the pods',
+  Always: 'every packet to another node in the tunnel',
+  CrossSubnet: 'the tunnel between subnets only',
+  Never: 'no tunnel: the fabric knows the pods',
 } as const
 
 /** Names alone while one fits, with their namespace otherwise: nobody wants to see each pod twice. */

@@ -45,6 +45,15 @@ export const interfaceAddressField = v.pipe(
   }),
 )
 
+/** The Ethernet address of one interface, in lower case: neither zero nor a group's. */
+export const unicastMacField = v.pipe(
+  v.string('must be text'),
+  v.regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i, 'must be an Ethernet address such as 66:3f:0a:91:c2:07'),
+  v.toLowerCase(),
+  v.check(text => (Number.parseInt(text.slice(0, 2), 16) & 1) === 0, 'must be the address of one interface, not of a group'),
+  v.check(text => text !== '00:00:00:00:00:00', 'must not be zero'),
+)
+
 /** A four-octet AS number (RFC 6793); 0 is reserved (RFC 7607). */
 export const asnField = v.pipe(
   v.number('must be a number'),

@@ -8,8 +8,8 @@ test('a pool needs its range only', () => {
   const parsed = IP_POOL.parse(poolOf({ cidr: '10.244.0.0/16' }))
   assert.ok(parsed.ok)
   assert.equal(formatPrefix(parsed.value.cidr), '10.244.0.0/16')
-  const { blockSize, ipipMode, disabled } = parsed.value
-  assert.deepEqual({ blockSize, ipipMode, disabled }, { blockSize: 26, ipipMode: 'Never', disabled: false })
+  const { name: _, cidr: __, ...rest } = parsed.value
+  assert.deepEqual(rest, { blockSize: 26, ipipMode: 'Never', vxlanMode: 'Never', natOutgoing: false, disabled: false })
 })
 
 const REFUSED: readonly (readonly [string, Record<string, unknown>, readonly string[]])[] = [
@@ -23,9 +23,9 @@ const REFUSED: readonly (readonly [string, Record<string, unknown>, readonly str
     ['spec.ipipMode: must be one of Always, CrossSubnet, Never'],
   ],
   [
-    'VXLAN, which is not there',
-    { cidr: '10.0.0.0/16', vxlanMode: 'Always' },
-    ['spec.vxlanMode: must be Never: this version has no VXLAN; use ipipMode'],
+    'two tunnels',
+    { cidr: '10.0.0.0/16', ipipMode: 'CrossSubnet', vxlanMode: 'Always' },
+    ['spec.vxlanMode: is not Never, and neither is ipipMode: a pool has one tunnel; set one of the two to Never'],
   ],
   ['blocks too large', { cidr: '10.0.0.0/8', blockSize: 19 }, ['spec.blockSize: must be 20 to 32']],
   ['blocks too small', { cidr: '10.0.0.0/8', blockSize: 33 }, ['spec.blockSize: must be 20 to 32']],
@@ -76,7 +76,6 @@ for (const [name, document, problems] of NOT_A_POOL)
 test('a Calico setting that is not acted upon is a warning with its name; one that means nothing is none', () => {
   const spec = {
     cidr: '10.0.0.0/16',
-    natOutgoing: true,
     nodeSelector: 'all()',
     disableBGPExport: true,
     assignmentMode: 'Automatic',
@@ -85,7 +84,7 @@ test('a Calico setting that is not acted upon is a warning with its name; one th
   assert.ok(parsed.ok)
   assert.deepEqual(
     parsed.warnings.map(({ at }) => at),
-    ['spec.natOutgoing', 'spec.disableBGPExport'],
+    ['spec.disableBGPExport'],
   )
 })
 

@@ -7,6 +7,7 @@ import { API_VERSION, type Kind, keyPrefixOf, parserOf } from './kind.ts'
 
 export const IPIP_MODES = ['Always', 'CrossSubnet', 'Never'] as const
 export type IpipMode = (typeof IPIP_MODES)[number]
+export type VxlanMode = IpipMode
 
 export interface IpPool {
   readonly name: string
@@ -14,6 +15,10 @@ export interface IpPool {
   /** Length of the blocks that nodes claim, 20 to 32. */
   readonly blockSize: number
   readonly ipipMode: IpipMode
+  /** Never where `ipipMode` is not: a packet has one tunnel. */
+  readonly vxlanMode: VxlanMode
+  /** Pods of the pool reach what is outside of all pools with their node's address. */
+  readonly natOutgoing: boolean
   /** No new addresses from here; those in use stay. */
   readonly disabled: boolean
 }
@@ -36,7 +41,8 @@ const spec = v.pipe(
         DEFAULT_BLOCK_SIZE,
       ),
       ipipMode: v.optional(v.picklist(IPIP_MODES, `must be one of ${IPIP_MODES.join(', ')}`), 'Never'),
-      vxlanMode: v.optional(v.literal('Never', 'must be Never: this version has no VXLAN; use ipipMode'), 'Never'),
+      vxlanMode: v.optional(v.picklist(IPIP_MODES, `must be one of ${IPIP_MODES.join(', ')}`), 'Never'),
+      natOutgoing: v.optional(v.boolean('must be true or false'), false),
       disabled: v.optional(v.boolean('must be true or false'), false),
     },
     'must be an object with cidr',
@@ -49,6 +55,14 @@ const spec = v.pipe(
     ),
     ['blockSize'],
   ),
+  v.forward(
+    v.partialCheck(
+      [['ipipMode'], ['vxlanMode']],
+      ({ ipipMode, vxlanMode }) => ipipMode === 'Never' || vxlanMode === 'Never',
+      'is not Never, and neither is ipipMode: a pool has one tunnel; set one of the two to Never',
+    ),
+    ['vxlanMode'],
+  ),
 )
 
 const schema = v.pipe(
@@ -59,6 +73,8 @@ const schema = v.pipe(
       cidr: document.spec.cidr,
       blockSize: document.spec.blockSize,
       ipipMode: document.spec.ipipMode,
+      vxlanMode: document.spec.vxlanMode,
+      natOutgoing: document.spec.natOutgoing,
       disabled: document.spec.disabled,
     }),
   ),
@@ -68,7 +84,6 @@ export const IP_POOL: Kind<IpPool> = {
   kind: 'IPPool',
   plural: 'ippools',
   parse: parserOf('IPPool', schema, [
-    { at: 'spec.natOutgoing', harmless: [false] },
     { at: 'spec.nodeSelector', harmless: ['all()', ''] },
     { at: 'spec.allowedUses', harmless: [['Workload', 'Tunnel']] },
     { at: 'spec.assignmentMode', harmless: ['Automatic'] },
@@ -84,7 +99,8 @@ export const IP_POOL: Kind<IpPool> = {
       cidr: formatPrefix(pool.cidr),
       blockSize: pool.blockSize,
       ipipMode: pool.ipipMode,
-      vxlanMode: 'Never',
+      vxlanMode: pool.vxlanMode,
+      natOutgoing: pool.natOutgoing,
       disabled: pool.disabled,
     },
   }),

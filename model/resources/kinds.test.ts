@@ -20,8 +20,21 @@ const within = (min: number, max: number): fc.Arbitrary<Prefix> =>
   fc.tuple(address, fc.integer({ min, max })).map(([from, length]) => toPrefix(from, length))
 
 const pool = fc
-  .record({ name, cidr: within(8, 32), more: fc.nat(12), ipipMode: fc.constantFrom(...IPIP_MODES), disabled: fc.boolean() })
-  .map(({ more, ...rest }) => ({ ...rest, blockSize: Math.max(20, Math.min(32, rest.cidr.length + more)) }))
+  .record({
+    name,
+    cidr: within(8, 32),
+    more: fc.nat(12),
+    tunnel: fc.constantFrom('ipip', 'vxlan'),
+    mode: fc.constantFrom(...IPIP_MODES),
+    natOutgoing: fc.boolean(),
+    disabled: fc.boolean(),
+  })
+  .map(({ more, tunnel, mode, ...rest }) => ({
+    ...rest,
+    ipipMode: tunnel === 'ipip' ? mode : 'Never',
+    vxlanMode: tunnel === 'vxlan' ? mode : 'Never',
+    blockSize: Math.max(20, Math.min(32, rest.cidr.length + more)),
+  }))
 
 const node = fc.record(
   {
@@ -31,6 +44,7 @@ const node = fc.record(
     subnetLength: fc.integer({ min: 8, max: 32 }),
     asn: fc.option(fc.integer({ min: 1, max: 4294967295 }), { nil: undefined }),
     tunnelAddress: fc.option(address, { nil: undefined }),
+    vxlanMac: fc.option(fc.constantFrom('66:00:00:00:00:0c', 'c2:6a:9b:e5:39:8d'), { nil: undefined }),
   },
   PLAIN,
 )

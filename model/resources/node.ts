@@ -3,7 +3,7 @@
 import { formatIpv4, type Ipv4, isUsableHost } from '@network/base/net/ipv4.ts'
 import { type Prefix, toPrefix } from '@network/base/net/prefix.ts'
 import * as v from 'valibot'
-import { addressField, asnField, documentOf, interfaceAddressField } from './fields.ts'
+import { addressField, asnField, documentOf, interfaceAddressField, unicastMacField } from './fields.ts'
 import { API_VERSION, type Kind, keyPrefixOf, parserOf } from './kind.ts'
 
 export interface Node {
@@ -16,8 +16,10 @@ export interface Node {
   readonly subnetLength: number
   /** Overrides the cluster's AS number. */
   readonly asn: number | undefined
-  /** The /32 on tunl0, out of a pool. */
+  /** The /32 on the tunnel devices, out of a pool: where other nodes find this end of a tunnel. */
   readonly tunnelAddress: Ipv4 | undefined
+  /** The Ethernet address of the node's VXLAN device; undefined where its kernel has no VXLAN. */
+  readonly vxlanMac: string | undefined
 }
 
 const spec = v.strictObject(
@@ -34,6 +36,7 @@ const spec = v.strictObject(
       },
       'must be an object with ipv4Address',
     ),
+    vxlanTunnelMACAddr: v.optional(unicastMacField),
   },
   'must be an object with nodeId and bgp',
 )
@@ -48,6 +51,7 @@ const schema = v.pipe(
       subnetLength: document.spec.bgp.ipv4Address.length,
       asn: document.spec.bgp.asNumber,
       tunnelAddress: document.spec.bgp.ipv4IPIPTunnelAddr,
+      vxlanMac: document.spec.vxlanTunnelMACAddr,
     }),
   ),
 )
@@ -58,6 +62,7 @@ export const NODE: Kind<Node> = {
   parse: parserOf('Node', schema, [
     { at: 'spec.addresses', harmless: [] },
     { at: 'spec.orchRefs', harmless: [] },
+    { at: 'spec.ipv4VXLANTunnelAddr', harmless: [] },
     { at: 'spec.bgp.routeReflectorClusterID', harmless: [''] },
   ]),
   keyOf: node => nodeKey(node.name),
@@ -72,6 +77,7 @@ export const NODE: Kind<Node> = {
         ...(node.asn === undefined ? {} : { asNumber: node.asn }),
         ...(node.tunnelAddress === undefined ? {} : { ipv4IPIPTunnelAddr: formatIpv4(node.tunnelAddress) }),
       },
+      ...(node.vxlanMac === undefined ? {} : { vxlanTunnelMACAddr: node.vxlanMac }),
     },
   }),
 }

@@ -16,6 +16,7 @@ const node = NODE.print({
   subnetLength: 24,
   asn: 64512,
   tunnelAddress: ipv4('10.244.7.0'),
+  vxlanMac: undefined,
 })
 const affinity = BLOCK_AFFINITY.print({ block: prefix('10.244.7.0/26'), node: 'a', state: 'confirmed' })
 const allocation = { handle: 'h', node: 'a', use: 'default/web' }

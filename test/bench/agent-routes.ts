@@ -11,6 +11,7 @@ import { addressTable } from '@network/agent/kernel/tables/addresses.ts'
 import { linkTable } from '@network/agent/kernel/tables/links.ts'
 import { routeTable } from '@network/agent/kernel/tables/routes.ts'
 import { kernelSettings, sysctlTable } from '@network/agent/kernel/tables/sysctls.ts'
+import { vtepTable } from '@network/agent/kernel/tables/vteps.ts'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix } from '@network/base/net/prefix.ts'
 import { silentLog } from '@network/base/run/log.ts'
@@ -37,6 +38,7 @@ async function program(intents: Intents): Promise<number> {
       links: linkTable(netlink, devices),
       sysctls: sysctlTable(kernelSettings, () => undefined),
       addresses: addressTable(netlink, devices, () => false),
+      vteps: vtepTable(netlink, devices, 'vxlan.cali'),
       routes: routeTable(netlink, devices),
     },
   })
@@ -55,5 +57,5 @@ function intentsFor(many: number): Intents {
   const gateway = ipv4(GATEWAY)
   const route = { why: 'the bench', is: 'remote', carriage: 'plain', gateway, device: DEVICE, onlink: false, node: 'b' } as const
   const routes = blocks(many).map((destination): [string, RouteIntent] => [formatPrefix(destination), { ...route, destination }])
-  return { links: new Map(), addresses: new Map(), sysctls: new Map(), routes: new Map(routes) }
+  return { links: new Map(), addresses: new Map(), vteps: new Map(), sysctls: new Map(), routes: new Map(routes) }
 }

@@ -127,7 +127,7 @@ test('M68: a pod cannot send from an address that is not its own: dropped and co
     instead: async () => JSON.stringify((await agentStatus('a1')).firewall),
   })
   const { stdout } = await lab.calictl(['node', 'status', 'a1', '-o', 'json'])
-  assert.match(stdout, new RegExp(`"forgedIpip": 0,\\s+"spoofedSource": ${COUNT}\\b`))
+  assert.match(stdout, new RegExp(`"forgedIpip": 0,\\s+"forgedVxlan": 0,\\s+"spoofedSource": ${COUNT}\\b`))
 })
 
 test('M68: a pod cannot send the address of another pod, nor protocol 4, not even to a node of ours; P0: it arrives without our table', async () => {
@@ -165,9 +165,12 @@ test('P7: the table is back after it was deleted, emptied, put to sleep or flush
       what: `nft ${meddling.join(' ')} to be repaired`,
       ...REPAIRED,
     })
+    // Settled as well: what changes before it was read back is no change of what was right.
     await until(
       async () =>
-        (await lab.exec('a1', ['nft', 'list', 'table', 'inet', 'cali'])).exitCode === 0 && (await tableOf(lab, 'a1')) === whole,
+        (await agentStatus('a1')).converged &&
+        (await lab.exec('a1', ['nft', 'list', 'table', 'inet', 'cali'])).exitCode === 0 &&
+        (await tableOf(lab, 'a1')) === whole,
       {
         clock: lab.clock,
         what: 'the table as it was',

@@ -9,11 +9,13 @@ import { until } from '../lab/until.ts'
 import { must } from './frozen.ts'
 
 export const COUNT = 3
+export type Counter = 'forged-ipip' | 'forged-vxlan' | 'spoofed-source'
+
 /** P7 for nftables. */
 export const REPAIRED = { within: millis(5000), every: millis(50) }
 
 /** Packets that the node's table has dropped, as the kernel counts them. */
-export async function dropped(lab: Lab, node: string, counter: 'forged-ipip' | 'spoofed-source'): Promise<number> {
+export async function dropped(lab: Lab, node: string, counter: Counter): Promise<number> {
   const text = await must(lab, node, 'nft', 'list', 'counter', 'inet', 'cali', counter)
   return Number(/packets (\d+)/.exec(text)?.[1])
 }
@@ -32,7 +34,7 @@ export interface Forgery {
 export async function assertDropped(
   lab: Lab,
   { from, to, packet, arrivesAt, isIt }: Forgery,
-  { node, counter }: { readonly node: string; readonly counter: 'forged-ipip' | 'spoofed-source' },
+  { node, counter }: { readonly node: string; readonly counter: Counter },
 ): Promise<void> {
   const before = await dropped(lab, node, counter)
   await using there = await capture(lab, arrivesAt, { filter: isIt })

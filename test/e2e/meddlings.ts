@@ -5,6 +5,7 @@ import { formatPrefix } from '@network/base/net/prefix.ts'
 import { inNamespace } from '@network/base/sys/namespace.ts'
 import type { Random } from '@network/base/time/clock.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
+import type { Link } from '@network/netlink/link.ts'
 import { formatRoute, type Route, TABLE } from '@network/netlink/route.ts'
 import { namespaceOf } from '../lab/command.ts'
 import type { Lab } from '../lab/lab.ts'
@@ -17,6 +18,7 @@ export interface Meddling {
 }
 
 const TUNNEL = 'tunl0'
+const VXLAN = 'vxlan.cali'
 /** Of interfaces; the kernel tells of a change of these at once. */
 const TOLD = ['proxy_arp', 'forwarding', 'rp_filter']
 const OURS = 'proto 80 metric 1024'
@@ -28,6 +30,7 @@ export function kernelState(node: string): string[] {
   const nameOf = (index: number | undefined) => links.find(link => link.index === index)?.name ?? '?'
   return [
     ...links.map(({ name, mtu, up }) => `link ${name} mtu ${mtu} ${up ? 'up' : 'down'}`),
+    ...links.flatMap(link => vxlanState(link, client)),
     ...client.addresses().map(row => `address ${formatIpv4(row.address)}/${row.length} dev ${nameOf(row.link)}`),
     ...client
       .routes()
@@ -44,6 +47,18 @@ export function kernelState(node: string): string[] {
   ].sort()
 }
 
+/** The device with its forwarding table. */
+function vxlanState({ name, index, mac, vxlan }: Link, client: NetlinkClient): string[] {
+  if (vxlan === undefined) return []
+  const { vni, port, learning } = vxlan
+  return [
+    `vxlan ${name} ${mac} vni ${vni} port ${port}${learning ? ' learning' : ''}`,
+    ...client
+      .forwardingEntries(index)
+      .map(entry => `forwarding ${entry.mac} dst ${entry.remote === undefined ? 'none' : formatIpv4(entry.remote)} dev ${name}`),
+  ]
+}
+
 /** Something at random that breaks an object of ours on the node. */
 export function meddle(node: string, random: Random): Meddling {
   using client = NetlinkClient.open({ namespace: namespaceOf(node) })
@@ -54,12 +69,15 @@ export function meddle(node: string, random: Random): Meddling {
       .flatMap(againstRoute),
     `ip route add blackhole 10.244.250.0/26 ${OURS}`,
     'echo 0 >/proc/sys/net/ipv4/ip_forward',
+    `ip route flush table main ${OURS}`,
     ...client.links().flatMap(({ name }) => againstLink(name, client)),
   ]
   const pick = () => acts[Math.floor(random() * acts.length)] ?? ''
   // Half of them come in pairs, of which the second may find nothing left to break.
   return { node, shell: random() < 0.5 ? pick() : `${pick()}; ${pick()} 2>/dev/null || :` }
 }
+
+const FURTHER_BAIT = 30
 
 /** Foreign objects that look as much like ours as they can. */
 export async function layBait(lab: Lab, node: string): Promise<void> {
@@ -78,6 +96,10 @@ export async function layBait(lab: Lab, node: string): Promise<void> {
     'ip link add calibbbbbbbbbbb type veth peer name bait',
     'ip address add 10.244.220.1/32 dev calibbbbbbbbbbb',
     `ip neighbour add ${gateway.replace(/\d+$/, '200')} lladdr 02:00:00:00:00:99 dev eth0 nud permanent`,
+    ...Array.from({ length: FURTHER_BAIT }, (_, at) => `ip route add 10.98.${at}.0/24 via ${gateway} proto static`),
+    'ip link add vxlan.theirs type vxlan id 4096 dstport 4790 dev eth0 learning',
+    'bridge fdb append 66:00:00:00:00:99 dst 172.16.99.99 dev vxlan.theirs',
+    'ip neighbour add 10.97.0.1 lladdr 66:00:00:00:00:99 dev vxlan.theirs nud permanent',
     ...tunnel,
   ]
   await must(lab, node, 'sh', '-ec', shell.join('\n'))
@@ -94,21 +116,46 @@ function againstRoute(route: Route): string[] {
 }
 
 function againstLink(name: string, client: NetlinkClient): string[] {
-  if (name === TUNNEL) return againstTunnel(client)
+  if (name === TUNNEL) return [...againstTunnel(name, client), `ip link set ${name} down; ip link set ${name} up`]
+  if (name === VXLAN) return [...againstTunnel(name, client), ...againstVxlan(client)]
   if (!/^cali[0-9a-f]{11}$/.test(name) || name === 'calibbbbbbbbbbb') return []
   const flips = TOLD.map(setting => `echo 0 >/proc/sys/net/ipv4/conf/${name}/${setting}`)
-  return [...flips, `ip link set ${name} down`]
+  return [...flips, `ip link set ${name} down`, `ip link set ${name} down; ip link set ${name} up`]
 }
 
-function againstTunnel(client: NetlinkClient): string[] {
-  const index = client.link(TUNNEL)?.index
+function againstVxlan(client: NetlinkClient): string[] {
+  const index = client.link(VXLAN)?.index
+  const entries = index === undefined ? [] : client.forwardingEntries(index)
+  const neighbours = index === undefined ? [] : client.neighbours(index).filter(({ state }) => state === 'permanent')
+  return [
+    `ip link del ${VXLAN}`,
+    `ip link del ${VXLAN}; ip link add ${VXLAN} type vxlan id 99 dstport 4789 dev eth0; ip link set ${VXLAN} up`,
+    `ip link set ${VXLAN} address 02:00:00:00:00:77`,
+    `ip neigh flush dev ${VXLAN} nud permanent`,
+    `bridge fdb append 00:00:00:00:00:00 dst 172.16.20.99 dev ${VXLAN}`,
+    `bridge fdb append 02:00:00:00:00:55 dst 172.16.20.99 dev ${VXLAN}`,
+    `ip neigh add 10.9.9.9 lladdr 02:00:00:00:00:55 dev ${VXLAN} nud permanent`,
+    ...entries.flatMap(({ mac }) => [
+      `bridge fdb del ${mac} dev ${VXLAN}`,
+      `bridge fdb replace ${mac} dst 172.16.20.98 dev ${VXLAN}`,
+    ]),
+    ...neighbours.flatMap(({ address }) => [
+      `ip neigh del ${formatIpv4(address)} dev ${VXLAN}`,
+      `ip neigh replace ${formatIpv4(address)} lladdr 02:00:00:00:00:66 dev ${VXLAN} nud permanent`,
+      `ip neigh replace ${formatIpv4(address)} lladdr 02:00:00:00:00:66 dev ${VXLAN} nud reachable`,
+    ]),
+  ]
+}
+
+function againstTunnel(tunnel: string, client: NetlinkClient): string[] {
+  const index = client.link(tunnel)?.index
   const own = client.addresses(index).filter(({ link, address }) => link === index && formatIpv4(address).startsWith('10.244.'))
   return [
-    `ip link set ${TUNNEL} down`,
-    `ip link set ${TUNNEL} mtu 1280`,
-    `echo 1 >/proc/sys/net/ipv4/conf/${TUNNEL}/rp_filter`,
-    `ip address add 10.244.251.1/32 dev ${TUNNEL}`,
-    ...own.map(({ address }) => `ip address del ${formatIpv4(address)}/32 dev ${TUNNEL}`),
+    `ip link set ${tunnel} down`,
+    `ip link set ${tunnel} mtu 1280`,
+    `echo 1 >/proc/sys/net/ipv4/conf/${tunnel}/rp_filter`,
+    `ip address add 10.244.251.1/32 dev ${tunnel}`,
+    ...own.map(({ address }) => `ip address del ${formatIpv4(address)}/32 dev ${tunnel}`),
   ]
 }
 

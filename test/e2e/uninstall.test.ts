@@ -24,7 +24,7 @@ before(async () => {
   await must(lab, 'a1', 'sh', '-ec', 'cd /proc/sys/net/ipv4/conf; echo 1 >lo/forwarding; echo 0 >all/accept_redirects')
   bare = await tracesOf(lab, 'a1')
   await Promise.all(lab.nodes.map(({ name }) => lab.agents.start(name)))
-  await must(lab, 'router', 'calictl', 'ippool', 'create', 'default', '--cidr', '10.244.0.0/16', '--ipip', 'Never')
+  await must(lab, 'router', 'calictl', 'ippool', 'create', 'default', '--cidr', '10.244.0.0/16', '--vxlan', 'Always')
   await Promise.all(lab.topology.pods.map(({ node, name }) => lab.cniAdd(node, name)))
   await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
 })
@@ -46,7 +46,8 @@ test('P9: it refuses while the agent runs, and where the name is another machine
 test('P9: nothing of ours is left in kernel, datastore and file system; bait stays; former settings are back', async () => {
   const { stdout, stderr, exitCode } = await uninstallOn(lab, 'a1')
   assert.equal(exitCode, 0, stderr)
-  assert.match(stdout, /removed: route 10\.244\.\S+ via 172\.16\.20\.12 dev eth0 proto 80 metric 1024/)
+  assert.match(stdout, /removed: route 10\.244\.\S+ via 10\.244\.\S+ dev vxlan\.cali onlink proto 80 metric 1024/)
+  assert.match(stdout, /removed: device vxlan\.cali/)
   assert.match(stdout, /removed: net\/ipv4\/ip_forward is 0 again/)
   assert.match(stdout, /node a1 is uninstalled/)
   assert.match(stderr, /left: interface calibbbbbbbbbbb looks like a pod's, but no endpoint names it/)

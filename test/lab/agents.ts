@@ -36,14 +36,14 @@ interface Running {
 }
 
 /** Agents as processes that outlive whoever started them: the process namespace of the lab ends them. */
-export function processAgents(nodes: readonly NodePlan[], clock: Clock, configFile?: string): Agents {
+export function processAgents(nodes: readonly NodePlan[], clock: Clock, more: readonly string[] = []): Agents {
   const running = new Map<string, Running>()
   const agents: Agents = {
     async start(name) {
       const node = nodes.find(each => each.name === name)
       if (node === undefined) throw notANode(name, nodes)
       if (agents.pid(name) !== undefined) throw alreadyRuns(name)
-      const started = launch(node, configFile)
+      const started = launch(node, more)
       running.set(name, started)
       await until(() => started.end !== undefined || answers(socketOf(name)), {
         clock,
@@ -72,14 +72,10 @@ export function processAgents(nodes: readonly NodePlan[], clock: Clock, configFi
   return agents
 }
 
-function launch(node: NodePlan, configFile: string | undefined): Running {
+function launch(node: NodePlan, more: readonly string[]): Running {
   mkdirSync(join(RUN_DIR, 'log'), { recursive: true })
   const log = openSync(logFileOf(node.name), 'a')
-  const child = daemonIn(
-    node.name,
-    [...program('agent'), ...flagsOf(node), ...(configFile === undefined ? [] : ['--config', configFile])],
-    log,
-  )
+  const child = daemonIn(node.name, [...program('agent'), ...flagsOf(node), ...more], log)
   closeSync(log)
   if (child.pid === undefined) throw diedEarly(node.name, 'nsenter could not be started')
   const started: Running = { pid: child.pid, end: undefined }

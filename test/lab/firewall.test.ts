@@ -1,6 +1,7 @@
 /** The firewall alone against a real kernel: other people's chains of every kind, and that nothing of ours is left behind. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { systemElements } from '@network/agent/kernel/firewall/elements.ts'
 import { Firewall } from '@network/agent/kernel/firewall/firewall.ts'
 import { hearRuleset } from '@network/agent/kernel/firewall/hear.ts'
 import { systemLegacy } from '@network/agent/kernel/firewall/legacy.ts'
@@ -9,14 +10,20 @@ import { removeFirewall } from '@network/agent/kernel/firewall/remove.ts'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { systemClock as clock, systemRandom as random } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
+import type { FirewallIntent } from '@network/model/intent.ts'
+import { type KeyField, SetElements } from '@network/netlink/set-elements.ts'
 import { execa } from 'execa'
 import { until } from './until.ts'
 
 const WITHIN = { clock, within: millis(5000), every: millis(50) }
 const POD = ipv4('10.244.0.2')
 const NODE = ipv4('172.16.20.12')
-const INTENT = {
+const INTENT: FirewallIntent = {
   underlay: 'eth0',
+  pools: [],
+  natPools: [],
+  vxlanPort: undefined,
+  tunnels: [],
   nodes: new Set([NODE]),
   peers: new Set([NODE]),
   sources: [{ device: 'cali0123456789a', address: POD }],
@@ -25,8 +32,9 @@ const INTENT = {
 const ending = new AbortController()
 const said: string[] = []
 const log = { debug: quiet, info: quiet, warn: (line: string) => said.push(line), error: (line: string) => said.push(line) }
-const firewall = new Firewall({ nft: systemNft, legacy: systemLegacy, clock, random, log, changed: quiet })
-const running = [firewall.run(ending.signal), hearRuleset(firewall, log, ending.signal)]
+const elements = systemElements(log)
+const firewall = new Firewall({ nft: systemNft, elements, legacy: systemLegacy, clock, random, log, changed: quiet })
+const running = [firewall.run(ending.signal), hearRuleset({ firewall, elements, log }, ending.signal)]
 
 before(() =>
   sh(
@@ -36,6 +44,7 @@ before(() =>
 after(async () => {
   ending.abort()
   await Promise.all(running)
+  elements[Symbol.dispose]()
 })
 
 test('the element of a pod is there when its wait ends, and a peer is admitted once the table is', async () => {
@@ -47,6 +56,7 @@ test('the element of a pod is there when its wait ends, and a peer is admitted o
   assert.equal((await firewall.status()).active, true)
   firewall.desire({ ...INTENT, sources: [...INTENT.sources, { device: 'cali0123456789b', address: ipv4('10.244.0.3') }] })
   await firewall.reached(ipv4('10.244.0.3'), 'installed', ending.signal)
+  assert.equal(typeof elements.port, 'number', 'it went the short way')
   assert.match(await sh('nft list set inet cali sources'), /"cali0123456789b" \. 10\.244\.0\.3/)
   assert.deepEqual([firewall.converged, firewall.repairs.count, said], [true, 0, []])
 })
@@ -139,6 +149,36 @@ for (const { what, set, show, ours, take, clear } of TRAPS)
     await until(async () => !OURS_IN_NFT.test(await sh('nft list ruleset')), { ...WITHIN, what: 'our rule to be gone' })
   })
 
+test('elements without nft: all or none, seen to be there, and false where the kernel refuses any', async () => {
+  const key = (device: string): readonly KeyField[] => [
+    { is: 'interface', name: device },
+    { is: 'address', address: POD },
+  ]
+  const listed = () => sh('nft list set inet bait s')
+  await sh('nft add set inet bait s "{ type ifname . ipv4_addr; }"')
+  using bait = SetElements.open('bait')
+  assert.equal(bait.change([{ set: 's', verb: 'add', key: key('cali1') }]), true)
+  assert.match(await listed(), /"cali1" \. 10\.244\.0\.2 }/)
+  assert.equal(
+    bait.change([
+      { set: 's', verb: 'add', key: key('cali2') },
+      { set: 's', verb: 'delete', key: key('cali3') },
+    ]),
+    false,
+  )
+  assert.match(await listed(), /elements = { "cali1" \. 10\.244\.0\.2 }/, 'P0: nothing of what was refused')
+  assert.equal(bait.change([{ set: 'none', verb: 'add', key: key('cali2') }]), false)
+  assert.equal(
+    bait.change([
+      { set: 's', verb: 'add', key: key('cali2') },
+      { set: 's', verb: 'delete', key: key('cali1') },
+    ]),
+    true,
+  )
+  assert.match(await listed(), /elements = { "cali2" \. 10\.244\.0\.2 }/)
+  await sh('nft delete set inet bait s')
+})
+
 test('chains that stop nobody but whom they mean have nothing of ours', async () => {
   const rules = await sh('nft list table inet bait')
   assert.match(
@@ -154,7 +194,7 @@ test('P9: removed, nothing of ours is left and all else is as it was; done twice
   if (LEGACY) await sh('iptables-legacy -P FORWARD DROP')
   const without = await sh(LIST_ALL)
   const again = new AbortController()
-  const second = new Firewall({ nft: systemNft, legacy: systemLegacy, clock, random, log, changed: quiet })
+  const second = new Firewall({ nft: systemNft, elements, legacy: systemLegacy, clock, random, log, changed: quiet })
   const run = second.run(again.signal)
   second.desire(INTENT)
   const chains = ['nft chain ip filter FORWARD', ...(LEGACY ? ['iptables-legacy chain FORWARD'] : [])]

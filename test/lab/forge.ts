@@ -15,6 +15,7 @@ export interface Ends {
 const ETHERTYPE_IPV4 = 0x0800
 const SENDER_MAC = '02:00:00:00:00:99'
 const TTL = 64
+const VNI_IS_VALID = 0x0800_0000
 
 /** Sends `packet`, whole from its IP header on, out of `link` (`a1-p1:eth0`) to a neighbour by its hardware address, `count` times. */
 export async function forge(link: string, to: string, { packet, count }: { packet: Uint8Array; count: number }): Promise<void> {
@@ -40,6 +41,25 @@ export function echoRequest(ends: Ends, id: number): Uint8Array {
 /** A packet inside IPIP (RFC 2003). */
 export function inIpip(ends: Ends, inner: Uint8Array): Uint8Array {
   return ipPacket(ends, PROTOCOL.ipip, inner)
+}
+
+/** A packet inside VXLAN (RFC 7348), for the device that has the hardware address `to`. */
+export function inVxlan(ends: Ends, { port, vni, to }: { port: number; vni: number; to: string }, inner: Uint8Array): Uint8Array {
+  const frame = new Writer().bytes(mac(to)).bytes(mac(SENDER_MAC)).u16(ETHERTYPE_IPV4).bytes(inner).finish()
+  const vxlan = new Writer()
+    .u32(VNI_IS_VALID)
+    .u32(vni << 8)
+    .bytes(frame)
+    .finish()
+  // No checksum: RFC 7348 §5 wants it so.
+  const udp = new Writer()
+    .u16(50_000)
+    .u16(port)
+    .u16(8 + vxlan.length)
+    .u16(0)
+    .bytes(vxlan)
+    .finish()
+  return ipPacket(ends, PROTOCOL.udp, udp)
 }
 
 function ipPacket({ source, destination }: Ends, protocol: number, payload: Uint8Array): Uint8Array {

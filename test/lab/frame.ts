@@ -32,7 +32,20 @@ export type Payload =
   /** The inner packet of protocol 4. */
   | { readonly is: 'ipip'; readonly inner: Ipv4Packet }
   | { readonly is: 'udp'; readonly sourcePort: number; readonly destinationPort: number }
-  | { readonly is: 'vxlan'; readonly vni: number; readonly sourcePort: number; readonly inner: Ipv4Packet | undefined }
+  | {
+      readonly is: 'vxlan'
+      readonly vni: number
+      readonly sourcePort: number
+      readonly port: number
+      /** 0x08: the VNI is valid. */
+      readonly flags: number
+      /** The two reserved fields as one number: 0. */
+      readonly reserved: number
+      readonly innerSource: string
+      readonly innerDestination: string
+      readonly innerEtherType: number
+      readonly inner: Ipv4Packet | undefined
+    }
   | { readonly is: 'tcp'; readonly sourcePort: number; readonly destinationPort: number; readonly flags: number }
   | { readonly is: 'other' }
 
@@ -139,10 +152,23 @@ function readUdp(cursor: Cursor): Payload {
 
 /** RFC 7348 §5. */
 function readVxlan(cursor: Cursor, sourcePort: number): Payload {
-  cursor.skip(4)
-  const vni = cursor.u32() >>> 8
-  cursor.skip(12)
-  return { is: 'vxlan', vni, sourcePort, inner: cursor.u16() === ETHERTYPE_IPV4 ? packetIn(cursor) : undefined }
+  const first = cursor.u32()
+  const second = cursor.u32()
+  const innerDestination = formatMac(cursor.take(6))
+  const innerSource = formatMac(cursor.take(6))
+  const innerEtherType = cursor.u16()
+  return {
+    is: 'vxlan',
+    vni: second >>> 8,
+    sourcePort,
+    port: VXLAN_PORT,
+    flags: first >>> 24,
+    reserved: (first & 0xffffff) + (second & 0xff),
+    innerSource,
+    innerDestination,
+    innerEtherType,
+    inner: innerEtherType === ETHERTYPE_IPV4 ? packetIn(cursor) : undefined,
+  }
 }
 
 function formatPacket(packet: Ipv4Packet): string {

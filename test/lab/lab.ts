@@ -17,6 +17,8 @@ export interface LabOptions {
   readonly pool?: PoolPlan
   /** The configuration file of every agent, as YAML; none unless told. */
   readonly agentConfig?: string
+  /** Said to every agent besides, and of two of one kind the last counts. */
+  readonly agentFlags?: readonly string[]
   /** net.ipv4.conf.*.rp_filter of every node as a distribution sets it: Debian 0, Ubuntu 2 (the default here). */
   readonly rpFilter?: 0 | 1 | 2
   /** A shell script for each node, run before anything of ours is there: what an operator set up before. */
@@ -29,6 +31,8 @@ export interface LabOptions {
 export interface PoolPlan {
   readonly cidr: string
   readonly ipip: 'Always' | 'CrossSubnet' | 'Never'
+  /** Instead of IPIP. */
+  readonly vxlan?: 'Always' | 'CrossSubnet'
 }
 
 export interface LabPod extends PodPlan {
@@ -92,12 +96,7 @@ export async function createLab(topology: Topology, options: LabOptions = {}): P
   await buildFabric(topology, rpFilter)
   const { prepare } = options
   if (prepare !== undefined) await Promise.all(topology.nodes.map(node => mustIn(node.name, ['sh', '-ec', prepare(node)])))
-  const lab = new NamespaceLab(
-    topology,
-    options.clock ?? systemClock,
-    await hasTunnel(topology),
-    writeConfig(options.agentConfig),
-  )
+  const lab = new NamespaceLab(topology, options.clock ?? systemClock, await hasTunnel(topology), agentSettings(options))
   say(
     `${topology.nodes.length} nodes in ${topology.racks.length} racks, ${topology.racks.map(rack => rack.subnet).join(' and ')}`,
   )
@@ -111,11 +110,11 @@ export async function createLab(topology: Topology, options: LabOptions = {}): P
   return lab
 }
 
-function writeConfig(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
+function agentSettings({ agentConfig, agentFlags = [] }: LabOptions): readonly string[] {
+  if (agentConfig === undefined) return agentFlags
   const file = join(RUN_DIR, 'cali.yaml')
-  writeFileSync(file, text)
-  return file
+  writeFileSync(file, agentConfig)
+  return ['--config', file, ...agentFlags]
 }
 
 function mustBeFresh(): void {
@@ -139,8 +138,9 @@ async function populate(lab: NamespaceLab, wanted: PoolPlan, say: (line: string)
   const ipip = lab.hasIpip ? wanted.ipip : 'Never'
   if (ipip !== wanted.ipip)
     say(`this kernel has no ipip: the pool is made with mode Never, not ${wanted.ipip}; racks do not reach each other's pods`)
-  await lab.mustCalictl(['ippool', 'create', 'default', '--cidr', wanted.cidr, '--ipip', ipip])
-  say(`pool default ${wanted.cidr}, IPIP ${ipip}`)
+  const tunnel = wanted.vxlan === undefined ? ['--ipip', ipip] : ['--vxlan', wanted.vxlan]
+  await lab.mustCalictl(['ippool', 'create', 'default', '--cidr', wanted.cidr, ...tunnel])
+  say(`pool default ${wanted.cidr}, ${tunnel.join(' ').slice(2)}`)
   await Promise.all(pods.map(pod => lab.cniAdd(pod.node, pod.name)))
   say(`${pods.length} pods are on the network`)
 }
@@ -154,11 +154,11 @@ class NamespaceLab implements Lab {
   readonly #pods = new Map<string, LabPod>()
   readonly #running = new Set<RunningCommand>()
 
-  constructor(topology: Topology, clock: Clock, hasIpip: boolean, configFile: string | undefined) {
+  constructor(topology: Topology, clock: Clock, hasIpip: boolean, agentFlags: readonly string[]) {
     this.topology = topology
     this.clock = clock
     this.hasIpip = hasIpip
-    this.agents = processAgents(topology.nodes, clock, configFile)
+    this.agents = processAgents(topology.nodes, clock, agentFlags)
   }
 
   get nodes(): readonly NodePlan[] {

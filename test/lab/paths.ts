@@ -1,4 +1,5 @@
 /** Where things are: the project's files, and the lab's own under /run. */
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Fault } from '@network/base/run/fault.ts'
@@ -21,6 +22,19 @@ export function program(room: 'agent' | 'calictl'): readonly string[] {
 
 /** The launcher that a container runtime would call. */
 export const CNI_PLUGIN = join(PROJECT, 'cni', 'cali')
+
+/** How to start the plugin, by whichever program of it. */
+export type CniPlugin = readonly string[]
+export const CNI_BY_NODE: CniPlugin = [process.execPath, '--disable-warning=ExperimentalWarning', join(PROJECT, 'cni', 'main.ts')]
+
+/** The static program, compiled if need be; undefined where no compiler is. */
+export function staticCni(): CniPlugin | undefined {
+  const { status, stderr } = spawnSync('sh', [join(PROJECT, 'scripts', 'build-cni.sh')], { encoding: 'utf8' })
+  if (status === NO_COMPILER) return undefined
+  if (status === 0) return [join(PROJECT, stderr.trim())]
+  throw new Fault('lab.cni', { doing: 'compile', on: 'the static plugin', says: stderr.trim() })
+}
+const NO_COMPILER = 3
 
 function upwards(from: string, file: string): string {
   if (existsSync(join(from, file))) return from

@@ -2,7 +2,7 @@
 import { Fault } from '@network/base/run/fault.ts'
 import { socketOf } from './agents.ts'
 import { execIn, type Outcome } from './command.ts'
-import { CNI_PLUGIN, NETNS_DIR } from './paths.ts'
+import { CNI_PLUGIN, type CniPlugin, NETNS_DIR } from './paths.ts'
 
 export interface CniCall {
   readonly command: string
@@ -12,10 +12,12 @@ export interface CniCall {
   readonly container?: string
   /** Of the network configuration, besides or instead of the usual ones. */
   readonly fields?: Readonly<Record<string, unknown>>
+  /** The launcher unless told. */
+  readonly plugin?: CniPlugin
 }
 
 /** The plugin's raw answer to a call: what a container runtime sees. */
-export function callCni({ command, node, pod, container = pod, fields = {} }: CniCall): Promise<Outcome> {
+export function callCni({ command, node, pod, container = pod, fields = {}, plugin = [CNI_PLUGIN] }: CniCall): Promise<Outcome> {
   const config = { cniVersion: '1.0.0', name: 'cali', type: 'cali', agent: socketOf(node), ...fields }
   const env = {
     CNI_COMMAND: command,
@@ -25,7 +27,7 @@ export function callCni({ command, node, pod, container = pod, fields = {} }: Cn
     CNI_ARGS: `K8S_POD_NAMESPACE=default;K8S_POD_NAME=${pod}`,
     CNI_PATH: CNI_PLUGIN.slice(0, CNI_PLUGIN.lastIndexOf('/')),
   }
-  return execIn(node, [CNI_PLUGIN], { input: JSON.stringify(config), env, timeoutMs: 120_000 })
+  return execIn(node, plugin, { input: JSON.stringify(config), env, timeoutMs: 120_000 })
 }
 
 /** The address in the result of an ADD, without its length; any other answer is a Fault with the plugin's sentence. */

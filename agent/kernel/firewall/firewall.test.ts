@@ -5,7 +5,9 @@ import { ipv4 } from '@network/base/net/ipv4.ts'
 import { ManualClock } from '@network/base/testing/manual-clock.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { millis } from '@network/base/time/units.ts'
+import type { FirewallIntent } from '@network/model/intent.ts'
 import { isRecord } from '@network/model/resources/kind.ts'
+import type { ElementChange } from '@network/netlink/set-elements.ts'
 import { Firewall } from './firewall.ts'
 import type { Legacy } from './legacy.ts'
 import type { Answer, Json, Nft, Objects } from './nft.ts'
@@ -13,8 +15,12 @@ import type { Answer, Json, Nft, Objects } from './nft.ts'
 const NODE = ipv4('172.16.20.12')
 const OTHER = ipv4('172.16.20.13')
 const POD = ipv4('10.244.0.2')
-const INTENT = {
+const INTENT: FirewallIntent = {
   underlay: 'eth0',
+  pools: [],
+  natPools: [],
+  vxlanPort: undefined,
+  tunnels: [],
   nodes: new Set([NODE]),
   peers: new Set([NODE]),
   sources: [{ device: 'cali0123456789a', address: POD }],
@@ -71,6 +77,8 @@ const NO_LEGACY: Legacy = { inUse: () => false, iptables: async () => ({ is: 'mi
 
 class Stage implements AsyncDisposable {
   readonly nft = new FakeNft()
+  /** Refuses unless told otherwise. */
+  readonly elements = { port: undefined, change: (_: readonly ElementChange[]) => false }
   readonly clock = new ManualClock()
   readonly told: string[] = []
   changes = 0
@@ -82,6 +90,7 @@ class Stage implements AsyncDisposable {
     const tell = (line: string) => this.told.push(line)
     this.firewall = new Firewall({
       nft: this.nft,
+      elements: this.elements,
       legacy,
       clock: this.clock,
       random: seededRandom(1),

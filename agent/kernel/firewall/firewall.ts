@@ -10,6 +10,7 @@ import type { FirewallStatus } from '@network/model/status.ts'
 import type { RecordedRepair } from '../kernel.ts'
 import { Accepts } from './accepts.ts'
 import { Bell } from './bell.ts'
+import { changesBetween, type ElementWriter } from './elements.ts'
 import { type Found, formsAfterWriting, foundIn, isRight, meddlingWith, type Totals } from './found.ts'
 import type { Legacy } from './legacy.ts'
 import type { Nft } from './nft.ts'
@@ -18,6 +19,7 @@ import { transactionFor } from './transaction.ts'
 
 export interface FirewallOptions {
   readonly nft: Nft
+  readonly elements: ElementWriter
   readonly legacy: Legacy
   readonly clock: Clock
   readonly random: Random
@@ -83,7 +85,7 @@ export class Firewall {
     this.#accepts = new Accepts(options, repair => this.#repaired(repair.object, repair.found))
     this.#bell = new Bell(clock)
     this.#auditAt = clock.now()
-    this.#dropped = { totals: { forgedIpip: 0, spoofedSource: 0 }, at: clock.now() }
+    this.#dropped = { totals: { forgedIpip: 0, forgedVxlan: 0, spoofedSource: 0 }, at: clock.now() }
   }
 
   /** Says what should be true from here on, whole. */
@@ -176,7 +178,7 @@ export class Firewall {
     return [
       ...(this.#state.is === 'off'
         ? [
-            `the firewall is off, so anybody may send IPIP to this node, pods may use any source address, and a policy that drops forwarded packets stops them: ${this.#state.why}`,
+            `the firewall is off, so anybody may send IPIP and VXLAN to this node, nobody gets natOutgoing, pods may use any source address, and a policy that drops forwarded packets stops them: ${this.#state.why}`,
           ]
         : []),
       ...(this.#trouble === undefined || this.#state.is === 'off' ? [] : [`${NAME}: ${this.#trouble}`]),
@@ -214,7 +216,7 @@ export class Firewall {
   async #keepTable(wanted: Elements): Promise<void> {
     if (this.#retryAt !== undefined && this.#retryAt > this.#options.clock.now()) return
     const known = this.#isSure(this.#lookedAt) ? this.#settled : undefined
-    if (known === wanted) return
+    if (known === wanted || (known !== undefined && this.#goShort(known, wanted))) return
     const found: Look = known === undefined ? await this.#look() : { is: 'known', table: asWritten(known, this.#dropped.totals) }
     if (found.is === 'unknown') return this.#give(undefined, found.why, found.lasting)
     if (this.#settled !== undefined) {
@@ -236,6 +238,14 @@ export class Firewall {
     const wrong = meddlingWith(wanted, now.table)
     if (wrong.length > 0) return this.#give(now.table, `nft shows something else than was written: ${wrong.join(', ')}`)
     this.#succeed(wanted)
+  }
+
+  /** Pods and nodes come and go by single elements. */
+  #goShort(known: Elements, wanted: Elements): boolean {
+    const changes = changesBetween(known, wanted)
+    if (changes === undefined || !this.#options.elements.change(changes)) return false
+    this.#succeed(wanted)
+    return true
   }
 
   async #look(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {

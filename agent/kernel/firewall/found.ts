@@ -8,6 +8,7 @@ import { CHAINS, type Chain, COUNTERS, type Elements, type Forms, OUR_FORMS, SET
 /** Packets. */
 export interface Totals {
   readonly forgedIpip: number
+  readonly forgedVxlan: number
   readonly spoofedSource: number
 }
 
@@ -37,9 +38,14 @@ export function foundIn(objects: Objects, forms: Forms = OUR_FORMS): Found {
       nodes: elementsIn(sets, 'nodes'),
       peers: elementsIn(sets, 'peers'),
       sources: elementsIn(sets, 'sources'),
+      pools: elementsIn(sets, 'pools'),
+      'nat-pools': elementsIn(sets, 'nat-pools'),
+      'tunnel-ports': elementsIn(sets, 'tunnel-ports'),
+      tunnels: elementsIn(sets, 'tunnels'),
     },
     dropped: {
       forgedIpip: packetsOf(objects, COUNTERS.forgedIpip),
+      forgedVxlan: packetsOf(objects, COUNTERS.forgedVxlan),
       spoofedSource: packetsOf(objects, COUNTERS.spoofedSource),
     },
   }
@@ -95,7 +101,7 @@ function chainWrongs(objects: Objects, forms: Forms): string[] {
 
 function sameBase({ base }: Chain, { type, hook, prio, policy }: Json): boolean {
   if (base === undefined) return hook === undefined
-  return type === 'filter' && hook === base.hook && prio === base.priority && policy === 'accept'
+  return type === base.type && hook === base.hook && prio === base.priority && policy === 'accept'
 }
 
 function setWrongs(sets: readonly Json[]): string[] {
@@ -104,7 +110,8 @@ function setWrongs(sets: readonly Json[]): string[] {
     ...setNames().flatMap(name => {
       const have = sets.find(set => set['name'] === name)
       if (have === undefined) return [`set ${name} missing`]
-      return isDeepStrictEqual(have['type'], SETS[name]) && have['flags'] === undefined ? [] : [`set ${name} of another type`]
+      const { type, flags } = SETS[name]
+      return isDeepStrictEqual([have['type'], have['flags']], [type, flags]) ? [] : [`set ${name} of another type`]
     }),
     ...sets.flatMap(({ name }) => (names.includes(String(name)) ? [] : [`set ${String(name)} added`])),
   ]
@@ -123,13 +130,21 @@ function strangers(objects: Objects): string[] {
 
 function elementsIn(sets: readonly Json[], name: SetName): ReadonlySet<string> {
   const elements = sets.find(set => set['name'] === name)?.['elem']
-  return new Set(Array.isArray(elements) ? elements.map(elementText) : [])
+  // Of ranges nft prints a single address without its length.
+  const text = SETS[name].flags === undefined ? elementText : (element: unknown) => asPrefix(elementText(element))
+  return new Set(Array.isArray(elements) ? elements.map(text) : [])
+}
+
+function asPrefix(text: string): string {
+  return text.includes('/') ? text : `${text}/32`
 }
 
 /** An element with a comment, a counter or a timeout is wrapped. */
 function elementText(element: unknown): string {
   if (!isRecord(element)) return String(element)
   if (isRecord(element['elem'])) return elementText(element['elem']['val'])
+  const { prefix } = element
+  if (isRecord(prefix)) return `${String(prefix['addr'])}/${String(prefix['len'])}`
   const parts = element['concat']
   return Array.isArray(parts) ? parts.join(' ') : JSON.stringify(element)
 }

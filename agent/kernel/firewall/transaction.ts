@@ -25,8 +25,9 @@ function creation(wanted: Elements, dropped: Totals): Objects {
   return [
     tableCommand('add'),
     add('counter', { name: COUNTERS.forgedIpip, packets: dropped.forgedIpip, bytes: 0 }),
+    add('counter', { name: COUNTERS.forgedVxlan, packets: dropped.forgedVxlan, bytes: 0 }),
     add('counter', { name: COUNTERS.spoofedSource, packets: dropped.spoofedSource, bytes: 0 }),
-    ...setNames().map(name => add('set', { name, type: SETS[name] })),
+    ...setNames().map(name => add('set', { name, ...setFields(name) })),
     ...CHAINS.map(({ name, base }) => add('chain', { name, ...baseFields(base) })),
     ...CHAINS.flatMap(({ name, rules }) => rules.map(expr => add('rule', { chain: name, expr }))),
     ...setNames().flatMap(name => elementCommand('add', name, [...wanted[name]])),
@@ -34,7 +35,12 @@ function creation(wanted: Elements, dropped: Totals): Objects {
 }
 
 function baseFields(base: Chain['base']): Json {
-  return base === undefined ? {} : { type: 'filter', hook: base.hook, prio: base.priority, policy: 'accept' }
+  return base === undefined ? {} : { type: base.type, hook: base.hook, prio: base.priority, policy: 'accept' }
+}
+
+function setFields(name: SetName): Json {
+  const { type, flags } = SETS[name]
+  return flags === undefined ? { type } : { type, flags }
 }
 
 function tableCommand(verb: 'add' | 'delete'): Json {
@@ -47,6 +53,13 @@ function add(kind: string, fields: Json): Json {
 
 function elementCommand(verb: 'add' | 'delete', name: SetName, elements: readonly string[]): Objects {
   if (elements.length === 0) return []
-  const elem = elements.map(element => (element.includes(' ') ? { concat: element.split(' ') } : element))
+  const elem = elements.map(jsonOf)
   return [{ [verb]: { element: { family: OUR_TABLE.family, table: OUR_TABLE.name, name, elem } } }]
+}
+
+function jsonOf(element: string): unknown {
+  const [address = '', length] = element.split('/')
+  if (length !== undefined) return { prefix: { addr: address, len: Number(length) } }
+  if (element.includes(' ')) return { concat: element.split(' ') }
+  return /^\d+$/.test(element) ? Number(element) : element
 }

@@ -1,6 +1,7 @@
-/** Addresses on the tunnel device. */
+/** Addresses on the tunnel devices. */
 
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
 import { type AddressIntent, addressKey } from '@network/model/intent.ts'
 import { addAddress, deleteAddress, type LinkAddress, toLinkAddress } from '@network/netlink/address.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
@@ -13,6 +14,7 @@ export function addressTable(
   client: NetlinkClient,
   devices: Devices,
   isPoolAddress: (address: Ipv4) => boolean,
+  tunnels: ReadonlySet<string> = new Set([TUNNEL_DEVICE]),
 ): Table<AddressIntent, LinkAddress> {
   return {
     name: 'address',
@@ -22,7 +24,7 @@ export function addressTable(
         const device = devices.nameOf(row.link)
         if (device === undefined) continue
         const key = addressKey({ device, address: row.address, length: row.length })
-        if (wanted.has(key) || isOurAddress(device, row.address, isPoolAddress)) found.set(key, row)
+        if (wanted.has(key) || isOurAddress(device, row.address, isPoolAddress, tunnels)) found.set(key, row)
       }
       return found
     },

@@ -10,6 +10,9 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   'add address': ['EEXIST'],
   'delete route': ['ESRCH'],
   'delete address': ['EADDRNOTAVAIL'],
+  'delete neighbour': ['ENOENT'],
+  'delete forwarding entry': ['ENOENT'],
+  'delete link': ['ENODEV'],
 }
 /** The event of the link coming up is what wakes us. */
 const WAITING = new Set(['ENETDOWN'])

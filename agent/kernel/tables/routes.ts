@@ -1,6 +1,6 @@
 /** Routes of ours in table main. */
 
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, type Prefix, toPrefix } from '@network/base/net/prefix.ts'
 import type { Seen } from '@network/base/state/delta-map.ts'
 import type { RouteIntent } from '@network/model/intent.ts'
@@ -19,14 +19,19 @@ export interface RouteRow {
   readonly destination: Prefix
 }
 
-export function routeTable(client: NetlinkClient, devices: Devices): Table<RouteIntent, RouteRow> {
+/** `hasVtep` says whether the far end of a VXLAN tunnel is there: a route to it would lose packets before. */
+export function routeTable(
+  client: NetlinkClient,
+  devices: Devices,
+  hasVtep: (address: Ipv4) => boolean = () => false,
+): Table<RouteIntent, RouteRow> {
   const text = (row: RouteRow) => textOf(row, devices)
   return {
     name: 'route',
     list: wanted => listed(client, devices, wanted),
     same: (want, { like }) => isOurRoute(like) && matches(want, like, devices),
     foreign: row => (isOurRoute(row.like) ? undefined : text(row)),
-    apply: steps => applyAll(client, devices, steps),
+    apply: steps => applyAll(client, { devices, hasVtep }, steps),
     describe: text,
   }
 }
@@ -155,11 +160,16 @@ function matches(want: RouteIntent, have: Route, devices: Devices): boolean {
 }
 
 /** All in one go; what waits for a device is left out. */
-function applyAll(client: NetlinkClient, devices: Devices, steps: readonly Step<RouteIntent, RouteRow>[]): Outcome[] {
+interface Footing {
+  readonly devices: Devices
+  readonly hasVtep: (address: Ipv4) => boolean
+}
+
+function applyAll(client: NetlinkClient, footing: Footing, steps: readonly Step<RouteIntent, RouteRow>[]): Outcome[] {
   const instructions: Instruction[] = []
   const patterns = new Patterns()
   const answers = steps.map((step): Outcome | number => {
-    const prepared = instructionFor(step, devices, patterns)
+    const prepared = instructionFor(step, footing, patterns)
     if (prepared === undefined) return { is: 'done' }
     if ('is' in prepared) return prepared
     return instructions.push(prepared) - 1
@@ -170,11 +180,13 @@ function applyAll(client: NetlinkClient, devices: Devices, steps: readonly Step<
 
 function instructionFor(
   { want, have }: Step<RouteIntent, RouteRow>,
-  devices: Devices,
+  { devices, hasVtep }: Footing,
   patterns: Patterns,
 ): Instruction | Outcome | undefined {
   if (want === undefined)
     return have === undefined ? undefined : { ...deleteRoute(routeOf(have)), on: () => textOf(have, devices) }
+  if ('carriage' in want && want.carriage === 'vxlan' && !hasVtep(want.gateway))
+    return { is: 'waiting', says: `the neighbour ${formatIpv4(want.gateway)} on ${want.device} is not there` }
   const pattern = patterns.patternOf(want, devices)
   if (pattern === undefined) return { is: 'waiting', says: `interface ${'device' in want ? want.device : ''} is not there` }
   // A new row must not overwrite one that somebody made since the last look; a row of ours is replaced without a gap.

@@ -1,0 +1,156 @@
+/**
+ * Changes elements of nftables sets, all or none, and sees that they are as told: what nft(8) does, without a process.
+ * linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h.
+ */
+import { Writer } from '@network/base/bytes/writer.ts'
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import { type Channel, NetlinkSocket } from './socket.ts'
+import { eachMessage, FLAG, readAck, TYPE, writeAttribute, writeMessage, writeText } from './wire.ts'
+
+/** A field of an element's key, as wide as the set's type says. */
+export type KeyField = { readonly is: 'address'; readonly address: Ipv4 } | { readonly is: 'interface'; readonly name: string }
+
+export interface ElementChange {
+  readonly set: string
+  readonly verb: 'add' | 'delete'
+  readonly key: readonly KeyField[]
+}
+
+const NFNL = { batchBegin: 0x10, batchEnd: 0x11 }
+const SUBSYSTEM = 10
+const MESSAGE = { newElement: 12, getElement: 13, deleteElement: 14 }
+/** NFPROTO_INET: tables of family `inet`. */
+const INET = 1
+const LIST = { table: 1, set: 2, elements: 3 }
+const NESTED = 0x8000
+const LIST_ELEMENT = 1
+const ELEMENT_KEY = 1
+const DATA_VALUE = 1
+/** IFNAMSIZ: the width of type `ifname`. */
+const INTERFACE_OCTETS = 16
+const SILENCE_MS = 5000
+/** So many elements that a batch fits the kernel's receive buffer. */
+export const MOST_CHANGES = 1000
+
+export class SetElements implements Disposable {
+  readonly #channel: Channel
+  readonly #table: string
+  readonly #writer = new Writer('host', 4096)
+  #sequence = 0
+  #port: number | undefined
+
+  /** Of one table of family `inet`; a kernel without nftables is a Fault. */
+  static open(table: string): SetElements {
+    return new SetElements(NetlinkSocket.open({ family: 'netfilter' }), table)
+  }
+
+  /** Owns the channel. */
+  constructor(channel: Channel, table: string) {
+    this.#channel = channel
+    this.#table = table
+  }
+
+  /** The socket's, by which the kernel names whoever changed something; undefined before the first change. */
+  get port(): number | undefined {
+    return this.#port
+  }
+
+  /** True when all were carried out in one transaction and are seen to be so; false when the kernel refused any, and then none was. */
+  change(changes: readonly ElementChange[]): boolean {
+    if (changes.length > MOST_CHANGES) return false
+    return this.#commit(changes) && changes.every(change => this.#isThere(change) === (change.verb === 'add'))
+  }
+
+  [Symbol.dispose](): void {
+    this.#channel[Symbol.dispose]()
+  }
+
+  #commit(changes: readonly ElementChange[]): boolean {
+    const first = this.#begin()
+    this.#envelope(NFNL.batchBegin)
+    for (const [at, change] of changes.entries()) {
+      const type = change.verb === 'add' ? MESSAGE.newElement : MESSAGE.deleteElement
+      const create = change.verb === 'add' ? FLAG.create : 0
+      // The last one's answer comes after those of all others, and says that the transaction is over.
+      this.#element(type, create | (at === changes.length - 1 ? FLAG.ack : 0), change)
+    }
+    this.#envelope(NFNL.batchEnd)
+    let refused = false
+    this.#exchange((sequence, type, errno) => {
+      if (type !== TYPE.error) return false
+      refused ||= errno !== 0
+      return sequence === first || sequence === first + changes.length
+    })
+    return !refused
+  }
+
+  #isThere(change: ElementChange): boolean {
+    this.#begin()
+    this.#element(MESSAGE.getElement, FLAG.ack, change)
+    let found = false
+    this.#exchange((_, type, errno) => {
+      found ||= type === ((SUBSYSTEM << 8) | MESSAGE.newElement)
+      return type === TYPE.error || errno !== 0
+    })
+    return found
+  }
+
+  #begin(): number {
+    this.#writer.reset()
+    // One exchange has few messages; numbers start afresh long before they are too large.
+    if (this.#sequence > 2 ** 31) this.#sequence = 0
+    return this.#sequence + 1
+  }
+
+  #envelope(type: number): void {
+    writeMessage(this.#writer, { type, flags: FLAG.request, sequence: ++this.#sequence, port: 0 }, writer =>
+      writer.u8(0).u8(0).u8(0).u8(SUBSYSTEM),
+    )
+  }
+
+  #element(message: number, flags: number, { set, key }: ElementChange): void {
+    const header = { type: (SUBSYSTEM << 8) | message, flags: flags | FLAG.request, sequence: ++this.#sequence, port: 0 }
+    writeMessage(this.#writer, header, writer => {
+      writer.u8(INET).u8(0).u16(0)
+      writeAttribute(writer, LIST.table, inner => writeText(inner, this.#table))
+      writeAttribute(writer, LIST.set, inner => writeText(inner, set))
+      writeAttribute(writer, LIST.elements | NESTED, list =>
+        writeAttribute(list, LIST_ELEMENT | NESTED, element =>
+          writeAttribute(element, ELEMENT_KEY | NESTED, data =>
+            writeAttribute(data, DATA_VALUE, value => {
+              for (const field of key) writeField(value, field)
+            }),
+          ),
+        ),
+      )
+    })
+  }
+
+  /** Sends what is written and takes messages until `isLast`; of a kernel that is silent or overrun, what is known is that it refused. */
+  #exchange(isLast: (sequence: number, type: number, errno: number) => boolean): void {
+    while (this.#channel.receive() !== 'nothing');
+    this.#channel.send(this.#writer.peek())
+    for (let over = false; !over; ) {
+      const got = this.#channel.receive()
+      if (got === 'overrun') return void isLast(0, TYPE.error, 1)
+      if (got === 'nothing') {
+        if (!this.#channel.waitFor(SILENCE_MS)) return void isLast(0, TYPE.error, 1)
+        continue
+      }
+      eachMessage(got, message => {
+        this.#port = message.port
+        over = isLast(message.sequence, message.type, message.type === TYPE.error ? readAck(message).errno : 0) || over
+      })
+    }
+  }
+}
+
+function writeField(writer: Writer, field: KeyField): void {
+  if (field.is === 'address') {
+    writer.u32be(field.address)
+    return
+  }
+  const name = new Uint8Array(INTERFACE_OCTETS)
+  name.set(new TextEncoder().encode(field.name).subarray(0, INTERFACE_OCTETS - 1))
+  writer.bytes(name)
+}

@@ -1,0 +1,130 @@
+/** Who hears which source: natOutgoing, and another's masquerading that must not touch pods. On one rack, without ipip. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { systemRandom } from '@network/base/time/clock.ts'
+import { openDatastore } from '@network/datastore/open.ts'
+import { setPool } from '@network/datastore/pools.ts'
+import { everyAgent, meshIsUp } from '../lab/agent-status.ts'
+import { capture } from '../lab/capture.ts'
+import { PROTOCOL } from '../lab/frame.ts'
+import { createLab, type Lab } from '../lab/lab.ts'
+import { topology } from '../lab/topology.ts'
+import { until } from '../lab/until.ts'
+import { REPAIRED } from './firewall.ts'
+import { must, whileFrozen } from './frozen.ts'
+
+/** As Docker writes it for its bridge, over the range of the pods. */
+const DOCKER = ['POSTROUTING', '-s', '10.244.0.0/16', '!', '-o', 'docker0', '-j', 'MASQUERADE']
+const quiet = () => undefined
+const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet }
+const OUTSIDE = '198.51.100.1'
+
+let lab: Lab
+before(async () => {
+  lab = await createLab(topology(1, 2, 2), {
+    pool: { cidr: '10.244.0.0/16', ipip: 'Never' },
+    prepare: ({ name }) => (name === 'a1' ? `iptables -t nat -A ${DOCKER.join(' ')}` : ''),
+  })
+  await must(lab, 'router', 'ip', 'address', 'add', `${OUTSIDE}/32`, 'dev', 'lo')
+  await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
+})
+after(() => lab[Symbol.asyncDispose]())
+
+test("M23: Docker's masquerading does not touch pods that speak to pods or to nodes; P0: without our chain it does", async () => {
+  const { address } = lab.pod('a1-p1')
+  const hearers = [
+    ['a2-p1', 'a2-p1:eth0'],
+    ['a1-p2', 'a1-p2:eth0'],
+    ['a2', 'a2:eth0'],
+  ] as const
+  for (const [hearer, link] of hearers) assert.deepEqual(await sourcesOf('a1-p1', addressOf(hearer), link), [address], hearer)
+  await whileFrozen(lab, 'a1', async () => {
+    await must(lab, 'a1', 'nft', 'delete', 'chain', 'inet', 'cali', 'postrouting')
+    assert.deepEqual(await sourcesOf('a1-p1', addressOf('a2-p1'), 'a2-p1:eth0'), [lab.node('a1').address], 'P0')
+  })
+  await until(async () => /snat/.test((await lab.exec('a1', ['nft', 'list', 'table', 'inet', 'cali'])).stdout), {
+    clock: lab.clock,
+    what: 'the chain to be back',
+    ...REPAIRED,
+  })
+  assert.deepEqual(await sourcesOf('a1-p1', addressOf('a2-p1'), 'a2-p1:eth0'), [address])
+})
+
+test('natOutgoing: outside of all pools the node speaks for its pods, and answers find back; P0: without it the pod is heard itself', async () => {
+  // The other node: nobody else masquerades there.
+  const pod = lab.pod('a2-p1')
+  assert.deepEqual(await sourcesOf('a2-p1', OUTSIDE, 'a2:eth0'), [pod.address], 'P0')
+  await setNat(true)
+  assert.deepEqual(await sourcesOf('a2-p1', OUTSIDE, 'a2:eth0'), [lab.node('a2').address])
+  const { stdout } = await lab.exec('a2-p1', ['ping', '-n', '-c', '3', '-i', '0.2', '-W', '1', OUTSIDE])
+  assert.match(stdout, / 3 received/)
+})
+
+test('natOutgoing never translates what goes to a pod, to a node, or from a pod of another pool', async () => {
+  const { address } = lab.pod('a2-p1')
+  for (const [hearer, link] of [
+    ['a1-p1', 'a1-p1:eth0'],
+    ['a2-p2', 'a2-p2:eth0'],
+    ['a1', 'a1:eth0'],
+  ] as const)
+    assert.deepEqual(await sourcesOf('a2-p1', addressOf(hearer), link), [address], hearer)
+  await setNat(false)
+  assert.deepEqual(await sourcesOf('a2-p1', OUTSIDE, 'a2:eth0'), [address])
+})
+
+test('an address that a pod gets has no connections of the pod before it; P0: those of other addresses stay', async () => {
+  const taken = new Set(lab.pods.map(({ address }) => address))
+  const block = lab.pod('a1-p1').address.replace(/\d+$/, '')
+  const first = Number(lab.pod('a1-p1').address.split('.').at(-1)) & ~63
+  const free = Array.from({ length: 64 }, (_, at) => `${block}${first + at}`).filter(address => !taken.has(address))
+  for (const [at, address] of free.entries()) {
+    // As a client of a service would have left it: the pod is only the translated end.
+    const tuple = ['-p', 'udp', '-s', '192.0.2.1', '-d', '192.0.2.53', '--sport', String(5000 + at), '--dport', '53']
+    const reply = ['-r', address, '-q', '192.0.2.1', '--reply-port-src', '53', '--reply-port-dst', String(5000 + at)]
+    await must(lab, 'a1', 'conntrack', '-I', ...tuple, ...reply, '-t', '600')
+  }
+  const { address } = await lab.cniAdd('a1', 'late')
+  assert.ok(free.includes(address))
+  const tracked = await must(lab, 'a1', 'conntrack', '-L', '-p', 'udp')
+  const left = free.filter(each => new RegExp(`src=${each.replaceAll('.', '\\.')} `).test(tracked))
+  assert.deepEqual(
+    left,
+    free.filter(each => each !== address),
+  )
+  await lab.cniDel('a1', 'late')
+})
+
+test('their rules are as they were', async () => {
+  assert.deepEqual((await must(lab, 'a1', 'iptables', '-t', 'nat', '-S', 'POSTROUTING')).trim().split('\n'), [
+    '-P POSTROUTING ACCEPT',
+    `-A ${DOCKER.join(' ')}`,
+  ])
+})
+
+function addressOf(name: string): string {
+  return lab.nodes.find(node => node.name === name)?.address ?? lab.pod(name).address
+}
+
+/** The sources of echo requests to an address as they pass a link, each once. */
+async function sourcesOf(from: string, to: string, link: string): Promise<string[]> {
+  await using there = await capture(lab, link, {
+    filter: ({ ip }) => ip?.destination === to && ip.protocol === PROTOCOL.icmp,
+  })
+  await lab.exec(from, ['ping', '-n', '-c', '2', '-i', '0.2', '-W', '1', to])
+  const frames = await there.stop()
+  return [...new Set(frames.flatMap(({ ip }) => (ip === undefined ? [] : [ip.source])))]
+}
+
+async function setNat(natOutgoing: boolean): Promise<void> {
+  const { signal } = new AbortController()
+  await using store = await openDatastore(`sqlite:${lab.runDir}/cali.db`, { clock: lab.clock, random: systemRandom, log: SILENT })
+  assert.equal((await setPool(store, 'default', { natOutgoing }, { signal })).is, 'set')
+  await until(
+    async () => /elements/.test(await must(lab, 'a2', 'nft', 'list', 'set', 'inet', 'cali', 'nat-pools')) === natOutgoing,
+    {
+      clock: lab.clock,
+      what: `natOutgoing ${natOutgoing} to arrive`,
+      ...REPAIRED,
+    },
+  )
+}
