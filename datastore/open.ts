@@ -20,7 +20,7 @@ export interface OpenOptions {
  */
 export async function openDatastore(url: string, options: OpenOptions): Promise<Datastore> {
   // Loaded only where it is used: it takes a fifth of a second and 16 MB.
-  if (/^etcds?:/.test(url)) return (await import('./etcd/open.ts')).openEtcd(url, options)
+  if (/^etcds?:\/\//.test(url)) return (await import('./etcd/open.ts')).openEtcd(url, options)
   const path = /^sqlite:(?:\/\/)?(\/.*[^/])$/.exec(url)?.[1]
   if (path === undefined) throw refused(url)
   return EmbeddedStore.open(path, options)

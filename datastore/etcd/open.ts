@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import { type Log, silentLog } from '@network/base/run/log.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import { EtcdStore } from './store.ts'
 import { etcdTarget, nameOf } from './target.ts'
@@ -9,7 +10,7 @@ import { etcdTarget, nameOf } from './target.ts'
 /** Reads what the URL names, and asks nothing yet: an etcd that is away is told by the first call. */
 export async function openEtcd(
   url: string,
-  { clock, random }: { readonly clock: Clock; readonly random: Random },
+  { clock, random, log = silentLog }: { readonly clock: Clock; readonly random: Random; readonly log?: Log },
 ): Promise<EtcdStore> {
   const target = etcdTarget(url)
   const { members, tls, prefix, username, files } = target
@@ -24,6 +25,7 @@ export async function openEtcd(
     auth: username === undefined ? undefined : { username, password: password?.toString().replace(/\r?\n$/, '') ?? '' },
     clock,
     random,
+    log,
   })
 }
 

@@ -1,12 +1,14 @@
 /** The etcd store: the port's promises, kept through disconnects, changes of leader, compaction and expired tokens. */
 
 import { Fault } from '@network/base/run/fault.ts'
+import type { Log } from '@network/base/run/log.ts'
 import { backoff } from '@network/base/time/backoff.ts'
 import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
-import { between, type Instant, millis } from '@network/base/time/units.ts'
+import { between, type Instant, millis, type Seconds } from '@network/base/time/units.ts'
 import type { IKeyValue, IRangeRequest, IRangeResponse, ITxnRequest, IWatchResponse } from 'etcd3'
 import type { Created, Datastore, Deleted, Entry, Listing, Options, Revision, Updated, WatchEvent } from '../port.ts'
 import { Connection, type ConnectionOptions, type Session } from './connection.ts'
+import { keepAlive } from './lease.ts'
 import { justAfter, type Range, rangeOf } from './range.ts'
 import { following, isNewer, revisionNumber } from './revision.ts'
 import { WatchStream } from './stream.ts'
@@ -15,6 +17,7 @@ import { meaningOf, troubleOf } from './trouble.ts'
 export interface EtcdOptions extends ConnectionOptions {
   /** Before every key: `/cali`. */
   readonly prefix: string
+  readonly log: Log
   readonly clock: Clock
   readonly random: Random
 }
@@ -105,6 +108,11 @@ export class EtcdStore implements Datastore {
       await sleep(clock, backoff(failures++, RETRY, random), ending).catch(() => undefined)
       if (!signal.aborted) this.#connection.closed.throwIfAborted()
     }
+  }
+
+  whileAlive(key: string, document: () => unknown, { ttl, signal }: Options & { readonly ttl: Seconds }): Promise<void> {
+    const { clock, log } = this.#options
+    return keepAlive(this.#connection, { key: this.#octets(key), document, ttl, signal, clock, log })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

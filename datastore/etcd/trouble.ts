@@ -41,7 +41,7 @@ export function meaningOf(thrown: unknown): Meaning {
   if (/permission denied|authentication failed|user name (is empty|not found)/.test(text)) return 'forbidden'
   if (thrown instanceof GRPCOutOfRangeError || /revision has been compacted/.test(text)) return 'compacted'
   if (/database space exceeded/.test(text)) return 'full'
-  if (/request is too large|trying to send message larger/.test(text) || thrown instanceof GRPCInvalidArgumentError)
+  if (/request is too large|grpc: received message larger/.test(text) || thrown instanceof GRPCInvalidArgumentError)
     return 'too-large'
   if (/[Rr]eceived message larger|larger than max/.test(text) || thrown instanceof GRPCResourceExhastedError) return 'too-much'
   if (/No connection established|Name resolution failed|etcdserver: no leader/.test(text)) return 'not-sent'
