@@ -219,8 +219,8 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
       'POST /cni': async (body, signal) => {
-        // Before the first whole list nobody knows the pools, and with them the MTU of a pod.
-        await firstOf(cluster.completed, signal)
+        // Before the first whole list nobody knows the pools, and with them the MTU of a pod; where there is none, no pod is added.
+        await firstOf(cluster.judged, signal)
         return workloads.serve(body, signal)
       },
     },
