@@ -1,7 +1,7 @@
 #!/bin/sh
-# npm run bench: what Cali takes, in numbers: routes a second, CNI ADD, start and memory among a thousand nodes, the BGP codec.
+# npm run bench: what Cali takes, in numbers: routes a second, CNI ADD, start and memory among a thousand nodes, the BGP codec, etcd.
 . "$(dirname "$0")/setup.sh"
 need_node_packages
-need_packages lab
+need_packages test
 need_namespaces
 exec sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning test/bench/main.ts "$@"

@@ -69,10 +69,22 @@ async function fillStore(nodes: number): Promise<void> {
   const options = { signal: new AbortController().signal }
   await using store = await openDatastore(storeOf(nodes), { clock: systemClock, random: systemRandom })
   const cidr = toPrefix(ipv4(FIRST_BLOCK), 16)
-  await createPool(store, { name: 'default', cidr, blockSize: 26, ipipMode: 'Never', disabled: false }, options)
+  await createPool(
+    store,
+    { name: 'default', cidr, blockSize: 26, ipipMode: 'Never', vxlanMode: 'Never', natOutgoing: false, disabled: false },
+    options,
+  )
   for (let at = 0; at < nodes; at++) {
     const address = toIpv4(OTHERS.first + at)
-    const value = { name: `n${at}`, id: `machine ${at}`, address, subnetLength: 16, asn: undefined, tunnelAddress: undefined }
+    const value = {
+      name: `n${at}`,
+      id: `machine ${at}`,
+      address,
+      subnetLength: 16,
+      asn: undefined,
+      tunnelAddress: undefined,
+      vxlanMac: undefined,
+    }
     await createOf(store, NODE, value, options)
   }
   for (let at = 0; at < BLOCKS; at++) {

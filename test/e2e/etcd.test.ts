@@ -57,6 +57,7 @@ test('P7: etcd goes: traffic flows, status says stale since, a new pod is asked 
   const refused = await lab.cni('ADD', 'b1', 'b1-p1')
   assert.notEqual(refused.exitCode, 0)
   assert.equal(JSON.parse(refused.stdout).code, 11, refused.stdout)
+  assert.match(refused.stdout, /has not answered since 20\d\d-/)
 
   const before = kernelState('a2')
   await lab.agents.restart('a2')
@@ -80,4 +81,15 @@ test('P7: etcd goes: traffic flows, status says stale since, a new pod is asked 
   for (const { name } of lab.nodes) assert.deepEqual(kernelState(name), states.get(name), name)
   const deletions = news.heard().filter(line => line.startsWith('Deleted'))
   assert.deepEqual(deletions, [], 'nothing flaps')
+})
+
+test('calictl carries the cluster from etcd into a file and back into etcd', { timeout: 120_000 }, async () => {
+  const file = `sqlite:${lab.runDir}/copy.db`
+  const there = await lab.mustCalictl(['datastore', 'migrate', '--from', etcd.url('/lab'), '--to', file])
+  assert.match(there, /^sqlite:.* holds the \d+ documents of etcd:.*, checked: \d+ created, 0 updated, 0 deleted/)
+  await lab.mustCalictl(['datastore', 'migrate', '--from', file, '--to', etcd.url('/back')])
+  const exported = (prefix: string) => lab.mustCalictl(['--datastore', etcd.url(prefix), 'datastore', 'export'])
+  assert.equal(await exported('/back'), await exported('/lab'))
+  const again = await lab.mustCalictl(['datastore', 'migrate', '--from', file, '--to', etcd.url('/back')])
+  assert.match(again, /nothing was left to do/)
 })
