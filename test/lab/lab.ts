@@ -65,6 +65,8 @@ export interface Lab extends AsyncDisposable {
   /** Starts a command and leaves it running; the lab ends it with itself. */
   spawnIn(where: string, argv: readonly string[]): RunningCommand
   calictl(argv: readonly string[]): Promise<Outcome>
+  /** What calictl printed; a failure throws with its own sentence. */
+  mustCalictl(argv: readonly string[]): Promise<string>
   /** `calictl … -o json`, parsed; a failure throws with calictl's own sentence. */
   calictlJson(argv: readonly string[]): Promise<unknown>
   /** Makes the pod's namespace, if need be, and has the CNI plugin wire it; throws with the plugin's sentence. */
