@@ -61,7 +61,15 @@ test('a node goes with all that it had, and nothing of another', async () => {
   const store = new MemoryStore()
   await createPool(
     store,
-    { name: 'p', cidr: prefix('10.244.0.0/16'), blockSize: 26, ipipMode: 'Never', disabled: false },
+    {
+      name: 'p',
+      cidr: prefix('10.244.0.0/16'),
+      blockSize: 26,
+      ipipMode: 'Never',
+      vxlanMode: 'Never',
+      natOutgoing: false,
+      disabled: false,
+    },
     options,
   )
   for (const [n, name] of ['a', 'b'].entries()) {
@@ -100,6 +108,7 @@ function nodeOf(name: string, say: Partial<Node> = {}): Node {
     subnetLength: 24,
     asn: undefined,
     tunnelAddress: undefined,
+    vxlanMac: undefined,
     ...say,
   }
   const parsed = NODE.parse(NODE.print(node))

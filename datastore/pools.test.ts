@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, prefix } from '@network/base/net/prefix.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
-import type { IpPool } from '@network/model/resources/ip-pool.ts'
+import { type IpPool, POOL_USES } from '@network/model/resources/ip-pool.ts'
 import { NODE } from '@network/model/resources/node.ts'
+import { ALL } from '@network/model/selector/selector.ts'
 import { Ipam } from './ipam/ipam.ts'
 import { createPool, deletePool, inUse, obstacleTo, setPool } from './pools.ts'
 import { createOf } from './records.ts'
@@ -31,7 +32,15 @@ const OBSTACLES: readonly (readonly [string, string])[] = [
 ]
 for (const [cidr, found] of OBSTACLES)
   test(`a pool ${cidr}: ${found}`, () => {
-    const node = { name: 'a', id: '1', address: ipv4('172.16.20.11'), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+    const node = {
+      name: 'a',
+      id: '1',
+      address: ipv4('172.16.20.11'),
+      subnetLength: 24,
+      asn: undefined,
+      tunnelAddress: undefined,
+      vxlanMac: undefined,
+    }
     const among = { pools: [poolOf('first', '10.244.0.0/16')], nodes: [node] }
     assert.equal(told(obstacleTo({ name: 'new', cidr: prefix(cidr) }, among)), found)
   })
@@ -92,13 +101,33 @@ test('a pool in use stays as it was, and goes when nothing is left in it', async
 
 test('a pool is not made over a node’s address', async () => {
   const store = new MemoryStore()
-  const node = { name: 'a', id: '1', address: ipv4('10.9.0.1'), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+  const node = {
+    name: 'a',
+    id: '1',
+    address: ipv4('10.9.0.1'),
+    subnetLength: 24,
+    asn: undefined,
+    tunnelAddress: undefined,
+    vxlanMac: undefined,
+  }
   await createOf(store, NODE, node, options)
   assert.equal((await createPool(store, poolOf('p', '10.9.0.0/16'), options)).is, 'holds-node')
 })
 
 function poolOf(name: string, cidr: string): IpPool {
-  return { name, cidr: prefix(cidr), blockSize: 32, ipipMode: 'CrossSubnet', disabled: false }
+  return {
+    name,
+    cidr: prefix(cidr),
+    blockSize: 32,
+    ipipMode: 'CrossSubnet',
+    vxlanMode: 'Never',
+    natOutgoing: false,
+    disabled: false,
+    disableBgpExport: false,
+    nodeSelector: ALL,
+    allowedUses: POOL_USES,
+    assignmentMode: 'Automatic',
+  }
 }
 
 function ipamOf(store: MemoryStore, node: string): Ipam {

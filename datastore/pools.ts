@@ -79,7 +79,7 @@ export async function setPool(store: Datastore, name: string, change: PoolChange
     const after: IpPool = { ...before, ...change }
     if (!samePrefix(after.cidr, before.cidr)) return { is: 'immutable', field: 'cidr', pool: before }
     if (after.blockSize !== before.blockSize) return { is: 'immutable', field: 'blockSize', pool: before }
-    if (after.ipipMode === before.ipipMode && after.disabled === before.disabled) return { is: 'unchanged', pool: before }
+    if (JSON.stringify(IP_POOL.print(after)) === JSON.stringify(IP_POOL.print(before))) return { is: 'unchanged', pool: before }
     const written = await updateOf(store, IP_POOL, { value: after, revision: present.revision }, options)
     if (written.is === 'written') return { is: 'set', before, after }
   }

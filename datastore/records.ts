@@ -30,7 +30,7 @@ export async function listOf<T>(store: Datastore, kind: Kind<T>, options: Option
   const read: Stored<T>[] = []
   const junk: Junk[] = []
   for (const { key, document, revision } of entries) {
-    const parsed = inItsPlace(kind, key, kind.parse(document))
+    const parsed = inItsPlace(kind, key, kind.parseStored(document))
     if (parsed.ok) read.push({ key, value: parsed.value, revision })
     else junk.push({ key, revision, problems: parsed.problems })
   }
@@ -57,7 +57,7 @@ export function updateOf<T>(
 }
 
 function understood<T>(store: Datastore, kind: Kind<T>, entry: Entry): Stored<T> {
-  const parsed = inItsPlace(kind, entry.key, kind.parse(entry.document))
+  const parsed = inItsPlace(kind, entry.key, kind.parseStored(entry.document))
   if (parsed.ok) return { key: entry.key, value: parsed.value, revision: entry.revision }
   throw new Fault('datastore.unreadable', {
     doing: `read ${kind.kind}`,

@@ -4,12 +4,33 @@ import { test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
 import { BLOCK_AFFINITY } from './resources/block-affinity.ts'
-import { IP_POOL } from './resources/ip-pool.ts'
+import { IP_POOL, POOL_USES } from './resources/ip-pool.ts'
 import { NODE } from './resources/node.ts'
+import { ALL } from './selector/selector.ts'
 import { SnapshotBuilder } from './snapshot.ts'
 
-const node = { name: 'a', id: '1', address: ipv4('172.16.20.11'), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
-const pool = { name: 'p', cidr: prefix('10.244.0.0/16'), blockSize: 26, ipipMode: 'Never', disabled: false } as const
+const node = {
+  name: 'a',
+  id: '1',
+  address: ipv4('172.16.20.11'),
+  subnetLength: 24,
+  asn: undefined,
+  tunnelAddress: undefined,
+  vxlanMac: undefined,
+}
+const pool = {
+  name: 'p',
+  cidr: prefix('10.244.0.0/16'),
+  blockSize: 26,
+  ipipMode: 'Never',
+  vxlanMode: 'Never',
+  natOutgoing: false,
+  disabled: false,
+  disableBgpExport: false,
+  nodeSelector: ALL,
+  allowedUses: POOL_USES,
+  assignmentMode: 'Automatic',
+} as const
 const affinity = { block: prefix('10.244.7.0/26'), node: 'a', state: 'confirmed' } as const
 
 test('what is told is there, by its name, until it is told to be gone', () => {

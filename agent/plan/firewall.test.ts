@@ -15,7 +15,15 @@ test('lets in every other node, speaks BGP with neighbours alone, and gives each
     ['a2', '172.16.20.12'],
     ['b1', '172.16.36.11'],
   ] as const) {
-    const node = { name, id: `id of ${name}`, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+    const node = {
+      name,
+      id: `id of ${name}`,
+      address: ipv4(address),
+      subnetLength: 24,
+      asn: undefined,
+      tunnelAddress: undefined,
+      vxlanMac: undefined,
+    }
     builder.apply({ key: NODE.keyOf(node), document: NODE.print(node) })
   }
   for (const [node, pod, address] of [

@@ -52,7 +52,15 @@ function snapshotOf(ipipMode: IpipMode): Snapshot {
   const builder = new SnapshotBuilder()
   const put = <T>(kind: Kind<T>, value: T) =>
     assert.deepEqual(builder.apply({ key: kind.keyOf(value), document: kind.print(value) }), [])
-  put(IP_POOL, { name: 'default', cidr: prefix('10.244.0.0/16'), blockSize: 26, ipipMode, disabled: false })
+  put(IP_POOL, {
+    name: 'default',
+    cidr: prefix('10.244.0.0/16'),
+    blockSize: 26,
+    ipipMode,
+    vxlanMode: 'Never',
+    natOutgoing: false,
+    disabled: false,
+  })
   put(WORKLOAD_ENDPOINT, {
     node: 'a1',
     namespace: 'default',

@@ -111,13 +111,29 @@ function remoteRoutes(mode: IpipMode, more: Partial<Facts> = {}): string[] {
 function facts(mode: IpipMode, how: { affinity?: 'pending' | 'confirmed'; reverse?: boolean } = {}): Facts {
   const builder = new SnapshotBuilder()
   const changes = [
-    change(IP_POOL, { name: 'default', cidr: prefix('10.244.0.0/16'), blockSize: 26, ipipMode: mode, disabled: false }),
+    change(IP_POOL, {
+      name: 'default',
+      cidr: prefix('10.244.0.0/16'),
+      blockSize: 26,
+      ipipMode: mode,
+      vxlanMode: 'Never',
+      natOutgoing: false,
+      disabled: false,
+    }),
     ...[
       ['a1', '172.16.20.11', '10.244.0.1'],
       ['a2', '172.16.20.12', '10.244.0.65'],
       ['b1', '172.16.36.11', '10.244.0.129'],
     ].map(([name = '', address = '', tunnel = '']) =>
-      change(NODE, { name, id: name, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: ipv4(tunnel) }),
+      change(NODE, {
+        name,
+        id: name,
+        address: ipv4(address),
+        subnetLength: 24,
+        asn: undefined,
+        tunnelAddress: ipv4(tunnel),
+        vxlanMac: undefined,
+      }),
     ),
     change(BLOCK_AFFINITY, { block: prefix('10.244.0.0/26'), node: 'a1', state: how.affinity ?? 'confirmed' }),
     change(BLOCK_AFFINITY, { block: prefix('10.244.0.64/26'), node: 'a2', state: 'confirmed' }),

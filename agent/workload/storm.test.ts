@@ -137,7 +137,15 @@ class Stage {
 
   /** Four addresses, one of them the tunnel's: three pods with two sandboxes each fill them at times. */
   async build(): Promise<void> {
-    const pool = { name: 'p', cidr: prefix('10.0.0.0/30'), blockSize: 31, ipipMode: 'Never' as const, disabled: false }
+    const pool = {
+      name: 'p',
+      cidr: prefix('10.0.0.0/30'),
+      blockSize: 31,
+      ipipMode: 'Never' as const,
+      vxlanMode: 'Never' as const,
+      natOutgoing: false,
+      disabled: false,
+    }
     await createOf(this.#store, IP_POOL, pool, { signal })
     await ipamOn(this.#store).assign({ handle: tunnelHandle(NODE), use: 'tunnel', signal })
     this.#pods.pairs.set(STRANGER, { netns: '/elsewhere', podInterface: 'eth0', address: undefined })

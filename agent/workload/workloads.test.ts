@@ -265,7 +265,15 @@ class Stage {
   }
 }
 
-const POOL = { name: 'p', cidr: prefix('10.0.0.0/30'), blockSize: 30, ipipMode: 'Never', disabled: false } as const
+const POOL = {
+  name: 'p',
+  cidr: prefix('10.0.0.0/30'),
+  blockSize: 30,
+  ipipMode: 'Never',
+  vxlanMode: 'Never',
+  natOutgoing: false,
+  disabled: false,
+} as const
 const POOLS = new Map([[POOL.name, POOL]])
 
 async function stage({ cidr = '10.0.0.0/30' }: { readonly cidr?: string } = {}): Promise<Stage> {

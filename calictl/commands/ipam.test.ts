@@ -92,7 +92,15 @@ test('a pool in use is not deleted', async () => {
 
 test('of a disabled pool nothing is free', async () => {
   await using stage = await openStage()
-  const pool = { name: 'old', cidr: prefix('10.9.0.0/16'), blockSize: 26, ipipMode: 'Never' as const, disabled: true }
+  const pool = {
+    name: 'old',
+    cidr: prefix('10.9.0.0/16'),
+    blockSize: 26,
+    ipipMode: 'Never' as const,
+    vxlanMode: 'Never' as const,
+    natOutgoing: false,
+    disabled: true,
+  }
   await stage.store.create(IP_POOL.keyOf(pool), IP_POOL.print(pool), stage.options)
   assert.match((await stage.calictl('ippool get -o wide')).out, /^old .* disabled +0 of 1024 +0 \(0%\) +-$/m)
   assert.match((await stage.calictl('ipam show -o wide')).out, /^old .* 0 of 1024 +0 \(0%\) +- +65536 +disabled$/m)

@@ -16,7 +16,15 @@ async function withDefault(stage: Stage): Promise<void> {
 }
 
 function node(stage: Stage, name: string, address: string) {
-  const value = { name, id: name, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+  const value = {
+    name,
+    id: name,
+    address: ipv4(address),
+    subnetLength: 24,
+    asn: undefined,
+    tunnelAddress: undefined,
+    vxlanMac: undefined,
+  }
   return registerNode(stage.store, value, stage.options)
 }
 
@@ -42,7 +50,18 @@ test('create, get, delete', async () => {
     apiVersion: 'projectcalico.org/v3',
     kind: 'IPPool',
     metadata: { name: 'default' },
-    spec: { cidr: '10.244.0.0/16', blockSize: 26, ipipMode: 'CrossSubnet', vxlanMode: 'Never', disabled: false },
+    spec: {
+      cidr: '10.244.0.0/16',
+      blockSize: 26,
+      ipipMode: 'CrossSubnet',
+      vxlanMode: 'Never',
+      natOutgoing: false,
+      disabled: false,
+      disableBGPExport: false,
+      nodeSelector: 'all()',
+      allowedUses: ['Workload', 'Tunnel'],
+      assignmentMode: 'Automatic',
+    },
   }
   assert.deepEqual(JSON.parse((await stage.calictl('ippool get default -o json')).out), document)
   const list = { apiVersion: 'projectcalico.org/v3', kind: 'IPPoolList', items: [document] }

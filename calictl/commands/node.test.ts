@@ -11,7 +11,15 @@ import { openStage, type Stage } from '../testing/stage.ts'
 import { peerOf, statusOf, withPeers } from '../testing/statuses.ts'
 
 function node(stage: Stage, name: string, address: string) {
-  const value = { name, id: name, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: ipv4('10.244.7.0') }
+  const value = {
+    name,
+    id: name,
+    address: ipv4(address),
+    subnetLength: 24,
+    asn: undefined,
+    tunnelAddress: ipv4('10.244.7.0'),
+    vxlanMac: undefined,
+  }
   return registerNode(stage.store, value, stage.options)
 }
 

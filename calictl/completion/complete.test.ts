@@ -22,7 +22,15 @@ async function peopled(stage: Stage): Promise<void> {
     ['node-1', '172.16.20.11'],
     ['node-2', '172.16.20.12'],
   ] as const) {
-    const node = { name, id: name, address: ipv4(address), subnetLength: 24, asn: undefined, tunnelAddress: undefined }
+    const node = {
+      name,
+      id: name,
+      address: ipv4(address),
+      subnetLength: 24,
+      asn: undefined,
+      tunnelAddress: undefined,
+      vxlanMac: undefined,
+    }
     await registerNode(stage.store, node, stage.options)
   }
   for (const [namespace, name] of [

@@ -27,7 +27,15 @@ test('1,000 requests at once from 4 processes: all answered, no address twice', 
   await using directory = await temporaryDirectory()
   const path = join(directory.path, 'cali.db')
   await using store = await EmbeddedStore.open(path, chance)
-  const pool = { name: 'default', cidr: prefix('10.244.0.0/16'), blockSize: 26, ipipMode: 'Never', disabled: false } as const
+  const pool = {
+    name: 'default',
+    cidr: prefix('10.244.0.0/16'),
+    blockSize: 26,
+    ipipMode: 'Never',
+    vxlanMode: 'Never',
+    natOutgoing: false,
+    disabled: false,
+  } as const
   assert.equal((await createPool(store, pool, options)).is, 'created')
   const agents = ['a', 'b', 'c', 'd'].map(node => child('assign', path, node, '250'))
   await Promise.all(agents.map(agent => agent.line()))

@@ -84,7 +84,12 @@ class Stage {
       { name: 'first', cidr: prefix('10.0.0.0/30') },
     ]
     for (const pool of pools)
-      await createOf(this.#store, IP_POOL, { ...pool, blockSize: 31, ipipMode: 'Never', disabled: false }, options)
+      await createOf(
+        this.#store,
+        IP_POOL,
+        { ...pool, blockSize: 31, ipipMode: 'Never', vxlanMode: 'Never', natOutgoing: false, disabled: false },
+        options,
+      )
   }
 
   async play(): Promise<void> {

@@ -180,7 +180,11 @@ async function withPools(...ranges: readonly string[]): Promise<MemoryStore> {
 }
 
 async function addPool(store: Datastore, name: string, cidr: string, blockSize: number): Promise<void> {
-  const created = await createPool(store, { name, cidr: prefix(cidr), blockSize, ipipMode: 'Never', disabled: false }, options)
+  const created = await createPool(
+    store,
+    { name, cidr: prefix(cidr), blockSize, ipipMode: 'Never', vxlanMode: 'Never', natOutgoing: false, disabled: false },
+    options,
+  )
   assert.equal(created.is, 'created')
 }
 
