@@ -115,7 +115,7 @@ export const policyRule = object(
   'A rule: what it says of a packet must all be so, and the first rule that fits decides.',
   {
     action: choice('What happens to the packet; Pass leaves it to the next tier.', ['Allow', 'Deny', 'Log', 'Pass'], {
-      former: { allow: 'Allow', deny: 'Deny', 'next-tier': 'Pass' },
+      former: { 'next-tier': 'Pass', 'pass-to-next-tier': 'Pass' },
     }),
     ipVersion: optional(whole('4 or 6.', { min: 4, max: 6 })),
     protocol: optional(protocol('Only this protocol.')),

@@ -10,7 +10,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export function logLevel(doc: string): Field<LogLevel> {
   return choice(doc, LOG_LEVELS, {
-    former: { Warn: 'Warning', debug: 'Debug', info: 'Info', warning: 'Warning', error: 'Error' },
+    former: { Warn: 'Warning', warn: 'Warning', WARN: 'Warning' },
   })
 }
 

@@ -127,17 +127,18 @@ export function tellUnknown({ input, known, lacking, at, told }: Unknowns): void
     else
       told.problem(
         where,
-        `${told.kind} has no field "${name}" ${at === undefined ? 'there' : `in ${pathText(at)}`}${instead(name, known)}`,
+        `${told.kind} has no field "${name}" ${at === undefined ? 'there' : `in ${pathText(at)}`}${instead(name, known, told.kind, at)}`,
       )
   }
 }
 
 const NAMED_AT_MOST = 12
 
-function instead(name: string, known: readonly string[]): string {
+function instead(name: string, known: readonly string[], kind: string, at: Path): string {
   const near = known.find(one => one.toLowerCase() === name.toLowerCase()) ?? closest(name, known)
   if (near !== undefined) return `: did you mean ${near}?`
-  return known.length > NAMED_AT_MOST ? '' : `; there are ${known.join(', ')}`
+  const place = [kind.toLowerCase(), pathText(at)].join('.').replace(/\[[^\]]*\]/g, '')
+  return known.length > NAMED_AT_MOST ? `; calictl explain ${place} lists the fields` : `; there are ${known.join(', ')}`
 }
 
 export interface ListBounds {

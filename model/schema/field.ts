@@ -114,18 +114,20 @@ export interface TextLeaf<T> {
   readonly bounds?: string
   readonly unit?: string
   readonly json?: JsonSchema
+  /** What to write instead of what is no text: `: write 90s`; empty where nobody knows. */
+  example?(input: unknown): string
   parse(text: string): Made<T>
   print(value: T): string
 }
 
 /** A field that is written as text and means something else inside. */
-export function parsed<T>(doc: string, { parse, print, json = {}, ...rest }: TextLeaf<T>): Field<T> {
+export function parsed<T>(doc: string, { parse, print, example = () => '', json = {}, ...rest }: TextLeaf<T>): Field<T> {
   return leaf({
     doc,
     ...rest,
     json: { type: 'string', ...json },
     read(input, at, told) {
-      if (typeof input !== 'string') return refuse(told, at, `must be text, not ${named(input)}`)
+      if (typeof input !== 'string') return refuse(told, at, `must be text, not ${named(input)}${example(input)}`)
       const made = parse(input)
       return made.ok ? made.value : refuse(told, at, made.says, made.shown)
     },

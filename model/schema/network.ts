@@ -115,7 +115,7 @@ export function asn(doc: string): Field<number> {
       const value = typeof input === 'string' ? parseAsn(input) : input
       if (typeof value !== 'number') return refuse(told, at, `must be an AS number such as 64512, not ${named(input)}`)
       if (!Number.isInteger(value))
-        return refuse(told, at, `must be a whole number, not ${value}; quote an AS number in dotted form: "${value}"`)
+        return refuse(told, at, `must be a whole number, not ${value}; an AS number in dotted form needs quotes, as "1.10"`)
       if (value < 1 || value > ASN_MAX) return refuse(told, at, `must be 1 to ${ASN_MAX}, not ${value}`)
       return value
     },
@@ -195,6 +195,7 @@ const DURATION = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/
 export function duration(doc: string, { min, max }: { readonly min: number; readonly max: number }): Field<Seconds> {
   return parsed(doc, {
     type: 'duration',
+    example: input => (typeof input === 'number' ? `: write ${input}s` : ''),
     bounds: `${formatDuration(seconds(min))} to ${formatDuration(seconds(max))}`,
     json: { pattern: '^([0-9]+h)?([0-9]+m)?([0-9]+s)?$', minLength: 2 },
     parse(input): Made<Seconds> {

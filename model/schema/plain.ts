@@ -41,6 +41,11 @@ function quoteIt(input: unknown): string {
   return typeof input === 'number' || typeof input === 'boolean' ? `: write "${input}"` : ''
 }
 
+/** YAML reads "26" and "true" as text; without quotes, they are not. */
+function unquoteIt(input: unknown, pattern: RegExp): string {
+  return typeof input === 'string' && pattern.test(input) ? `: write ${input} without quotes` : ''
+}
+
 /** RFC 1123 subdomain, what Kubernetes takes as a name. */
 export const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
 
@@ -69,7 +74,7 @@ export function whole(doc: string, { min, max, unit = '' }: Bounds): Field<numbe
     unit,
     json: { type: 'integer', minimum: min, maximum: max, ...(max > 0x7fffffff ? { format: 'int64' } : {}) },
     read(input, at, told) {
-      if (typeof input !== 'number') return refuse(told, at, `must be a number, not ${named(input)}`)
+      if (typeof input !== 'number') return refuse(told, at, `must be a number, not ${named(input)}${unquoteIt(input, /^\d+$/)}`)
       if (!Number.isInteger(input)) return refuse(told, at, `must be a whole number, not ${input}`)
       if (input < min || input > max) return refuse(told, at, `must be ${range}${unit === '' ? '' : ` ${unit}`}, not ${input}`)
       return input
@@ -98,7 +103,9 @@ export function flag(doc: string): Field<boolean> {
     type: 'true or false',
     json: { type: 'boolean' },
     read(input, at, told) {
-      return typeof input === 'boolean' ? input : refuse(told, at, `must be true or false, not ${named(input)}`)
+      return typeof input === 'boolean'
+        ? input
+        : refuse(told, at, `must be true or false, not ${named(input)}${unquoteIt(input, /^(true|false)$/)}`)
     },
     write: value => value,
   })
