@@ -151,7 +151,15 @@ export function shapedKind<T, S, U = unknown>(options: KindOptions<S, U>, shape:
     if (resource === UNREAD || found.problems.length > 0) return { ok: false, problems: found.problems }
     const refused = options.refuseName?.(resource)
     if (refused !== undefined) return { ok: false, problems: [refused] }
-    return { ok: true, value: shape.take(resource), document: write(resource), warnings: found.warnings }
+    return {
+      ok: true,
+      value: shape.take(resource),
+      // Agents read thousands of documents and want the values only.
+      get document() {
+        return write(resource)
+      },
+      warnings: found.warnings,
+    }
   }
   return {
     ...facts,

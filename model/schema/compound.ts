@@ -68,17 +68,17 @@ export function object<M extends Members>(
       if (!isRecord(input)) return refuse(told, at, `must be a mapping${withRequired(members)}, not ${named(input)}`)
       tellUnknown({ input, known, lacking, at, told })
       const values: Record<string, unknown> = {}
-      const bad = new Set<string>()
+      let bad: Set<string> | undefined
       for (const [name, field] of entries) {
         const written = Object.hasOwn(input, name) ? input[name] : undefined
         const where = inside(at, name)
         const value = written === undefined || written === null ? field.absent(where, told) : field.read(written, where, told)
-        if (value === UNREAD) bad.add(name)
-        else values[name] = value
+        if (value !== UNREAD) values[name] = value
+        else bad = (bad ?? new Set()).add(name)
       }
-      const broken = rules.filter(rule => !rule.of.some(name => bad.has(name)) && !rule.holds(values))
+      const broken = rules.filter(rule => !rule.of.some(name => bad?.has(name)) && !rule.holds(values))
       for (const rule of broken) told.problem(rule.at === '' ? at : inside(at, rule.at), rule.says)
-      return bad.size > 0 || broken.length > 0 ? UNREAD : mint<M>(values)
+      return bad !== undefined || broken.length > 0 ? UNREAD : mint<M>(values)
     },
     write(value) {
       const written: Record<string, unknown> = {}
