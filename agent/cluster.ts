@@ -24,6 +24,7 @@ export class Cluster {
   #since: string
   #error: string | null = null
   readonly #completion = Promise.withResolvers<void>()
+  readonly #word = Promise.withResolvers<void>()
   #complete = false
 
   constructor(options: ClusterOptions) {
@@ -43,6 +44,11 @@ export class Cluster {
   /** Resolves with the first whole list. */
   get completed(): Promise<void> {
     return this.#completion.promise
+  }
+
+  /** Resolves when the store has answered, or was found not to: from then on `status` tells which. */
+  get judged(): Promise<void> {
+    return this.#word.promise
   }
 
   get status(): DatastoreStatus {
@@ -84,5 +90,6 @@ export class Cluster {
     if (state !== this.#state) this.#since = this.#options.clock.wall().toISOString()
     this.#state = state
     this.#error = error
+    this.#word.resolve()
   }
 }

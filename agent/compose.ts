@@ -2,9 +2,11 @@
 
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { contains, sizeOf } from '@network/base/net/prefix.ts'
+import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Scope } from '@network/base/run/scope.ts'
-import type { Clock, Random } from '@network/base/time/clock.ts'
+import { backoff } from '@network/base/time/backoff.ts'
+import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
 import { ACCEPTED, Speaker } from '@network/bgp/speaker.ts'
 import { Ipam } from '@network/datastore/ipam/ipam.ts'
@@ -52,6 +54,7 @@ import { Workloads } from './workload/workloads.ts'
 
 /** Offered to peers: so long they keep our routes while we are away (RFC 4724). */
 const RESTART_TIME = seconds(120)
+const REGISTER_RETRY = { base: millis(500), cap: millis(5_000) }
 const CONNECT_RETRY = millis(2000)
 /** How long a restarted agent waits for its peers before it believes that a route is gone. */
 const DEFERRAL = millis(120_000)
@@ -97,7 +100,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
       },
       { signal: scope.signal },
     )
-  await register(choice.underlay)
+  let isRegistered = await answered(register(choice.underlay), log)
   const ipam = new Ipam(store, config.nodeName, { clock, random })
 
   const cluster = new Cluster({ store, clock, random, log, changed: () => controller.wake() })
@@ -180,6 +183,12 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   feed.onLearned(() => controller.wake())
   scope.defer('controller', async () => controller.stop())
 
+  scope.spawn('registration', async signal => {
+    for (let tried = 0; !isRegistered && !signal.aborted; tried++) {
+      await sleep(clock, backoff(tried, REGISTER_RETRY, random), signal).catch(() => undefined)
+      isRegistered = signal.aborted || (await answered(register(controller.choice.underlay), log))
+    }
+  })
   scope.spawn('datastore sync', signal => cluster.follow(signal))
   scope.spawn('firewall', signal => firewall.run(signal))
   scope.spawn('ruleset monitor', signal => hearRuleset({ firewall, elements, log }, signal))
@@ -194,6 +203,8 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   })
   // A node that is new here has nothing stale: what is wanted by nobody may go at once.
   scope.spawn('restart', async signal => {
+    // Without the documents nothing is wanted.
+    if ((await firstOf(cluster.completed, signal)) === 'ended') return
     if (restarting && (await firstOf(speaker.settled, signal)) === 'ended') return
     log.info('what nobody wants may go', { restarting })
     // What the peers told last must be wanted before anything unwanted may go.
@@ -227,7 +238,8 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
       node: config.nodeName,
       datastore: cluster.status,
       pools: cluster.snapshot.pools,
-      registered: controller.self !== undefined,
+      // A document under our name may be another machine's until we have looked.
+      registered: isRegistered && controller.self !== undefined,
     }),
   })
   scope.spawn('workloads', signal => workloads.keepTidy(signal))
@@ -260,8 +272,8 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
       'GET /status': async () => agentStatus(sources, await firewall.status()),
       'GET /metrics': async () => new PlainAnswer(METRICS_TYPE, await metricsText()),
       'POST /cni': async (body, signal) => {
-        // Before the first whole list nobody knows the pools, and with them the MTU of a pod.
-        await firstOf(cluster.completed, signal)
+        // Before the first whole list nobody knows the pools, and with them the MTU of a pod; where there is none, no pod is added.
+        await firstOf(cluster.judged, signal)
         return workloads.serve(body, signal)
       },
     },
@@ -278,6 +290,18 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     restarting,
     socket: socket.path,
   })
+}
+
+/** False when the datastore does not answer: it may be asked again. */
+async function answered(asking: Promise<unknown>, log: Log): Promise<boolean> {
+  try {
+    await asking
+    return true
+  } catch (reason) {
+    if (!(reason instanceof Fault) || reason.code !== 'datastore.unreachable') throw reason
+    log.warn('the node cannot be registered yet; the kernel stays as it is', { why: reasonOf(reason) })
+    return false
+  }
 }
 
 /** The value, or `ended` when the signal aborts before it is there. */

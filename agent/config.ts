@@ -102,7 +102,8 @@ const portText = v.pipe(
 
 const fileSchema = v.strictObject(
   {
-    datastore: v.optional(v.string('must be text')),
+    // Judged by `datastoreAt`.
+    datastore: v.optional(v.union([v.string(), v.record(v.string(), v.unknown())], 'must be a URL or a mapping')),
     nodeName: v.optional(nameField),
     nodeId: v.optional(someText),
     nodeIP: v.optional(nodeAddress),

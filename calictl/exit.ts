@@ -34,6 +34,11 @@ const EXIT_OF_FAULT: ReadonlyMap<string, ExitCode> = new Map([
   ['calictl.unreachable', EXIT.unreachable],
   ['calictl.timeout', EXIT.timeout],
   ['datastore.url', EXIT.usage],
+  ['datastore.credentials', EXIT.usage],
+  ['migrate.unreadable', EXIT.usage],
+  ['migrate.occupied', EXIT.refused],
+  ['migrate.moving', EXIT.refused],
+  ['migrate.disturbed', EXIT.refused],
   ['datastore.contended', EXIT.refused],
   ['datastore.unreadable', EXIT.refused],
 ])

@@ -1,6 +1,7 @@
 /** The process around the command line. */
 
 import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { openDatastore } from '@network/datastore/open.ts'
@@ -14,8 +15,8 @@ process.stdout.on('error', (reason: NodeJS.ErrnoException) => {
 
 // No top-level await: the bundle is CommonJS. A rejection is a bug, and Node ends the process with its stack.
 run(process.argv.slice(2), {
-  out: text => void process.stdout.write(`${text}\n`),
-  err: text => void process.stderr.write(`${text}\n`),
+  out: line => void process.stdout.write(`${line}\n`),
+  err: line => void process.stderr.write(`${line}\n`),
   env: process.env,
   readText,
   openStore: (url, how) => openDatastore(url, { clock: systemClock, random: systemRandom, ...how }),
@@ -28,9 +29,10 @@ run(process.argv.slice(2), {
   if (process.argv[2] === '__complete') process.exit()
 })
 
+/** `-` is standard input. */
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8')
+    return path === '-' ? await text(process.stdin) : await readFile(path, 'utf8')
   } catch (reason) {
     if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return undefined
     throw new Fault('calictl.unreachable', {

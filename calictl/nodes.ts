@@ -1,8 +1,8 @@
 /** What several commands say about nodes. */
 
 import type { Fault } from '@network/base/run/fault.ts'
+import { didYouMean } from '@network/base/text/closest.ts'
 import type { Node } from '@network/model/resources/node.ts'
-import { didYouMean } from './closest.ts'
 import { failure } from './exit.ts'
 import { listed } from './read.ts'
 

@@ -1,7 +1,7 @@
 /** Pods by the names that people type. */
 
+import { didYouMean } from '@network/base/text/closest.ts'
 import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
-import { didYouMean } from './closest.ts'
 import type { Context } from './context.ts'
 import { failure } from './exit.ts'
 import { listed, readAll } from './read.ts'

@@ -2,10 +2,10 @@
 
 import { formatPrefix } from '@network/base/net/prefix.ts'
 import type { Fault } from '@network/base/run/fault.ts'
+import { didYouMean } from '@network/base/text/closest.ts'
 import { IPIP_MODES, type IpipMode, type IpPool, parseIpipMode } from '@network/model/resources/ip-pool.ts'
 import { type Node, subnetOf } from '@network/model/resources/node.ts'
 import type { Survey } from './agents.ts'
-import { didYouMean } from './closest.ts'
 import type { Context } from './context.ts'
 import { failure } from './exit.ts'
 

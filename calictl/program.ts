@@ -4,6 +4,7 @@ import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { CONFIG_FILE, DEFAULT_DATASTORE } from '@network/datastore/where.ts'
 import { Command, CommanderError, Option } from 'commander'
 import { addCompletion } from './commands/completion.ts'
+import { addDatastore } from './commands/datastore.ts'
 import { addIpam } from './commands/ipam.ts'
 import { addIppool } from './commands/ippool.ts'
 import { addNode } from './commands/node.ts'
@@ -65,7 +66,8 @@ export function buildProgram(world: World, ended: (code: ExitCode) => void): Com
     await using opened = await openContext(world, program.opts<GlobalOptions>())
     ended(await work(opened.context))
   }
-  for (const add of [addIppool, addNode, addIpam, addWorkload, addRoute, addVersion, addCompletion]) add(program, act)
+  for (const add of [addIppool, addNode, addIpam, addWorkload, addRoute, addDatastore, addVersion, addCompletion])
+    add(program, act, world)
   for (const command of everyCommand(program)) pointToHelp(command, world)
   return program
 }

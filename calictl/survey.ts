@@ -1,8 +1,8 @@
 /** Says on stderr which agents did not answer, why, and what mends it. */
 
 import { join } from 'node:path'
+import { didYouMean } from '@network/base/text/closest.ts'
 import type { Agents, Answer, Survey } from './agents.ts'
-import { didYouMean } from './closest.ts'
 import type { Context } from './context.ts'
 import { EXIT, type ExitCode, failure } from './exit.ts'
 import { listed } from './read.ts'

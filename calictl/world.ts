@@ -15,7 +15,7 @@ export interface World {
   readonly out: (text: string) => void
   readonly err: (text: string) => void
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Undefined when there is no such file. */
+  /** Undefined when there is no such file; `-` is standard input. */
   readonly readText: (path: string) => Promise<string | undefined>
   readonly openStore: (url: string, how: { readonly mustExist: boolean }) => Promise<Datastore>
   readonly agentsIn: (runDir: string) => Agents

@@ -65,7 +65,7 @@ const ATTEMPTS = 100
 
 /** What the node does not say itself is kept. */
 function withFormer(node: Node, former: Node): Node {
-  return { ...node, tunnelAddress: node.tunnelAddress ?? former.tunnelAddress, asn: node.asn ?? former.asn }
+  return { ...former, ...node, tunnelAddress: node.tunnelAddress ?? former.tunnelAddress, asn: node.asn ?? former.asn }
 }
 
 async function write(
@@ -79,7 +79,7 @@ async function write(
   const written =
     former === undefined
       ? await createOf(store, NODE, value, options)
-      : await updateOf(store, NODE, { value, revision: former.revision }, options)
+      : await updateOf(store, NODE, { value, revision: former.revision, document: former.document }, options)
   return written.is === 'written' ? written.revision : undefined
 }
 
@@ -137,7 +137,8 @@ async function undo(
   options: Options,
 ): Promise<void> {
   if (former === undefined) await store.delete(nodeKey(name), revision, options)
-  else if (former.revision !== revision) await updateOf(store, NODE, { value: former.value, revision }, options)
+  else if (former.revision !== revision)
+    await updateOf(store, NODE, { value: former.value, revision, document: former.document }, options)
 }
 
 async function deleteEndpoints(store: Datastore, node: string, options: Options): Promise<readonly string[]> {

@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, prefix } from '@network/base/net/prefix.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
-import type { IpPool } from '@network/model/resources/ip-pool.ts'
+import { type IpPool, POOL_USES } from '@network/model/resources/ip-pool.ts'
 import { NODE } from '@network/model/resources/node.ts'
+import { ALL } from '@network/model/selector/selector.ts'
 import { Ipam } from './ipam/ipam.ts'
 import { createPool, deletePool, inUse, obstacleTo, setPool } from './pools.ts'
 import { createOf } from './records.ts'
@@ -122,6 +123,10 @@ function poolOf(name: string, cidr: string): IpPool {
     vxlanMode: 'Never',
     natOutgoing: false,
     disabled: false,
+    disableBgpExport: false,
+    nodeSelector: ALL,
+    allowedUses: POOL_USES,
+    assignmentMode: 'Automatic',
   }
 }
 

@@ -35,8 +35,6 @@ export type PoolDeleted =
   | { readonly is: 'absent'; readonly known: readonly string[] }
   | { readonly is: 'in-use'; readonly addresses: number; readonly nodes: readonly string[] }
 
-const CHANGEABLE = ['ipipMode', 'vxlanMode', 'natOutgoing', 'disabled'] as const satisfies readonly (keyof IpPool)[]
-
 const RESERVED: readonly { readonly range: Prefix; readonly what: string }[] = [
   { range: prefix('0.0.0.0/8'), what: '"this network"' },
   { range: prefix('127.0.0.0/8'), what: 'loopback' },
@@ -81,8 +79,13 @@ export async function setPool(store: Datastore, name: string, change: PoolChange
     const after: IpPool = { ...before, ...change }
     if (!samePrefix(after.cidr, before.cidr)) return { is: 'immutable', field: 'cidr', pool: before }
     if (after.blockSize !== before.blockSize) return { is: 'immutable', field: 'blockSize', pool: before }
-    if (CHANGEABLE.every(field => after[field] === before[field])) return { is: 'unchanged', pool: before }
-    const written = await updateOf(store, IP_POOL, { value: after, revision: present.revision }, options)
+    if (JSON.stringify(IP_POOL.print(after)) === JSON.stringify(IP_POOL.print(before))) return { is: 'unchanged', pool: before }
+    const written = await updateOf(
+      store,
+      IP_POOL,
+      { value: after, revision: present.revision, document: present.document },
+      options,
+    )
     if (written.is === 'written') return { is: 'set', before, after }
   }
 }
@@ -95,7 +98,12 @@ export async function deletePool(store: Datastore, name: string, options: Option
     const { value: pool } = present
     const used = await inUse(store, pool, options)
     if (used.is === 'in-use') return used
-    const disabled = await updateOf(store, IP_POOL, { value: { ...pool, disabled: true }, revision: present.revision }, options)
+    const disabled = await updateOf(
+      store,
+      IP_POOL,
+      { value: { ...pool, disabled: true }, revision: present.revision, document: present.document },
+      options,
+    )
     if (disabled.is !== 'written') continue
     const still = await inUse(store, pool, options)
     if (still.is === 'in-use') {

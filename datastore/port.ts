@@ -1,5 +1,7 @@
 /** What Cali asks of any datastore: documents by key, compare-and-swap on one key, lists and watches. */
 
+import type { Seconds } from '@network/base/time/units.ts'
+
 /** Opaque; compare for equality only. Never used twice, not even for a key that is deleted and created again: claims of blocks rely on it. */
 export type Revision = string
 
@@ -55,5 +57,10 @@ export interface Datastore {
    * old: list again.
    */
   watch(prefix: string, options: Options & { readonly from: Revision }): AsyncIterable<WatchEvent>
+  /**
+   * Where the store can: keeps a document that is gone `ttl` after its writer's last sign of life. Nobody else may write the key. Ends when
+   * the signal aborts, and never rejects for what the store does.
+   */
+  whileAlive?(key: string, document: () => unknown, options: Options & { readonly ttl: Seconds }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

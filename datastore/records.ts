@@ -1,6 +1,7 @@
 /** Documents of one kind, read from and written to any datastore. */
 
 import { Fault } from '@network/base/run/fault.ts'
+import { carryOver } from '@network/model/resources/carry.ts'
 import { type Kind, keyPrefixOf, type Parsed, type Problem } from '@network/model/resources/kind.ts'
 import type { Created, Datastore, Entry, Options, Revision, Updated } from './port.ts'
 
@@ -8,6 +9,8 @@ import type { Created, Datastore, Entry, Options, Revision, Updated } from './po
 export interface Stored<T> {
   readonly key: string
   readonly value: T
+  /** As it lies there, with what `value` does not hold: labels, annotations, fields of a newer version. */
+  readonly document: unknown
   readonly revision: Revision
 }
 
@@ -30,8 +33,8 @@ export async function listOf<T>(store: Datastore, kind: Kind<T>, options: Option
   const read: Stored<T>[] = []
   const junk: Junk[] = []
   for (const { key, document, revision } of entries) {
-    const parsed = inItsPlace(kind, key, kind.parse(document))
-    if (parsed.ok) read.push({ key, value: parsed.value, revision })
+    const parsed = inItsPlace(kind, key, kind.parseStored(document))
+    if (parsed.ok) read.push({ key, value: parsed.value, document, revision })
     else junk.push({ key, revision, problems: parsed.problems })
   }
   return { read, junk }
@@ -47,18 +50,19 @@ export function createOf<T>(store: Datastore, kind: Kind<T>, value: T, options: 
   return store.create(kind.keyOf(value), kind.print(value), options)
 }
 
+/** Writes a value over what is there; what `value` does not hold of the `document` read before is kept. */
 export function updateOf<T>(
   store: Datastore,
   kind: Kind<T>,
-  { value, revision }: { readonly value: T; readonly revision: Revision },
+  { value, revision, document }: { readonly value: T; readonly revision: Revision; readonly document?: unknown },
   options: Options,
 ): Promise<Updated> {
-  return store.update(kind.keyOf(value), kind.print(value), revision, options)
+  return store.update(kind.keyOf(value), carryOver(kind, document, kind.print(value)), revision, options)
 }
 
 function understood<T>(store: Datastore, kind: Kind<T>, entry: Entry): Stored<T> {
-  const parsed = inItsPlace(kind, entry.key, kind.parse(entry.document))
-  if (parsed.ok) return { key: entry.key, value: parsed.value, revision: entry.revision }
+  const parsed = inItsPlace(kind, entry.key, kind.parseStored(entry.document))
+  if (parsed.ok) return { key: entry.key, value: parsed.value, document: entry.document, revision: entry.revision }
   throw new Fault('datastore.unreadable', {
     doing: `read ${kind.kind}`,
     on: `${entry.key} in ${store.url}`,

@@ -22,6 +22,31 @@ const KNOWN: readonly (readonly [string, Partial<Sayings>, string, string])[] = 
     'sqlite:/f.db',
     '/etc/cali/cali.yaml, datastore',
   ],
+  [
+    'etcd as a mapping',
+    { config: { datastore: { etcd: { endpoints: ['http://10.0.0.1:2379', 'http://b:2379/'], prefix: '/cali' } } } },
+    'etcd://10.0.0.1:2379,b:2379/cali',
+    '/etc/cali/cali.yaml, datastore',
+  ],
+  [
+    'etcd with all settings',
+    {
+      config: {
+        datastore: {
+          etcd: {
+            endpoints: ['https://a:1'],
+            username: 'u',
+            passwordFile: '/p w',
+            caCertFile: '/ca',
+            certFile: '/c',
+            keyFile: '/k',
+          },
+        },
+      },
+    },
+    'etcds://a:1?username=u&passwordFile=%2Fp+w&caCertFile=%2Fca&certFile=%2Fc&keyFile=%2Fk',
+    '/etc/cali/cali.yaml, datastore',
+  ],
   ['the flag over all', { flag: 'sqlite:/g.db', env: 'sqlite:/e.db', config: 7 }, 'sqlite:/g.db', '--datastore'],
 ]
 
@@ -32,6 +57,18 @@ const NONSENSE: readonly (readonly [string, Partial<Sayings>, string])[] = [
   ['a path without scheme', { flag: '/var/lib/cali/cali.db' }, '--datastore'],
   ['an empty flag', { flag: '' }, '--datastore'],
   ['a number in the file', { config: { datastore: 7 } }, '/etc/cali/cali.yaml, datastore'],
+  ['etcd without endpoints', { config: { datastore: { etcd: {} } } }, '/etc/cali/cali.yaml, datastore'],
+  [
+    'etcd with both schemes',
+    { config: { datastore: { etcd: { endpoints: ['http://a', 'https://b'] } } } },
+    '/etc/cali/cali.yaml, datastore',
+  ],
+  [
+    'etcd with an unknown setting',
+    { config: { datastore: { etcd: { endpoints: ['http://a'], password: 'x' } } } },
+    '/etc/cali/cali.yaml, datastore',
+  ],
+  ['an unknown kind of datastore', { config: { datastore: { zookeeper: {} } } }, '/etc/cali/cali.yaml, datastore'],
   ['a file that is a list', { config: ['sqlite:/f.db'] }, '/etc/cali/cali.yaml'],
 ]
 

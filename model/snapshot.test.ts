@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
 import { BLOCK_AFFINITY } from './resources/block-affinity.ts'
-import { IP_POOL } from './resources/ip-pool.ts'
+import { IP_POOL, POOL_USES } from './resources/ip-pool.ts'
 import { NODE } from './resources/node.ts'
+import { ALL } from './selector/selector.ts'
 import { SnapshotBuilder } from './snapshot.ts'
 
 const node = {
@@ -25,6 +26,10 @@ const pool = {
   vxlanMode: 'Never',
   natOutgoing: false,
   disabled: false,
+  disableBgpExport: false,
+  nodeSelector: ALL,
+  allowedUses: POOL_USES,
+  assignmentMode: 'Automatic',
 } as const
 const affinity = { block: prefix('10.244.7.0/26'), node: 'a', state: 'confirmed' } as const
 

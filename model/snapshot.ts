@@ -75,7 +75,7 @@ function section<T>(kind: Kind<T>, into: Map<string, T>, nameOf: (value: T) => s
       if (former !== undefined) into.delete(former)
       nameByKey.delete(key)
       if (document === undefined) return []
-      const parsed = kind.parse(document)
+      const parsed = kind.parseStored(document)
       if (!parsed.ok) return parsed.problems
       const belongs = kind.keyOf(parsed.value)
       if (belongs !== key) return [{ at: 'metadata.name', says: `lies under ${key} but names itself ${belongs}` }]

@@ -179,7 +179,12 @@ export class Attachments {
     const outcome =
       present === undefined
         ? await createOf(store, WORKLOAD_ENDPOINT, endpoint, { signal })
-        : await updateOf(store, WORKLOAD_ENDPOINT, { value: endpoint, revision: present.revision }, { signal })
+        : await updateOf(
+            store,
+            WORKLOAD_ENDPOINT,
+            { value: endpoint, revision: present.revision, document: present.document },
+            { signal },
+          )
     if (outcome.is === 'written') return
     const says = 'somebody else wrote it at the same time'
     throw new Fault('pod.race', { doing: 'write', on: WORKLOAD_ENDPOINT.keyOf(endpoint), says, mend: 'try again' })

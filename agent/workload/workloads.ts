@@ -92,6 +92,7 @@ export class Workloads {
     const attachments = this.#attachments
     switch (call.is) {
       case 'add':
+        mustBeInSync(this.#options.circumstances())
         mustBeRegistered(this.#options.circumstances())
         return resultOf(call.version, await this.#inTurn(call.pod, () => attachments.make(call.pod, call.netns, signal)))
       case 'del':
@@ -151,6 +152,17 @@ export class Workloads {
 function codeOf({ exitCode, body }: CniReply): number {
   const code = body?.['code']
   return exitCode !== 0 && typeof code === 'number' ? code : exitCode
+}
+
+/** An address is had by a write. Whoever keeps some in hand without one may find, after a long silence, that they are another's. */
+function mustBeInSync({ node, datastore }: Circumstances): void {
+  if (datastore.state !== 'stale') return
+  throw new Fault('datastore.stale', {
+    doing: 'attach a pod to',
+    on: `node ${node}`,
+    says: `addresses are given by the datastore, which has not answered since ${datastore.since} (${datastore.error ?? 'no reason known'})`,
+    mend: 'pods that are there go on; try again when it is back',
+  })
 }
 
 /** Addresses of a node that was deleted are free for others: it must not hand them out. */

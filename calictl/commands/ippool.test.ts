@@ -58,6 +58,10 @@ test('create, get, delete', async () => {
       vxlanMode: 'Never',
       natOutgoing: false,
       disabled: false,
+      disableBGPExport: false,
+      nodeSelector: 'all()',
+      allowedUses: ['Workload', 'Tunnel'],
+      assignmentMode: 'Automatic',
     },
   }
   assert.deepEqual(JSON.parse((await stage.calictl('ippool get default -o json')).out), document)

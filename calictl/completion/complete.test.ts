@@ -58,7 +58,7 @@ async function offered(stage: Stage, line: string): Promise<readonly string[]> {
 }
 
 const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = [
-  ['', ['ippool', 'node', 'ipam', 'workload', 'route', 'version', 'completion', 'help']],
+  ['', ['ippool', 'node', 'ipam', 'workload', 'route', 'datastore', 'version', 'completion', 'help']],
   ['ip', ['ippool', 'ipam']],
   ['node ', ['get', 'status', 'delete', 'help']],
   ['-o yaml node st', ['status']],

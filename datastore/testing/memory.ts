@@ -11,7 +11,7 @@ interface Past {
 }
 
 export class MemoryStore implements Datastore {
-  readonly url = 'memory:'
+  readonly url: string = 'memory:'
   readonly #keep: number
   readonly #entries = new Map<string, Entry>()
   readonly #bells = new Set<Bell>()

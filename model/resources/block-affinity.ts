@@ -1,9 +1,10 @@
 /** BlockAffinity: which node a block belongs to; cold data, all that routing needs. */
 
 import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
-import * as v from 'valibot'
-import { documentOf, nameField, prefixField } from './fields.ts'
-import { API_VERSION, type Kind, keyPrefixOf, parserOf } from './kind.ts'
+import { object } from '../schema/compound.ts'
+import { prefix4 } from '../schema/network.ts'
+import { choice, name } from '../schema/plain.ts'
+import { type Kind, keyPrefixOf, metadataOf, shapedKind } from './kind.ts'
 
 export interface BlockAffinity {
   readonly block: Prefix
@@ -12,32 +13,36 @@ export interface BlockAffinity {
   readonly state: 'pending' | 'confirmed'
 }
 
-const spec = v.strictObject(
+const spec = object('Which block, which node.', {
+  cidr: prefix4('The block.'),
+  node: name('The node that gives addresses of the block to its pods and announces it.'),
+  state: choice('A claim under way is pending and owns nothing; a confirmed one does.', ['pending', 'confirmed']),
+})
+
+export const BLOCK_AFFINITY: Kind<BlockAffinity> = shapedKind(
   {
-    cidr: prefixField,
-    node: nameField,
-    state: v.picklist(['pending', 'confirmed'], 'must be pending or confirmed'),
-  },
-  'must be an object with cidr, node and state',
-)
-
-const schema = v.pipe(
-  documentOf('BlockAffinity', spec),
-  v.transform(({ spec }): BlockAffinity => ({ block: spec.cidr, node: spec.node, state: spec.state })),
-)
-
-export const BLOCK_AFFINITY: Kind<BlockAffinity> = {
-  kind: 'BlockAffinity',
-  plural: 'blockaffinities',
-  parse: parserOf('BlockAffinity', schema),
-  keyOf: affinity => affinityKey(affinity.block),
-  print: affinity => ({
-    apiVersion: API_VERSION,
     kind: 'BlockAffinity',
-    metadata: { name: blockName(affinity.block) },
-    spec: { cidr: formatPrefix(affinity.block), node: affinity.node, state: affinity.state },
-  }),
-}
+    plural: 'blockaffinities',
+    shortNames: ['affinity', 'affinities'],
+    doc: 'Which node a block of addresses belongs to.',
+    writtenBy: 'agents',
+    spec,
+    columns: [
+      { title: 'CIDR', path: 'spec.cidr' },
+      { title: 'NODE', path: 'spec.node' },
+      { title: 'STATE', path: 'spec.state' },
+    ],
+  },
+  {
+    take: ({ spec: { cidr, node, state } }): BlockAffinity => ({ block: cidr, node, state }),
+    give: ({ block, node, state }) => ({
+      metadata: metadataOf(blockName(block)),
+      spec: { cidr: block, node, state },
+      status: undefined,
+    }),
+    keyOf: ({ block }) => affinityKey(block),
+  },
+)
 
 /** One key a block, so that two nodes that claim it meet in one compare-and-swap. */
 export function affinityKey(block: Prefix): string {

@@ -1,13 +1,23 @@
 /** IPPool: a range that pods get addresses from, and how packets to it travel. */
 
-import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
-import * as v from 'valibot'
-import { documentOf, prefixField } from './fields.ts'
-import { API_VERSION, type Kind, keyPrefixOf, parserOf } from './kind.ts'
+import type { Prefix } from '@network/base/net/prefix.ts'
+import { list, object } from '../schema/compound.ts'
+import { immutable, standard } from '../schema/field.ts'
+import { prefix4 } from '../schema/network.ts'
+import { choice, flag, whole } from '../schema/plain.ts'
+import { selector } from '../selector/field.ts'
+import { ALL, type Selector } from '../selector/selector.ts'
+import { type Kind, keyPrefixOf, metadataOf, shapedKind } from './kind.ts'
 
 export const IPIP_MODES = ['Always', 'CrossSubnet', 'Never'] as const
 export type IpipMode = (typeof IPIP_MODES)[number]
 export type VxlanMode = IpipMode
+
+export const POOL_USES = ['Workload', 'Tunnel'] as const
+export type PoolUse = (typeof POOL_USES)[number]
+
+export const ASSIGNMENT_MODES = ['Automatic', 'Manual'] as const
+export type AssignmentMode = (typeof ASSIGNMENT_MODES)[number]
 
 export interface IpPool {
   readonly name: string
@@ -21,90 +31,110 @@ export interface IpPool {
   readonly natOutgoing: boolean
   /** No new addresses from here; those in use stay. */
   readonly disabled: boolean
+  /** Nodes that may claim blocks; left out: all. */
+  readonly nodeSelector?: Selector
+  /** Left out: both. */
+  readonly allowedUses?: readonly PoolUse[]
+  /** Left out: Automatic. */
+  readonly assignmentMode?: AssignmentMode
+  /** Left out: blocks are announced. */
+  readonly disableBgpExport?: boolean
 }
 
 const MIN_BLOCK = 20
 const MAX_BLOCK = 32
 export const DEFAULT_BLOCK_SIZE = 26
 
-const spec = v.pipe(
-  v.strictObject(
-    {
-      cidr: prefixField,
-      blockSize: v.optional(
-        v.pipe(
-          v.number('must be a number'),
-          v.integer('must be a whole number'),
-          v.minValue(MIN_BLOCK, `must be ${MIN_BLOCK} to ${MAX_BLOCK}`),
-          v.maxValue(MAX_BLOCK, `must be ${MIN_BLOCK} to ${MAX_BLOCK}`),
-        ),
+const OFF = { former: { Off: 'Never', off: 'Never' } }
+
+const spec = object(
+  'The range and how it is used.',
+  {
+    cidr: immutable(prefix4('The range; pools do not overlap.')),
+    blockSize: immutable(
+      standard(
+        whole('Length of the blocks that nodes claim: 26 is 64 addresses.', { min: MIN_BLOCK, max: MAX_BLOCK }),
         DEFAULT_BLOCK_SIZE,
       ),
-      ipipMode: v.optional(v.picklist(IPIP_MODES, `must be one of ${IPIP_MODES.join(', ')}`), 'Never'),
-      vxlanMode: v.optional(v.picklist(IPIP_MODES, `must be one of ${IPIP_MODES.join(', ')}`), 'Never'),
-      natOutgoing: v.optional(v.boolean('must be true or false'), false),
-      disabled: v.optional(v.boolean('must be true or false'), false),
-    },
-    'must be an object with cidr',
-  ),
-  v.forward(
-    v.partialCheck(
-      [['cidr'], ['blockSize']],
-      ({ cidr, blockSize }) => blockSize >= cidr.length,
-      'is larger than the pool: raise blockSize to at least the length of cidr',
     ),
-    ['blockSize'],
-  ),
-  v.forward(
-    v.partialCheck(
-      [['ipipMode'], ['vxlanMode']],
-      ({ ipipMode, vxlanMode }) => ipipMode === 'Never' || vxlanMode === 'Never',
-      'is not Never, and neither is ipipMode: a pool has one tunnel; set one of the two to Never',
+    ipipMode: standard(
+      choice('Packets between nodes go through IPIP: always, only to other subnets, or never.', IPIP_MODES, OFF),
+      'Never',
     ),
-    ['vxlanMode'],
-  ),
+    vxlanMode: standard(
+      choice('Packets between nodes go through VXLAN: always, only to other subnets, or never.', IPIP_MODES, OFF),
+      'Never',
+    ),
+    natOutgoing: standard(flag('Pods reach what is outside of all pools with the address of their node.'), false),
+    disabled: standard(flag('No new addresses are taken from the pool; those in use stay.'), false),
+    disableBGPExport: standard(flag('Blocks of the pool are not announced by BGP.'), false),
+    nodeSelector: standard(selector('Nodes that may claim blocks of the pool.'), ALL),
+    allowedUses: standard(
+      list('What addresses are taken for.', choice('One use.', POOL_USES), { min: 1, unique: true }),
+      POOL_USES,
+    ),
+    assignmentMode: standard(
+      choice('Manual: addresses are taken only where the pool is asked for by name.', ASSIGNMENT_MODES),
+      'Automatic',
+    ),
+  },
+  {
+    lacking: { namespaceSelector: ['all()', ''], ipip: [], 'nat-outgoing': [false] },
+    rules: rule => [
+      rule(['cidr', 'blockSize'], {
+        at: 'blockSize',
+        holds: ({ cidr, blockSize }) => blockSize >= cidr.length,
+        says: 'is larger than the pool: raise blockSize to at least the length of cidr',
+        cel: "int(self.cidr.split('/')[1]) <= self.blockSize",
+      }),
+      rule(['ipipMode', 'vxlanMode'], {
+        at: 'vxlanMode',
+        holds: ({ ipipMode, vxlanMode }) => ipipMode === 'Never' || vxlanMode === 'Never',
+        says: 'is not Never, and neither is ipipMode: a pool has one tunnel; set one of the two to Never',
+        cel: "self.ipipMode == 'Never' || self.vxlanMode == 'Never'",
+      }),
+    ],
+  },
 )
 
-const schema = v.pipe(
-  documentOf('IPPool', spec),
-  v.transform(
-    (document): IpPool => ({
-      name: document.metadata.name,
-      cidr: document.spec.cidr,
-      blockSize: document.spec.blockSize,
-      ipipMode: document.spec.ipipMode,
-      vxlanMode: document.spec.vxlanMode,
-      natOutgoing: document.spec.natOutgoing,
-      disabled: document.spec.disabled,
-    }),
-  ),
-)
-
-export const IP_POOL: Kind<IpPool> = {
-  kind: 'IPPool',
-  plural: 'ippools',
-  parse: parserOf('IPPool', schema, [
-    { at: 'spec.nodeSelector', harmless: ['all()', ''] },
-    { at: 'spec.allowedUses', harmless: [['Workload', 'Tunnel']] },
-    { at: 'spec.assignmentMode', harmless: ['Automatic'] },
-    { at: 'spec.disableBGPExport', harmless: [false] },
-    { at: 'spec.namespaceSelector', harmless: ['all()', ''] },
-  ]),
-  keyOf: pool => poolKey(pool.name),
-  print: pool => ({
-    apiVersion: API_VERSION,
+export const IP_POOL: Kind<IpPool> = shapedKind(
+  {
     kind: 'IPPool',
-    metadata: { name: pool.name },
-    spec: {
-      cidr: formatPrefix(pool.cidr),
-      blockSize: pool.blockSize,
-      ipipMode: pool.ipipMode,
-      vxlanMode: pool.vxlanMode,
-      natOutgoing: pool.natOutgoing,
-      disabled: pool.disabled,
-    },
-  }),
-}
+    shortNames: ['ipp', 'pool', 'pools'],
+    doc: 'A range that pods get addresses from, and how packets to it travel.',
+    spec,
+    columns: [
+      { title: 'CIDR', path: 'spec.cidr' },
+      { title: 'SELECTOR', path: 'spec.nodeSelector' },
+      { title: 'NAT', path: 'spec.natOutgoing', wide: true },
+      { title: 'IPIPMODE', path: 'spec.ipipMode', wide: true },
+      { title: 'VXLANMODE', path: 'spec.vxlanMode', wide: true },
+      { title: 'DISABLED', path: 'spec.disabled', wide: true },
+      { title: 'DISABLEBGPEXPORT', path: 'spec.disableBGPExport', wide: true },
+      { title: 'ASSIGNMENTMODE', path: 'spec.assignmentMode', wide: true },
+    ],
+  },
+  {
+    take: ({ metadata: { name }, spec: { disableBGPExport, ...rest } }): IpPool => ({
+      name,
+      ...rest,
+      disableBgpExport: disableBGPExport,
+    }),
+    give: ({
+      name,
+      disableBgpExport = false,
+      nodeSelector = ALL,
+      allowedUses = POOL_USES,
+      assignmentMode = 'Automatic',
+      ...rest
+    }) => ({
+      metadata: metadataOf(name),
+      spec: { ...rest, nodeSelector, allowedUses, assignmentMode, disableBGPExport: disableBgpExport },
+      status: undefined,
+    }),
+    keyOf: ({ name }) => poolKey(name),
+  },
+)
 
 export function poolKey(name: string): string {
   return `${keyPrefixOf('ippools')}${name}`

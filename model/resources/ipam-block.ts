@@ -1,10 +1,11 @@
 /** IPAMBlock: which addresses of a block are in use; hot data, changes with every pod. */
 
-import { formatPrefix, type Prefix, sizeOf } from '@network/base/net/prefix.ts'
-import * as v from 'valibot'
+import { type Prefix, sizeOf } from '@network/base/net/prefix.ts'
+import { list, object } from '../schema/compound.ts'
+import { prefix4 } from '../schema/network.ts'
+import { name, text, whole } from '../schema/plain.ts'
 import { blockName } from './block-affinity.ts'
-import { documentOf, nameField, prefixField } from './fields.ts'
-import { API_VERSION, type Kind, keyPrefixOf, parserOf } from './kind.ts'
+import { type Kind, keyPrefixOf, metadataOf, shapedKind } from './kind.ts'
 
 /** Who has an address. `handle` is what it is released by. */
 export interface Allocation {
@@ -23,53 +24,73 @@ export interface IpamBlock {
   readonly free: readonly number[]
 }
 
-const ordinal = v.pipe(v.number('must be a number'), v.integer('must be a whole number'), v.minValue(0, 'must not be negative'))
+const ORDINAL = { min: 0, max: 4095 }
 
-const spec = v.pipe(
-  v.strictObject(
-    {
-      cidr: prefixField,
-      node: nameField,
-      allocations: v.array(v.strictObject({ ordinal, handle: v.string(), node: nameField, use: v.string() })),
-      free: v.array(ordinal),
-    },
-    'must be an object with cidr, node, allocations and free',
-  ),
-  v.check(({ cidr, allocations, free }) => {
-    const all = new Set([...allocations.map(one => one.ordinal), ...free])
-    return all.size === sizeOf(cidr) && allocations.length + free.length === all.size && [...all].every(at => at < all.size)
-  }, 'must list each ordinal of the block once, as allocated or free'),
+const allocation = object('One address in use.', {
+  ordinal: whole('Which address of the block, counted from its first.', ORDINAL),
+  handle: text('What the address is released by.', { min: 0 }),
+  node: name('The node that the address is used on.'),
+  use: text('Namespace and pod, or what else has it.', { min: 0 }),
+})
+
+const spec = object(
+  'The addresses of the block.',
+  {
+    cidr: prefix4('The block.'),
+    node: name('The node that the block belongs to.'),
+    allocations: list('Addresses in use.', allocation),
+    free: list('The others, the longest free first.', whole('Which address of the block, counted from its first.', ORDINAL)),
+  },
+  {
+    rules: rule => [
+      rule(['cidr', 'allocations', 'free'], {
+        holds: eachOnce,
+        says: 'must list each address of the block once, as allocated or free',
+      }),
+    ],
+  },
 )
 
-const schema = v.pipe(
-  documentOf('IPAMBlock', spec),
-  v.transform(
-    ({ spec }): IpamBlock => ({
-      cidr: spec.cidr,
-      node: spec.node,
-      allocations: new Map(spec.allocations.map(({ ordinal: at, ...allocation }) => [at, allocation])),
-      free: spec.free,
-    }),
-  ),
-)
-
-export const IPAM_BLOCK: Kind<IpamBlock> = {
-  kind: 'IPAMBlock',
-  plural: 'ipamblocks',
-  parse: parserOf('IPAMBlock', schema),
-  keyOf: block => ipamBlockKey(block.cidr),
-  print: block => ({
-    apiVersion: API_VERSION,
-    kind: 'IPAMBlock',
-    metadata: { name: blockName(block.cidr) },
-    spec: {
-      cidr: formatPrefix(block.cidr),
-      node: block.node,
-      allocations: [...block.allocations].map(([at, allocation]) => ({ ordinal: at, ...allocation })),
-      free: block.free,
-    },
-  }),
+type Ordinals = {
+  readonly cidr: Prefix
+  readonly allocations: readonly { readonly ordinal: number }[]
+  readonly free: readonly number[]
 }
+
+function eachOnce({ cidr, allocations, free }: Ordinals): boolean {
+  const all = new Set(free)
+  for (const { ordinal } of allocations) all.add(ordinal)
+  const size = sizeOf(cidr)
+  return all.size === size && allocations.length + free.length === size && [...all].every(at => at < size)
+}
+
+export const IPAM_BLOCK: Kind<IpamBlock> = shapedKind(
+  {
+    kind: 'IPAMBlock',
+    shortNames: ['block', 'blocks'],
+    doc: 'Which addresses of a block are in use, and by whom.',
+    writtenBy: 'agents',
+    spec,
+    columns: [
+      { title: 'CIDR', path: 'spec.cidr' },
+      { title: 'NODE', path: 'spec.node' },
+    ],
+  },
+  {
+    take: ({ spec: { cidr, node, allocations, free } }): IpamBlock => ({
+      cidr,
+      node,
+      allocations: new Map(allocations.map(({ ordinal, ...rest }) => [ordinal, rest])),
+      free,
+    }),
+    give: ({ cidr, node, allocations, free }) => ({
+      metadata: metadataOf(blockName(cidr)),
+      spec: { cidr, node, allocations: [...allocations].map(([ordinal, rest]) => ({ ordinal, ...rest })), free },
+      status: undefined,
+    }),
+    keyOf: ({ cidr }) => ipamBlockKey(cidr),
+  },
+)
 
 export function ipamBlockKey(cidr: Prefix): string {
   return `${keyPrefixOf('ipamblocks')}${blockName(cidr)}`

@@ -4,8 +4,9 @@ import { describe, test } from 'node:test'
 import { toIpv4 } from '@network/base/net/ipv4.ts'
 import { type Prefix, sizeOf, toPrefix } from '@network/base/net/prefix.ts'
 import fc from 'fast-check'
+import { ALL, type Selector } from '../selector/selector.ts'
 import { BLOCK_AFFINITY } from './block-affinity.ts'
-import { IP_POOL, IPIP_MODES } from './ip-pool.ts'
+import { ASSIGNMENT_MODES, IP_POOL, IPIP_MODES, type IpPool, POOL_USES } from './ip-pool.ts'
 import { IPAM_BLOCK, type IpamBlock } from './ipam-block.ts'
 import type { Kind, Parsed } from './kind.ts'
 import { NODE } from './node.ts'
@@ -19,7 +20,14 @@ const host = fc.integer({ min: 0x01000000, max: 0x7effffff }).map(toIpv4)
 const within = (min: number, max: number): fc.Arbitrary<Prefix> =>
   fc.tuple(address, fc.integer({ min, max })).map(([from, length]) => toPrefix(from, length))
 
-const pool = fc
+const label = fc.stringMatching(/^[a-z]{1,4}$/)
+const selector: fc.Arbitrary<Selector> = fc.oneof(
+  fc.constant(ALL),
+  fc.record({ is: fc.constant('has' as const), label }, PLAIN),
+  fc.record({ is: fc.constant('==' as const), label, value: label }, PLAIN),
+)
+
+const pool: fc.Arbitrary<IpPool> = fc
   .record({
     name,
     cidr: within(8, 32),
@@ -28,6 +36,10 @@ const pool = fc
     mode: fc.constantFrom(...IPIP_MODES),
     natOutgoing: fc.boolean(),
     disabled: fc.boolean(),
+    disableBgpExport: fc.boolean(),
+    nodeSelector: selector,
+    allowedUses: fc.subarray([...POOL_USES], { minLength: 1 }),
+    assignmentMode: fc.constantFrom(...ASSIGNMENT_MODES),
   })
   .map(({ more, tunnel, mode, ...rest }) => ({
     ...rest,
@@ -45,6 +57,8 @@ const node = fc.record(
     asn: fc.option(fc.integer({ min: 1, max: 4294967295 }), { nil: undefined }),
     tunnelAddress: fc.option(address, { nil: undefined }),
     vxlanMac: fc.option(fc.constantFrom('66:00:00:00:00:0c', 'c2:6a:9b:e5:39:8d'), { nil: undefined }),
+    labels: fc.dictionary(label, label, { noNullPrototype: true }),
+    routeReflectorClusterId: address,
   },
   PLAIN,
 )

@@ -1,10 +1,13 @@
 /** Node: a machine that runs an agent. */
 
-import { formatIpv4, type Ipv4, isUsableHost } from '@network/base/net/ipv4.ts'
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { type Prefix, toPrefix } from '@network/base/net/prefix.ts'
-import * as v from 'valibot'
-import { addressField, asnField, documentOf, interfaceAddressField, unicastMacField } from './fields.ts'
-import { API_VERSION, type Kind, keyPrefixOf, parserOf } from './kind.ts'
+import { object } from '../schema/compound.ts'
+import { optional } from '../schema/field.ts'
+import { address4, asn, interfaceAddress, unicastMac } from '../schema/network.ts'
+import { text } from '../schema/plain.ts'
+import type { Labels } from '../selector/selector.ts'
+import { type Kind, keyPrefixOf, metadataOf, shapedKind } from './kind.ts'
 
 export interface Node {
   readonly name: string
@@ -20,67 +23,90 @@ export interface Node {
   readonly tunnelAddress: Ipv4 | undefined
   /** The Ethernet address of the node's VXLAN device; undefined where its kernel has no VXLAN. */
   readonly vxlanMac: string | undefined
+  /** In IPv4 form: the node reflects routes to its clients and is no part of the mesh. */
+  readonly routeReflectorClusterId?: Ipv4
+  /** What selectors of pools and peers look at. */
+  readonly labels?: Labels
 }
 
-const spec = v.strictObject(
+const bgp = object(
+  'How the node speaks BGP.',
   {
-    nodeId: v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty')),
-    bgp: v.strictObject(
-      {
-        ipv4Address: v.pipe(
-          interfaceAddressField,
-          v.check(input => isUsableHost(input.address), 'must be a unicast address'),
-        ),
-        asNumber: v.optional(asnField),
-        ipv4IPIPTunnelAddr: v.optional(addressField),
-      },
-      'must be an object with ipv4Address',
+    ipv4Address: interfaceAddress(
+      'Where other nodes reach it, with the length of its subnet, which decides who is on the same subnet.',
     ),
-    vxlanTunnelMACAddr: v.optional(unicastMacField),
+    asNumber: optional(asn("Overrides the cluster's AS number.")),
+    ipv4IPIPTunnelAddr: optional(address4('Of its tunnel devices, out of a pool; the agent sees to it.')),
+    routeReflectorClusterID: optional(
+      address4('Makes the node a route reflector of this cluster id, outside of the mesh; written like an address.'),
+    ),
   },
-  'must be an object with nodeId and bgp',
+  { lacking: { ipv6Address: [''] } },
 )
 
-const schema = v.pipe(
-  documentOf('Node', spec),
-  v.transform(
-    (document): Node => ({
-      name: document.metadata.name,
-      id: document.spec.nodeId,
-      address: document.spec.bgp.ipv4Address.address,
-      subnetLength: document.spec.bgp.ipv4Address.length,
-      asn: document.spec.bgp.asNumber,
-      tunnelAddress: document.spec.bgp.ipv4IPIPTunnelAddr,
-      vxlanMac: document.spec.vxlanTunnelMACAddr,
-    }),
-  ),
-)
-
-export const NODE: Kind<Node> = {
-  kind: 'Node',
-  plural: 'nodes',
-  parse: parserOf('Node', schema, [
-    { at: 'spec.addresses', harmless: [] },
-    { at: 'spec.orchRefs', harmless: [] },
-    { at: 'spec.ipv4VXLANTunnelAddr', harmless: [] },
-    { at: 'spec.bgp.routeReflectorClusterID', harmless: [''] },
-  ]),
-  keyOf: node => nodeKey(node.name),
-  print: node => ({
-    apiVersion: API_VERSION,
-    kind: 'Node',
-    metadata: { name: node.name },
-    spec: {
-      nodeId: node.id,
-      bgp: {
-        ipv4Address: `${formatIpv4(node.address)}/${node.subnetLength}`,
-        ...(node.asn === undefined ? {} : { asNumber: node.asn }),
-        ...(node.tunnelAddress === undefined ? {} : { ipv4IPIPTunnelAddr: formatIpv4(node.tunnelAddress) }),
-      },
-      ...(node.vxlanMac === undefined ? {} : { vxlanTunnelMACAddr: node.vxlanMac }),
+const spec = object(
+  'The machine.',
+  {
+    nodeId: text('The machine behind the name: two machines cannot have one name.'),
+    bgp,
+    vxlanTunnelMACAddr: optional(unicastMac('Ethernet address of its VXLAN device; the agent sees to it.')),
+  },
+  {
+    lacking: {
+      addresses: [],
+      orchRefs: [],
+      interfaces: [],
+      podCIDRs: [],
+      ipv4VXLANTunnelAddr: [],
+      ipv6VXLANTunnelAddr: [],
+      vxlanTunnelMACAddrV6: [],
+      wireguard: [],
     },
-  }),
-}
+  },
+)
+
+export const NODE: Kind<Node> = shapedKind(
+  {
+    kind: 'Node',
+    shortNames: ['no'],
+    doc: 'A machine that runs an agent; the agent registers it.',
+    writtenBy: 'both',
+    spec,
+    columns: [
+      { title: 'ASN', path: 'spec.bgp.asNumber', wide: true },
+      { title: 'IPV4', path: 'spec.bgp.ipv4Address', wide: true },
+      { title: 'TUNNEL', path: 'spec.bgp.ipv4IPIPTunnelAddr', wide: true },
+    ],
+  },
+  {
+    take: ({ metadata, spec: { nodeId, bgp: speaks, vxlanTunnelMACAddr } }): Node => ({
+      name: metadata.name,
+      id: nodeId,
+      address: speaks.ipv4Address.address,
+      subnetLength: speaks.ipv4Address.length,
+      asn: speaks.asNumber,
+      tunnelAddress: speaks.ipv4IPIPTunnelAddr,
+      vxlanMac: vxlanTunnelMACAddr,
+      ...(speaks.routeReflectorClusterID === undefined ? {} : { routeReflectorClusterId: speaks.routeReflectorClusterID }),
+      ...(metadata.labels === undefined ? {} : { labels: metadata.labels }),
+    }),
+    give: node => ({
+      metadata: metadataOf(node.name, { labels: node.labels }),
+      spec: {
+        nodeId: node.id,
+        bgp: {
+          ipv4Address: { address: node.address, length: node.subnetLength },
+          asNumber: node.asn,
+          ipv4IPIPTunnelAddr: node.tunnelAddress,
+          routeReflectorClusterID: node.routeReflectorClusterId,
+        },
+        vxlanTunnelMACAddr: node.vxlanMac,
+      },
+      status: undefined,
+    }),
+    keyOf: ({ name }) => nodeKey(name),
+  },
+)
 
 export function nodeKey(name: string): string {
   return `${keyPrefixOf('nodes')}${name}`

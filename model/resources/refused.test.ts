@@ -50,13 +50,13 @@ const REFUSED: readonly (readonly [Kind<unknown>, Document, string, unknown, rea
   [IPAM_BLOCK, block, 'spec.free', [0, 1], ['spec']],
   [IPAM_BLOCK, block, 'spec.free', [], ['spec']],
   [IPAM_BLOCK, block, 'spec.free', [2], ['spec']],
-  [IPAM_BLOCK, block, 'spec.free', [-1], ['spec.free.0']],
-  [IPAM_BLOCK, block, 'spec.allocations', [{ ordinal: 1, ...allocation, colour: 'blue' }], ['spec.allocations.0.colour']],
-  [WORKLOAD_ENDPOINT, endpoint, 'metadata.namespace', undefined, ['']],
+  [IPAM_BLOCK, block, 'spec.free', [-1], ['spec.free[0]']],
+  [IPAM_BLOCK, block, 'spec.allocations', [{ ordinal: 1, ...allocation, colour: 'blue' }], ['spec.allocations[0].colour']],
+  [WORKLOAD_ENDPOINT, endpoint, 'metadata.namespace', 'Default', ['metadata.namespace']],
   [WORKLOAD_ENDPOINT, endpoint, 'spec.interfaceName', 'eth0', ['spec.interfaceName']],
   [WORKLOAD_ENDPOINT, endpoint, 'spec.mac', 'EE-EE', ['spec.mac']],
   [WORKLOAD_ENDPOINT, endpoint, 'spec.ipNetworks', [], ['spec.ipNetworks']],
-  [WORKLOAD_ENDPOINT, endpoint, 'spec.ipNetworks', ['10.0.0.1/32', '10.0.0.0/24'], ['spec.ipNetworks.1']],
+  [WORKLOAD_ENDPOINT, endpoint, 'spec.ipNetworks', ['10.0.0.1/32', '10.0.0.0/24'], ['spec.ipNetworks[1]']],
   [WORKLOAD_ENDPOINT, endpoint, 'spec.endpoint', 'a-very-long-interface', ['spec.endpoint']],
 ]
 for (const [kind, document, path, value, places] of REFUSED)
@@ -68,11 +68,11 @@ for (const [kind, document, path, value, places] of REFUSED)
   })
 
 test('settings of a Calico Node that are not acted upon are warnings', () => {
-  const parsed = NODE.parse(withValue(node, ['spec', 'bgp', 'routeReflectorClusterID'], '244.0.0.1'))
+  const parsed = NODE.parse(withValue(node, ['spec', 'bgp', 'ipv6Address'], '2001:db8::1/64'))
   assert.ok(parsed.ok)
   assert.deepEqual(
     parsed.warnings.map(({ at }) => at),
-    ['spec.bgp.routeReflectorClusterID'],
+    ['spec.bgp.ipv6Address'],
   )
 })
 

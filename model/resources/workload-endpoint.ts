@@ -1,10 +1,10 @@
 /** WorkloadEndpoint: one pod interface, the cause of its route. */
 
-import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
-import { parsePrefix } from '@network/base/net/prefix.ts'
-import * as v from 'valibot'
-import { documentOf, nameField } from './fields.ts'
-import { API_VERSION, isRecord, type Kind, keyPrefixOf, parserOf } from './kind.ts'
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import { list, object } from '../schema/compound.ts'
+import { hostRoute, mac } from '../schema/network.ts'
+import { name, text } from '../schema/plain.ts'
+import { DEFAULT_NAMESPACE, type Kind, keyPrefixOf, metadataOf, shapedKind } from './kind.ts'
 
 export interface WorkloadEndpoint {
   readonly node: string
@@ -28,79 +28,64 @@ const NETWORK = 'cali/cni-network'
 
 export const INTERFACE_NAME = /^cali[0-9a-f]{11}$/
 
-const hostRoute = v.pipe(
-  v.string('must be text'),
-  v.rawTransform<string, Ipv4>(({ dataset, addIssue, NEVER }) => {
-    const parsed = parsePrefix(dataset.value)
-    if (parsed.ok && parsed.value.length === 32) return parsed.value.address
-    addIssue({ message: `"${dataset.value}" is not a host address such as 10.244.7.5/32` })
-    return NEVER
-  }),
-)
-
-const spec = v.strictObject(
+const spec = object(
+  'The pod and its interface.',
   {
-    node: nameField,
-    pod: v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty')),
-    containerID: v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty')),
-    endpoint: v.pipe(
-      v.string('must be text'),
-      v.minLength(1, 'must not be empty'),
-      v.maxLength(15, 'is longer than 15 characters'),
-    ),
-    interfaceName: v.pipe(v.string('must be text'), v.regex(INTERFACE_NAME, 'must be "cali" and 11 hexadecimal digits')),
-    mac: v.pipe(v.string('must be text'), v.regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, 'must be a MAC address')),
-    ipNetworks: v.pipe(v.array(hostRoute, 'must be a list'), v.minLength(1, 'must hold at least one address')),
+    node: name('The node that the pod runs on.'),
+    pod: text("Name of the pod; the container's id outside Kubernetes."),
+    containerID: text("The runtime's id of the pod's sandbox."),
+    endpoint: text('Interface inside the pod.', { max: 15 }),
+    interfaceName: text('Host side of the pair.', {
+      pattern: INTERFACE_NAME,
+      says: 'must be "cali" and 11 hexadecimal digits',
+      type: 'interface name',
+    }),
+    mac: mac('Ethernet address of the host side.'),
+    ipNetworks: list('The addresses of the pod.', hostRoute('One address.'), { min: 1 }),
   },
-  'must be an object',
+  {
+    lacking: { orchestrator: ['k8s', 'cni'], profiles: [[]], ports: [[]], ipNATs: [[]], ipv4Gateway: [], serviceAccountName: [] },
+  },
 )
 
-const schema = v.pipe(
-  documentOf('WorkloadEndpoint', spec),
-  v.check(document => typeof document.metadata.namespace === 'string', 'metadata.namespace is missing'),
-  v.transform(
-    ({ metadata, spec }): WorkloadEndpoint => ({
-      node: spec.node,
-      namespace: String(metadata.namespace),
-      pod: spec.pod,
-      containerId: spec.containerID,
-      endpoint: spec.endpoint,
-      interfaceName: spec.interfaceName,
-      mac: spec.mac,
-      addresses: spec.ipNetworks,
+export const WORKLOAD_ENDPOINT: Kind<WorkloadEndpoint> = shapedKind(
+  {
+    kind: 'WorkloadEndpoint',
+    shortNames: ['wep', 'weps'],
+    namespaced: true,
+    doc: "One pod's interface; the agent of its node writes it.",
+    writtenBy: 'agents',
+    spec,
+    columns: [
+      { title: 'WORKLOAD', path: 'spec.pod' },
+      { title: 'NODE', path: 'spec.node' },
+      { title: 'NETWORKS', path: 'spec.ipNetworks' },
+      { title: 'INTERFACE', path: 'spec.interfaceName' },
+    ],
+  },
+  {
+    take: ({ metadata, spec: { containerID, ipNetworks, ...rest } }): WorkloadEndpoint => ({
+      ...rest,
+      namespace: metadata.namespace ?? DEFAULT_NAMESPACE,
+      containerId: containerID,
+      addresses: ipNetworks,
       ...networkOf(metadata.annotations),
     }),
-  ),
+    give: ({ namespace, containerId, addresses, network, ...rest }) => ({
+      metadata: metadataOf(workloadName(rest), {
+        namespace,
+        annotations: network === undefined ? undefined : { [NETWORK]: network },
+      }),
+      spec: { ...rest, containerID: containerId, ipNetworks: addresses },
+      status: undefined,
+    }),
+    keyOf: endpoint => `${keyPrefixOf('workloadendpoints')}${endpoint.namespace}/${workloadName(endpoint)}`,
+  },
 )
 
-export const WORKLOAD_ENDPOINT: Kind<WorkloadEndpoint> = {
-  kind: 'WorkloadEndpoint',
-  plural: 'workloadendpoints',
-  parse: parserOf('WorkloadEndpoint', schema),
-  keyOf: endpoint => `${keyPrefixOf('workloadendpoints')}${endpoint.namespace}/${workloadName(endpoint)}`,
-  print: endpoint => ({
-    apiVersion: API_VERSION,
-    kind: 'WorkloadEndpoint',
-    metadata: {
-      name: workloadName(endpoint),
-      namespace: endpoint.namespace,
-      ...(endpoint.network === undefined ? {} : { annotations: { [NETWORK]: endpoint.network } }),
-    },
-    spec: {
-      node: endpoint.node,
-      pod: endpoint.pod,
-      containerID: endpoint.containerId,
-      endpoint: endpoint.endpoint,
-      interfaceName: endpoint.interfaceName,
-      mac: endpoint.mac,
-      ipNetworks: endpoint.addresses.map(address => `${formatIpv4(address)}/32`),
-    },
-  }),
-}
-
-function networkOf(annotations: unknown): { readonly network?: string } {
-  const network = isRecord(annotations) ? annotations[NETWORK] : undefined
-  return typeof network === 'string' ? { network } : {}
+function networkOf(annotations: Readonly<Record<string, string>> = {}): { readonly network?: string } {
+  const network = annotations[NETWORK]
+  return network === undefined ? {} : { network }
 }
 
 /** Calico's form: node, orchestrator, pod and interface joined by "-", with "-" inside a part doubled. */

@@ -6,15 +6,16 @@ import { table } from '@network/calictl/render/table.ts'
 import { Command, Option } from 'commander'
 import { cniBench } from './cni.ts'
 import { codecBench } from './codec.ts'
+import { etcdBench } from './etcd.ts'
 import { describe, thisMachine } from './machine.ts'
 import { cells, type Measurement } from './measurement.ts'
 import { routesBench } from './routes.ts'
 import { scaleBench } from './scale.ts'
 
-const BENCHES = [routesBench, cniBench, scaleBench, codecBench]
+const BENCHES = [routesBench, cniBench, scaleBench, codecBench, etcdBench]
 
 const { json, only } = new Command('bench')
-  .description('Measures routes a second, CNI ADD, an agent among a thousand nodes, and the BGP codec.')
+  .description('Measures routes a second, CNI ADD, an agent among a thousand nodes, the BGP codec, and etcd.')
   .option('--json', 'print the outcome as data')
   .addOption(new Option('--only <parts...>', 'not all parts').choices(BENCHES.map(({ name }) => name)))
   .addHelpText('after', '\nExample:\n  npm run bench\n  npm run -s bench -- --only routes codec --json')

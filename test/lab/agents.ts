@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Fault } from '@network/base/run/fault.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { type Millis, millis } from '@network/base/time/units.ts'
-import { daemonIn } from './command.ts'
+import { daemonIn, ENVIRONMENT } from './command.ts'
 import { program, RUN_DIR } from './paths.ts'
 import type { NodePlan } from './topology.ts'
 import { until } from './until.ts'
@@ -89,7 +89,7 @@ function launch(node: NodePlan, more: readonly string[]): Running {
 export function flagsOf(node: NodePlan): string[] {
   return [
     ...['--node-name', node.name, '--node-id', node.machineId, '--node-ip', node.address],
-    ...['--datastore', `sqlite:${RUN_DIR}/cali.db`, '--run-dir', RUN_DIR],
+    ...['--datastore', ENVIRONMENT.CALI_DATASTORE, '--run-dir', RUN_DIR],
   ]
 }
 

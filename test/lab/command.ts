@@ -22,8 +22,8 @@ export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Where every command of the lab finds the store, and `calictl`. */
-export const ENVIRONMENT = {
+/** Where every command of the lab finds the store, and `calictl`; a lab with another store says so here, before its first command. */
+export const ENVIRONMENT: Record<'PATH' | 'CALI_DATASTORE', string> = {
   PATH: `${RUN_DIR}/bin:${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`,
   CALI_DATASTORE: `sqlite:${RUN_DIR}/cali.db`,
 }

@@ -4,7 +4,16 @@ import { join } from 'node:path'
 import { Fault } from '@network/base/run/fault.ts'
 import { type Clock, systemClock } from '@network/base/time/clock.ts'
 import { type Agents, processAgents } from './agents.ts'
-import { type ExecOptions, execIn, mustIn, type Outcome, type RunningCommand, startIn, unknownPlace } from './command.ts'
+import {
+  ENVIRONMENT,
+  type ExecOptions,
+  execIn,
+  mustIn,
+  type Outcome,
+  type RunningCommand,
+  startIn,
+  unknownPlace,
+} from './command.ts'
 import { addNamespace, buildFabric, removeFabric } from './fabric.ts'
 import { FRESH_MARK, NETNS_DIR, PROJECT, program, RUN_DIR } from './paths.ts'
 import { callCni, unwirePod, wirePod } from './pods.ts'
@@ -23,6 +32,8 @@ export interface LabOptions {
   readonly rpFilter?: 0 | 1 | 2
   /** A shell script for each node, run before anything of ours is there: what an operator set up before. */
   readonly prepare?: (node: NodePlan) => string
+  /** Starts the datastore, once the bare nodes are there, and returns its URL; one embedded store for all unless told. */
+  readonly datastore?: () => Promise<string>
   readonly clock?: Clock
   /** Hears of each step, in one line of text. */
   readonly say?: (line: string) => void
@@ -58,6 +69,8 @@ export interface Lab extends AsyncDisposable {
   /** Starts a command and leaves it running; the lab ends it with itself. */
   spawnIn(where: string, argv: readonly string[]): RunningCommand
   calictl(argv: readonly string[]): Promise<Outcome>
+  /** What calictl printed; a failure throws with its own sentence. */
+  mustCalictl(argv: readonly string[]): Promise<string>
   /** `calictl … -o json`, parsed; a failure throws with calictl's own sentence. */
   calictlJson(argv: readonly string[]): Promise<unknown>
   /** Makes the pod's namespace, if need be, and has the CNI plugin wire it; throws with the plugin's sentence. */
@@ -94,7 +107,8 @@ export async function createLab(topology: Topology, options: LabOptions = {}): P
   mkdirSync(join(RUN_DIR, 'bin'), { recursive: true })
   symlinkSync(join(PROJECT, 'calictl', 'calictl'), join(RUN_DIR, 'bin', 'calictl'))
   await buildFabric(topology, rpFilter)
-  const { prepare } = options
+  const { prepare, datastore } = options
+  if (datastore !== undefined) ENVIRONMENT.CALI_DATASTORE = await datastore()
   if (prepare !== undefined) await Promise.all(topology.nodes.map(node => mustIn(node.name, ['sh', '-ec', prepare(node)])))
   const lab = new NamespaceLab(topology, options.clock ?? systemClock, await hasTunnel(topology), agentSettings(options))
   say(

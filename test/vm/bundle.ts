@@ -29,8 +29,8 @@ await build({
   plugins: [withoutTopLevelAwait(entries.map(entry => entry.in))],
   define: { 'import.meta.url': '$url', 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
   banner: { js: "const $url = require('node:url').pathToFileURL(__filename).href;" },
-  // It loads its machine code from beside itself.
-  external: ['koffi'],
+  // They load machine code or protocol files from beside themselves.
+  external: ['koffi', 'etcd3', '@grpc/grpc-js', 'cockatiel'],
   logLevel: 'warning',
 })
 

@@ -1,0 +1,95 @@
+/** Four nodes on etcd: it goes and comes back, and nobody on the network notices. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { millis } from '@network/base/time/units.ts'
+import { agentStatus, everyAgent, meshIsUp } from '../lab/agent-status.ts'
+import { type Etcd, startEtcd } from '../lab/etcd.ts'
+import { createLab, type Lab } from '../lab/lab.ts'
+import { flood, ping } from '../lab/ping.ts'
+import { ROUTER, topology } from '../lab/topology.ts'
+import { until } from '../lab/until.ts'
+import { listenToKernel } from './listen.ts'
+import { kernelState } from './meddlings.ts'
+
+let etcd: Etcd
+let lab: Lab
+before(async () => {
+  const racks = topology(2, 2, 1)
+  lab = await createLab(racks, {
+    pool: { cidr: '10.244.0.0/16', ipip: 'Never' },
+    datastore: async () => {
+      etcd = await startEtcd({ at: { where: ROUTER, address: racks.racks[0]?.gateway ?? '' } })
+      return etcd.url('/lab')
+    },
+  })
+  await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
+})
+after(async () => {
+  await lab[Symbol.asyncDispose]()
+  await etcd[Symbol.asyncDispose]()
+})
+
+test('P7: etcd goes: traffic flows, status says stale since, a new pod is asked to try again, an agent restarts; etcd comes back: nothing flaps', {
+  timeout: 180_000,
+}, async () => {
+  assert.match(
+    await etcd.ctl('get', '/lab/cali/v1/ippools/', '--prefix', '--keys-only'),
+    /default/,
+    'P0: it is etcd that they use',
+  )
+  const from = lab.pod('a1-p1')
+  const to = lab.pod('a2-p1')
+  assert.equal((await ping(lab, from.name, to.address)).received, 3, 'P1')
+  const states = new Map(lab.nodes.map(({ name }) => [name, kernelState(name)]))
+  const pinging = flood(lab, from.name, to.address)
+  await pinging.flowing()
+  await using news = await listenToKernel(lab, 'a1')
+  const [member] = etcd.members
+  await member?.kill()
+
+  const stale = await everyAgent(lab, 'all to be stale', ({ datastore }) => datastore.state === 'stale')
+  for (const { datastore } of stale) {
+    assert.match(datastore.since, /^20\d\d-/)
+    assert.match(datastore.error ?? '', /etcd:\/\/172\.16\.20\.1:2379\/lab/)
+  }
+  const said = await lab.calictl(['node', 'status', 'a1'])
+  assert.match(said.stdout + said.stderr, /stale/)
+  const refused = await lab.cni('ADD', 'b1', 'b1-p1')
+  assert.notEqual(refused.exitCode, 0)
+  assert.equal(JSON.parse(refused.stdout).code, 11, refused.stdout)
+  assert.match(refused.stdout, /has not answered since 20\d\d-/)
+
+  const before = kernelState('a2')
+  await lab.agents.restart('a2')
+  const waiting = await agentStatus('a2')
+  assert.notEqual(waiting.datastore.state, 'in-sync')
+  assert.deepEqual(kernelState('a2'), before, 'an agent that knows nothing changes nothing')
+  const later = await lab.cni('ADD', 'a2', 'a2-p1')
+  assert.equal(JSON.parse(later.stdout).code, 11, later.stdout)
+
+  member?.start()
+  await etcd.ready()
+  await everyAgent(lab, 'all to be in sync', status => status.datastore.state === 'in-sync' && meshIsUp(lab)(status))
+  await until(async () => (await ping(lab, 'b1-p1', lab.pod('b2-p1').address, 1)).received === 1, {
+    clock: lab.clock,
+    what: 'the others',
+    within: millis(5_000),
+  })
+  const { lostSequences, sent } = await pinging.stop()
+  assert.ok(sent > 500, `${sent} pings`)
+  assert.deepEqual(lostSequences, [])
+  for (const { name } of lab.nodes) assert.deepEqual(kernelState(name), states.get(name), name)
+  const deletions = news.heard().filter(line => line.startsWith('Deleted'))
+  assert.deepEqual(deletions, [], 'nothing flaps')
+})
+
+test('calictl carries the cluster from etcd into a file and back into etcd', { timeout: 120_000 }, async () => {
+  const file = `sqlite:${lab.runDir}/copy.db`
+  const there = await lab.mustCalictl(['datastore', 'migrate', '--from', etcd.url('/lab'), '--to', file])
+  assert.match(there, /^sqlite:.* holds the \d+ documents of etcd:.*, checked: \d+ created, 0 updated, 0 deleted/)
+  await lab.mustCalictl(['datastore', 'migrate', '--from', file, '--to', etcd.url('/back')])
+  const exported = (prefix: string) => lab.mustCalictl(['--datastore', etcd.url(prefix), 'datastore', 'export'])
+  assert.equal(await exported('/back'), await exported('/lab'))
+  const again = await lab.mustCalictl(['datastore', 'migrate', '--from', file, '--to', etcd.url('/back')])
+  assert.match(again, /nothing was left to do/)
+})
