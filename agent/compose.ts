@@ -1,7 +1,7 @@
 /** The wiring diagram: which part hears of what, and who owns whom. */
 
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { contains, sizeOf } from '@network/base/net/prefix.ts'
+import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import { contains, type Prefix, sizeOf } from '@network/base/net/prefix.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Scope } from '@network/base/run/scope.ts'
@@ -48,6 +48,7 @@ import { claimTunnelAddress } from './tunnel-address.ts'
 import { chooseUnderlay } from './underlay.ts'
 import { VERSION } from './version.ts'
 import { stableMac, vxlanUnsupported } from './vxlan-support.ts'
+import { Connections } from './workload/connections.ts'
 import { FileJournal } from './workload/journal.ts'
 import { kernelWiring } from './workload/wire.ts'
 import { Workloads } from './workload/workloads.ts'
@@ -213,6 +214,17 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   })
 
   const conntrack = scope.own(Conntrack.open(), 'conntrack')
+  const connections = new Connections({
+    forget: isMeant => {
+      const forgotten = conntrack.forget(isMeant)
+      if (forgotten > 0) log.info('connections of former pods forgotten', { forgotten })
+    },
+    ownAddresses: () => ownBlocks(config.nodeName, cluster.snapshot).flatMap(addressesOf),
+    inUse: () =>
+      [...cluster.snapshot.nodes.values()]
+        .flatMap(({ tunnelAddress }) => tunnelAddress ?? [])
+        .concat([...cluster.snapshot.workloads.values()].flatMap(({ addresses }) => addresses)),
+  })
   const workloads = new Workloads({
     node: config.nodeName,
     store,
@@ -222,10 +234,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     clock,
     random,
     log,
-    forgetConnections: address => {
-      const forgotten = conntrack.forget(address)
-      if (forgotten > 0) log.info('connections of a former pod forgotten', { address: formatIpv4(address), forgotten })
-    },
+    connections,
     podMtu: () => podMtu(cluster.snapshot, controller.underlayMtu),
     routed: async (address, until, signal) => {
       await Promise.all([
@@ -302,6 +311,10 @@ async function answered(asking: Promise<unknown>, log: Log): Promise<boolean> {
     log.warn('the node cannot be registered yet; the kernel stays as it is', { why: reasonOf(reason) })
     return false
   }
+}
+
+function addressesOf(block: Prefix): Ipv4[] {
+  return Array.from({ length: sizeOf(block) }, (_, at) => toIpv4(block.address + at))
 }
 
 /** The value, or `ended` when the signal aborts before it is there. */

@@ -1,8 +1,7 @@
 /** Forgets connections of an address that the kernel still tracks. linux/netfilter/nfnetlink_conntrack.h. */
 import { Cursor } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { errnoName } from '@network/base/sys/errno.ts'
 import { type Channel, NetlinkSocket } from './socket.ts'
@@ -18,7 +17,7 @@ const SILENCE_MS = 5000
 
 /** A connection as the kernel keeps it: its two directions, and what names it in a request to forget it. */
 interface Tracked {
-  readonly addresses: ReadonlySet<number>
+  readonly addresses: readonly Ipv4[]
   readonly original: Uint8Array
   readonly zone: Uint8Array | undefined
 }
@@ -39,12 +38,12 @@ export class Conntrack implements Disposable {
   }
 
   /**
-   * Forgets every connection that has the address at either end, before or after translation. Returns how many; a kernel that tracks none has
-   * none. What ends by itself meanwhile is as well.
+   * Forgets every connection that has such an address at either end, before or after translation. Returns how many; a kernel that tracks none
+   * has none. What ends by itself meanwhile is as well. The kernel goes through all buckets of its table, which takes ten milliseconds.
    */
-  forget(address: Ipv4): number {
-    const tracked = this.#list(address)
-    for (const each of tracked) this.#delete(each, address)
+  forget(isMeant: (address: Ipv4) => boolean): number {
+    const tracked = this.#list(isMeant)
+    for (const each of tracked) this.#delete(each)
     return tracked.length
   }
 
@@ -52,13 +51,13 @@ export class Conntrack implements Disposable {
     this.#channel[Symbol.dispose]()
   }
 
-  #list(address: Ipv4): Tracked[] {
+  #list(isMeant: (address: Ipv4) => boolean): Tracked[] {
     const found: Tracked[] = []
-    this.#exchange(MESSAGE.get, FLAG.dump, `connections of ${formatIpv4(address)}`, {
+    this.#exchange(MESSAGE.get, FLAG.dump, 'connections', {
       write: () => undefined,
       take: body => {
         const entry = readEntry(body)
-        if (entry?.addresses.has(address) === true) found.push(entry)
+        if (entry?.addresses.some(isMeant) === true) found.push(entry)
       },
       // No module tracks connections here.
       harmless: ['EINVAL', 'EOPNOTSUPP', 'ENOENT'],
@@ -66,8 +65,8 @@ export class Conntrack implements Disposable {
     return found
   }
 
-  #delete({ original, zone }: Tracked, address: Ipv4): void {
-    this.#exchange(MESSAGE.delete, FLAG.ack, `a connection of ${formatIpv4(address)}`, {
+  #delete({ addresses, original, zone }: Tracked): void {
+    this.#exchange(MESSAGE.delete, FLAG.ack, `the connection of ${addresses.map(formatIpv4).join(', ')}`, {
       write: writer => {
         writeAttribute(writer, ENTRY.original | NESTED, value => value.bytes(original))
         if (zone !== undefined) writeAttribute(writer, ENTRY.zone, value => value.bytes(zone))
@@ -120,7 +119,7 @@ export class Conntrack implements Disposable {
 }
 
 function readEntry(body: Cursor): Tracked | undefined {
-  const addresses = new Set<number>()
+  const addresses: Ipv4[] = []
   let original: Uint8Array | undefined
   let zone: Uint8Array | undefined
   body.skip(4)
@@ -130,17 +129,17 @@ function readEntry(body: Cursor): Tracked | undefined {
     // The datagram's octets are the socket's: what is kept is copied.
     const tuple = value.rest().slice()
     if (type === ENTRY.original) original = tuple
-    for (const address of addressesIn(tuple)) addresses.add(address)
+    addresses.push(...addressesIn(tuple))
   })
   return original === undefined ? undefined : { addresses, original, zone }
 }
 
-function addressesIn(tuple: Uint8Array): number[] {
-  const found: number[] = []
+function addressesIn(tuple: Uint8Array): Ipv4[] {
+  const found: Ipv4[] = []
   eachAttribute(new Cursor(tuple, 'host'), (type, value) => {
     if (type !== TUPLE_IP) return
     eachAttribute(value, (which, address) => {
-      if ((which === IP.source || which === IP.destination) && address.left === 4) found.push(address.u32be())
+      if ((which === IP.source || which === IP.destination) && address.left === 4) found.push(toIpv4(address.u32be()))
     })
   })
   return found

@@ -8,6 +8,7 @@ import type { Datastore } from '@network/datastore/port.ts'
 import { createOf, getOf, listOf, type Stored, updateOf } from '@network/datastore/records.ts'
 import type { Problem } from '@network/model/resources/kind.ts'
 import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
+import type { Connections } from './connections.ts'
 import type { Journal } from './journal.ts'
 import { addressHandle, GATEWAY, HOST_MAC, hostInterfaceName, interfaceOf, tunnelHandle } from './names.ts'
 import type { Attached } from './replies.ts'
@@ -26,8 +27,7 @@ export interface AttachOptions {
   readonly log: Log
   /** MTU for new pods, octets. */
   readonly podMtu: () => number
-  /** Ends what the kernel still tracks of connections of an address: whoever has it next has no part in them. */
-  readonly forgetConnections: (address: Ipv4) => void
+  readonly connections: Pick<Connections, 'beforeUse' | 'afterUse'>
   /** Resolves when the kernel carries the pod's /32 (`installed`) or no more does (`absent`). */
   readonly routed: (address: Ipv4, until: 'installed' | 'absent', signal: AbortSignal) => Promise<void>
 }
@@ -72,14 +72,14 @@ export class Attachments {
 
   /** Detaches the container's interface; done twice, or for a pod that never was, it succeeds. Calls for one pod must not overlap. */
   async remove(pod: PodInterface): Promise<void> {
-    const { ipam, journal, node } = this.#options
+    const { connections, ipam, journal, node } = this.#options
     const signal = AbortSignal.timeout(UNDO_MS)
     journal.begin(pod)
     const found = await this.find(pod, signal)
     if (found === undefined || found.value.containerId === pod.containerId)
       await this.#removeEndpoint(found?.value ?? endpointOf(pod, node), signal)
     // A newer sandbox of the pod owns the endpoint and the interface; the address goes by the container's own handle.
-    else await ipam.release(addressHandle(pod), { signal })
+    else for (const address of await ipam.release(addressHandle(pod), { signal })) connections.afterUse(address)
     journal.finish(pod)
   }
 
@@ -112,7 +112,7 @@ export class Attachments {
 
   /** Frees the addresses of this node that no endpoint answers for, except those of `spared`, which grows meanwhile. */
   async releaseOrphans(spared: Set<string>, signal: AbortSignal): Promise<void> {
-    const { ipam, log, node } = this.#options
+    const { connections, ipam, log, node } = this.#options
     const { endpoints, junk } = await this.all(signal)
     if (junk.length > 0) {
       log.warn('addresses without an endpoint are kept: an endpoint that cannot be read may answer for them', { keys: junk })
@@ -120,8 +120,10 @@ export class Attachments {
     }
     for (const endpoint of endpoints) spared.add(addressHandle(interfaceOf(endpoint)))
     spared.add(tunnelHandle(node))
-    for (const { address, handle, use } of await ipam.releaseUnused(spared, { signal }))
+    for (const { address, handle, use } of await ipam.releaseUnused(spared, { signal })) {
+      connections.afterUse(address)
       log.info('address released: no endpoint answers for it', { address: formatIpv4(address), handle, use })
+    }
   }
 
   async #makeAnew(pod: PodInterface, netns: string, signal: AbortSignal): Promise<Attached> {
@@ -138,12 +140,12 @@ export class Attachments {
   }
 
   async #build(pod: PodInterface, netns: string, signal: AbortSignal): Promise<Attached> {
-    const { forgetConnections, ipam, log, node, podMtu, routed, wiring } = this.#options
+    const { connections, ipam, log, node, podMtu, routed, wiring } = this.#options
     const assigned = await ipam.assign({ handle: addressHandle(pod), use: `${pod.namespace}/${pod.pod}`, signal })
     if (assigned.is !== 'assigned') throw exhausted(node, assigned)
     const { address } = assigned
     // Here and not when it was freed: whoever freed it, a crash included, it is done.
-    forgetConnections(address)
+    connections.beforeUse(address)
     const hostInterface = hostInterfaceName(pod)
     const mac = wiring.wire({ netns, hostInterface, podInterface: pod.ifName, address, mtu: podMtu() })
     await this.#store({ ...endpointOf(pod, node), mac, addresses: [address] }, signal)
@@ -164,11 +166,12 @@ export class Attachments {
 
   /** The endpoint first, for it is the cause of the route; the address last, when nothing leads to it. */
   async #removeEndpoint(endpoint: WorkloadEndpoint, signal: AbortSignal): Promise<void> {
-    const { ipam, log, routed, wiring } = this.#options
+    const { connections, ipam, log, routed, wiring } = this.#options
     await this.#delete(endpoint, signal)
     wiring.unwire(endpoint.interfaceName)
     for (const address of endpoint.addresses) await routed(address, 'absent', signal)
     const released = await ipam.release(addressHandle(interfaceOf(endpoint)), { signal })
+    for (const address of released) connections.afterUse(address)
     if (endpoint.addresses.length > 0 || released.length > 0)
       log.info('pod detached', { namespace: endpoint.namespace, pod: endpoint.pod, addresses: released.map(formatIpv4) })
   }

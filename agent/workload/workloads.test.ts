@@ -231,7 +231,7 @@ class Stage {
     clock: this.clock,
     random: seededRandom(2),
     log: silentLog,
-    forgetConnections: () => undefined,
+    connections: { beforeUse: () => undefined, afterUse: () => undefined },
     answered: () => undefined,
     podMtu: () => 1500,
     routed: address => this.routed(address),

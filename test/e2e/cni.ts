@@ -3,7 +3,10 @@ import assert from 'node:assert/strict'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { systemRandom } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
+import { openDatastore } from '@network/datastore/open.ts'
+import { setPool } from '@network/datastore/pools.ts'
 import { socketOf } from '../lab/agents.ts'
 import { ENVIRONMENT, type Outcome } from '../lab/command.ts'
 import { addNamespace, removeFabric } from '../lab/fabric.ts'
@@ -19,6 +22,8 @@ const NODE = 'a1'
 const BAIT = 'cali0123456789a'
 /** What came and went at every moment; a namespace each. */
 const CONTAINERS = ['web', 'web-2', 'db', 'k1', 'k2', 'k3', 'k4']
+const quiet = () => undefined
+const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 const LATEST = { cniVersion: '1.1.0' }
 
 let lab: Lab
@@ -200,7 +205,7 @@ export function testCni(chosen: CniPlugin): void {
   })
 
   test('no agent, no pool: code 11 and code 50, each with what mends it', async () => {
-    await must(lab, 'router', 'calictl', 'ippool', 'delete', 'default')
+    await disablePool()
     refusedWith(await call('STATUS', '', { fields: LATEST }), 50, /no pool to take addresses from/)
     refusedWith(await call('ADD', 'web'), 100, /there is no pool.*calictl ippool create/)
     await lab.agents.kill(NODE)
@@ -215,6 +220,18 @@ function call(
   more: { readonly container?: string; readonly fields?: Readonly<Record<string, unknown>> } = {},
 ): Promise<Outcome> {
   return callCni({ command, node: NODE, pod, plugin, ...more })
+}
+
+/** The node's own tunnel address keeps the pool from being deleted. */
+async function disablePool(): Promise<void> {
+  await using store = await openDatastore(`sqlite:${lab.runDir}/cali.db`, { clock: lab.clock, random: systemRandom, log: SILENT })
+  const set = await setPool(store, 'default', { disabled: true }, { signal: new AbortController().signal })
+  assert.equal(set.is, 'set')
+  await until(async () => (await call('STATUS', '', { fields: LATEST })).exitCode === 1, {
+    clock: lab.clock,
+    what: 'the agent to hear of it',
+    within: millis(5000),
+  })
 }
 
 function spoken({ exitCode, stdout }: Outcome): [number, string] {

@@ -72,25 +72,28 @@ test('natOutgoing never translates what goes to a pod, to a node, or from a pod 
   assert.deepEqual(await sourcesOf('a2-p1', OUTSIDE, 'a2:eth0'), [address])
 })
 
-test('an address that a pod gets has no connections of the pod before it; P0: those of other addresses stay', async () => {
+test('an address that a pod gets has no connections of a pod before it, whoever freed it; P0: those of pods that live stay, and of others', async () => {
+  const [mine, live, alien] = [lab.pod('a1-p1').address, lab.pod('a2-p1').address, '203.0.113.7']
   const taken = new Set(lab.pods.map(({ address }) => address))
-  const block = lab.pod('a1-p1').address.replace(/\d+$/, '')
-  const first = Number(lab.pod('a1-p1').address.split('.').at(-1)) & ~63
-  const free = Array.from({ length: 64 }, (_, at) => `${block}${first + at}`).filter(address => !taken.has(address))
-  for (const [at, address] of free.entries()) {
+  const first = Number(mine.split('.').at(-1)) & ~63
+  const block = Array.from({ length: 64 }, (_, at) => mine.replace(/\d+$/, `${first + at}`))
+  const free = block.filter(address => !taken.has(address)).slice(1, 20)
+  for (const [at, address] of [...free, mine, live, alien].entries()) {
     // As a client of a service would have left it: the pod is only the translated end.
     const tuple = ['-p', 'udp', '-s', '192.0.2.1', '-d', '192.0.2.53', '--sport', String(5000 + at), '--dport', '53']
     const reply = ['-r', address, '-q', '192.0.2.1', '--reply-port-src', '53', '--reply-port-dst', String(5000 + at)]
     await must(lab, 'a1', 'conntrack', '-I', ...tuple, ...reply, '-t', '600')
   }
-  const { address } = await lab.cniAdd('a1', 'late')
-  assert.ok(free.includes(address))
-  const tracked = await must(lab, 'a1', 'conntrack', '-L', '-p', 'udp')
-  const left = free.filter(each => new RegExp(`src=${each.replaceAll('.', '\\.')} `).test(tracked))
-  assert.deepEqual(
-    left,
-    free.filter(each => each !== address),
-  )
+  const left = async () => {
+    const tracked = await must(lab, 'a1', 'conntrack', '-L', '-p', 'udp')
+    return [...free, mine, live, alien].filter(each => new RegExp(`src=${each.replaceAll('.', '\\.')} `).test(tracked))
+  }
+  assert.deepEqual(await left(), [...free, mine, live, alien], 'P0')
+  // The next life knows nothing of who had which address.
+  await lab.agents.kill('a1', 'SIGKILL')
+  await lab.agents.start('a1')
+  await lab.cniAdd('a1', 'late')
+  assert.deepEqual(await left(), [mine, live, alien])
   await lab.cniDel('a1', 'late')
 })
 

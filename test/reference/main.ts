@@ -2,7 +2,7 @@
 
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { FOLDERS, pages } from './pages.ts'
+import { BY_HAND, FOLDERS, pages } from './pages.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const wanted = pages()
@@ -10,7 +10,8 @@ const wanted = pages()
 for (const folder of FOLDERS) {
   mkdirSync(join(ROOT, folder), { recursive: true })
   for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true })) {
-    if (entry.isFile() && !wanted.has(`${folder}/${entry.name}`)) rmSync(join(ROOT, folder, entry.name))
+    const path = `${folder}/${entry.name}`
+    if (entry.isFile() && !wanted.has(path) && !BY_HAND.includes(path)) rmSync(join(ROOT, path))
   }
 }
 for (const [path, text] of wanted) {

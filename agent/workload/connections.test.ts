@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
+import { Connections } from './connections.ts'
+
+const A = ipv4('10.0.0.1')
+const B = ipv4('10.0.0.2')
+const C = ipv4('10.0.0.3')
+const USED = ipv4('10.0.0.4')
+const OWN = [A, B, C, USED]
+const ELSEWHERE = ipv4('10.9.9.9')
+
+function stage() {
+  const sweeps: string[] = []
+  const connections = new Connections({
+    forget: isMeant => sweeps.push([...OWN, ELSEWHERE].filter(isMeant).map(formatIpv4).join()),
+    ownAddresses: () => OWN,
+    inUse: () => [USED],
+  })
+  return { connections, sweeps }
+}
+
+test('one look serves all free addresses, and never touches one that is in use', () => {
+  const { connections, sweeps } = stage()
+  connections.beforeUse(A)
+  connections.beforeUse(B)
+  assert.deepEqual(sweeps, ['10.0.0.1,10.0.0.2,10.0.0.3'])
+})
+
+test('an address that was used is looked at again, those given out since are spared', () => {
+  const { connections, sweeps } = stage()
+  connections.beforeUse(A)
+  connections.beforeUse(B)
+  connections.afterUse(A)
+  connections.beforeUse(C)
+  assert.equal(sweeps.length, 1)
+  connections.beforeUse(A)
+  assert.deepEqual(sweeps.slice(1), ['10.0.0.1'])
+})
+
+test('an address of a block that the datastore has not told of yet', () => {
+  const { connections, sweeps } = stage()
+  connections.beforeUse(ELSEWHERE)
+  assert.deepEqual(sweeps, ['10.0.0.1,10.0.0.2,10.0.0.3,10.9.9.9'])
+})

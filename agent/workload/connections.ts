@@ -1,0 +1,48 @@
+/** Sees that an address which a pod gets has none of the connections of a pod before it. */
+
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
+
+export interface ConnectionsOptions {
+  /** Ends what the kernel tracks of every address that the question is answered yes for. */
+  readonly forget: (isMeant: (address: Ipv4) => boolean) => void
+  /** Addresses that pods of this node may get, and those that they have, as far as the datastore told. */
+  readonly ownAddresses: () => Iterable<Ipv4>
+  readonly inUse: () => Iterable<Ipv4>
+}
+
+/**
+ * To look at all that is tracked takes the kernel ten milliseconds, however little it is; so a look that one address needs serves all that are
+ * free. A free address stays clean: what is sent to it ends in its block's route, and only what gets further is tracked.
+ */
+export class Connections {
+  readonly #options: ConnectionsOptions
+  readonly #clean = new Set<Ipv4>()
+  /** Given out in this life: the datastore's news of it may be on their way. */
+  readonly #given = new Set<Ipv4>()
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options
+  }
+
+  /** Call before a pod has the address. */
+  beforeUse(address: Ipv4): void {
+    if (!this.#clean.has(address)) this.#sweep(address)
+    this.#clean.delete(address)
+    this.#given.add(address)
+  }
+
+  /** Call when no pod has the address any more. */
+  afterUse(address: Ipv4): void {
+    this.#given.delete(address)
+    this.#clean.delete(address)
+  }
+
+  #sweep(wanted: Ipv4): void {
+    const { forget, inUse, ownAddresses } = this.#options
+    const used = new Set([...inUse(), ...this.#given])
+    const free = new Set([...ownAddresses()].filter(address => !used.has(address)))
+    free.add(wanted)
+    forget(address => free.has(address))
+    for (const address of free) this.#clean.add(address)
+  }
+}
