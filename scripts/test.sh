@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm test: all that "npm run check" does, then every test that needs namespaces, then those that need ipip.
+# npm test: all that "npm run check" does, then every test that needs namespaces, in two lanes, for many of them only wait.
 . "$(dirname "$0")/setup.sh"
 need_node_packages
 need_packages test
@@ -8,32 +8,29 @@ ipip=there
 has_ipip || { ipip=absent; need_packages vm; }
 
 results=$(mktemp -d "${TMPDIR:-/tmp}/cali-test.XXXXXX")
-trap 'rm -rf "$results"' EXIT
+lanes=
+stop_lanes() { for lane in $lanes; do kill -- "-$lane" 2>/dev/null || :; done; }
+trap 'stop_lanes; rm -rf "$results"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Each file gets namespaces of its own. What a reporter did not live to count is one failure more.
-in_fresh_namespaces() {
-  tap=$results/$(echo "$1" | tr / -).tap
-  say "== $1"
-  sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning --test-reporter=spec --test-reporter-destination=stdout \
-    --test-reporter=tap --test-reporter-destination="$tap" "$1" || echo "# exit $?" >>"$tap"
-}
-
-files_of() { find test/lab test/interop test/e2e -name "$1" | sort; }
-
 CALI_TAP=$results/check.tap sh scripts/check.sh || echo "# exit $?" >>"$results/check.tap"
 
-for file in $(files_of '*.test.ts' | grep -v '\.ipip\.test\.ts$'); do in_fresh_namespaces "$file"; done
-
-if [ "$ipip" = there ]; then
-  for file in $(files_of '*.ipip.test.ts'); do in_fresh_namespaces "$file"; done
-else
+files_of() { find "$@" -name '*.test.ts' ! -name '*.ipip.test.ts' | sort; }
+ipip_files=$(find test -name '*.ipip.test.ts' | sort)
+if [ "$ipip" = absent ]; then
   say "This kernel has no ipip: the tests that need it run in a virtual machine with the distribution's stock kernel."
-  # The machine itself is tested where it is used. Then one boot for all files.
-  in_fresh_namespaces test/vm/run.test.ts
-  VM_OPTIONS="--share $results" in_vm sh test/vm/tests.sh "$results" || echo "# exit $?" >>"$results/vm.tap"
+  ipip_files=vm
 fi
+
+# A group of processes each, so that an end ends all of it.
+start_lane() { setsid sh scripts/test-lane.sh "$results" "$@" & lanes="$lanes $!"; }
+# shellcheck disable=SC2046
+start_lane $(files_of test/lab test/e2e)
+# shellcheck disable=SC2046,SC2086
+start_lane $(files_of test/interop) $ipip_files
+for lane in $lanes; do wait "$lane" || echo "# exit $?" >>"$results/lane-$lane.tap"; done
+lanes=
 
 count() { cat "$results"/*.tap | awk -v what="$1" '$1 == "#" && $2 == what { sum += $3 } END { print sum + 0 }'; }
 # A file that failed without a failed test: it died before it could say.
@@ -41,5 +38,6 @@ died=$(grep -l '^# exit' "$results"/*.tap | while read -r tap; do grep -q '^# fa
 # A skipped test proves nothing: it counts as failed, and is told by name.
 failed=$(($(count fail) + $(count cancelled) + $(count skipped) + died))
 grep -h '# SKIP' "$results"/*.tap | sed 's/^ *ok [0-9]* - /skipped: /' >&2 || :
+grep -h '^ *not ok' "$results"/*.tap | sed 's/^ *not ok [0-9]* - /failed: /' >&2 || :
 echo "$(count pass) passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,0 +1,24 @@
+#!/bin/sh
+# test-lane.sh RESULTS FILE...: runs test files one after another, each in namespaces of its own; "vm" stands for all that run in the virtual machine.
+. "$(dirname "$0")/setup.sh"
+results=$1
+shift
+
+# What a reporter did not live to count is one failure more. A file's words come out whole, whatever other lanes say meanwhile.
+in_fresh_namespaces() {
+  name=$results/$(echo "$1" | tr / -)
+  say "== $1"
+  sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$name.tap" "$1" >"$name.log" 2>&1 || echo "# exit $?" >>"$name.tap"
+  flock "$results/lock" cat "$name.log"
+}
+
+for file; do
+  if [ "$file" = vm ]; then
+    # The machine itself is tested where it is used. Then one boot for all files.
+    in_fresh_namespaces test/vm/run.test.ts
+    (VM_OPTIONS="--share $results" in_vm sh test/vm/tests.sh "$results") >"$results/vm.log" 2>&1 || echo "# exit $?" >>"$results/vm.tap"
+    flock "$results/lock" cat "$results/vm.log"
+  else in_fresh_namespaces "$file"
+  fi
+done
