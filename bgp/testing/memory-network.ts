@@ -1,22 +1,24 @@
 /** A network in memory under one clock: the fake of session/tcp, with latency, cuts, crashes and power failures. */
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import type { Clock } from '@network/base/time/clock.ts'
-import { after, type Millis, millis } from '@network/base/time/units.ts'
+import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import type { Dial, DialListener, Endpoint, Listening, Transport, Wire, WireListener } from '../session/transport.ts'
 
 type Accept = (wire: Wire) => WireListener | undefined
 
 export class MemoryNetwork {
   readonly clock: Clock
-  readonly #latency: Millis
+  readonly #latency: (from: Ipv4, to: Ipv4) => Millis
   readonly #listening = new Map<string, Accept>()
   readonly #wires = new Set<MemoryWire>()
-  readonly #cuts = new Set<string>()
+  /** What is under way on a line that is cut, in order: TCP sends it again once the line is whole. */
+  readonly #cuts = new Map<string, (() => void)[]>()
   readonly #lives = new Map<Ipv4, { over: boolean }>()
   readonly #asleep = new Map<Ipv4, (() => void)[]>()
   #nextPort = 40000
 
-  constructor(clock: Clock, latency: Millis = millis(1)) {
+  /** Octets of one stream arrive in order, however the latency of its line changes. */
+  constructor(clock: Clock, latency: (from: Ipv4, to: Ipv4) => Millis = () => millis(1)) {
     this.clock = clock
     this.#latency = latency
   }
@@ -48,13 +50,22 @@ export class MemoryNetwork {
     return this.#wires.size / 2
   }
 
-  /** Octets vanish between the two, without a word to either. */
+  /** Nothing passes between the two, without a word to either. */
   cut(a: Ipv4, b: Ipv4): void {
-    this.#cuts.add(pair(a, b))
+    if (!this.#isCut(a, b)) this.#cuts.set(pair(a, b), [])
   }
 
+  /** What was sent meanwhile arrives now, if its stream still stands. */
   mend(a: Ipv4, b: Ipv4): void {
+    const held = this.#cuts.get(pair(a, b)) ?? []
     this.#cuts.delete(pair(a, b))
+    for (const carry of held) carry()
+  }
+
+  /** Streams between the two are reset, at both ends at once; new ones are possible. */
+  reset(a: Ipv4, b: Ipv4): void {
+    for (const wire of [...this.#wires])
+      if (pair(wire.local.address, wire.remote.address) === pair(a, b)) wire.lose('connection reset')
   }
 
   /** The process on a host dies: its kernel resets its streams and refuses new ones. */
@@ -92,7 +103,8 @@ export class MemoryNetwork {
   }
 
   #dial(from: Endpoint, to: Endpoint, listener: DialListener): Dial {
-    const cancel = this.#later(() => {
+    const arrival = after(this.clock.now(), this.#latency(from.address, to.address))
+    const cancel = this.clock.wakeAt(arrival, () => {
       if (this.#isCut(from.address, to.address)) return
       const accept = this.#listening.get(`${to.address}:${to.port}`)
       if (accept === undefined) listener.failed({ code: 'ECONNREFUSED', says: `connection refused by port ${to.port}` })
@@ -113,9 +125,18 @@ export class MemoryNetwork {
   }
 
   #wire(local: Endpoint, remote: Endpoint): MemoryWire {
+    let latest = this.clock.now()
+    const arrival = (): Instant => {
+      const now = after(this.clock.now(), this.#latency(local.address, remote.address))
+      latest = now > latest ? now : latest
+      return latest
+    }
     const wire = new MemoryWire(local, remote, {
       carry: (arrive: () => void) => {
-        if (!this.#isCut(local.address, remote.address)) this.#later(() => this.#arrive(remote.address, arrive))
+        const carry = () => void this.clock.wakeAt(arrival(), () => this.#arrive(remote.address, arrive))
+        const held = this.#cuts.get(pair(local.address, remote.address))
+        if (held === undefined) carry()
+        else held.push(carry)
       },
       gone: (ended: MemoryWire) => this.#wires.delete(ended),
     })
@@ -127,10 +148,6 @@ export class MemoryNetwork {
     const waiting = this.#asleep.get(at)
     if (waiting === undefined) arrive()
     else waiting.push(arrive)
-  }
-
-  #later(act: () => void): () => void {
-    return this.clock.wakeAt(after(this.clock.now(), this.#latency), act)
   }
 
   #isCut(a: Ipv4, b: Ipv4): boolean {
