@@ -1,51 +1,44 @@
 /** One peer in the speaker: its session, what it told, what it was told, and how long its routes outlive it. */
 
 import { isDeepStrictEqual } from 'node:util'
-import { type AnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
-import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
-import type { Log } from '@network/base/run/log.ts'
-import { after, between, type Instant, type Millis, millis, type Seconds, toMillis } from '@network/base/time/units.ts'
+import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { after, between, type Instant } from '@network/base/time/units.ts'
 import type { Attributes } from './attributes/attributes.ts'
-import type { ExportPolicy } from './export/advertise.ts'
-import type { Follower } from './export/change-log.ts'
 import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
 import { Intake } from './intake.ts'
-import { ACCEPTED, type ImportFilter, type MaxPrefixes, type PeerConfig } from './options.ts'
-import { effective, type WithoutPolicy } from './policy/default.ts'
-import { changesNothing, type ExportTerms, exported, nameOfTerms } from './policy/export.ts'
-import { imported } from './policy/import.ts'
+import { Complaints } from './neighbour/complaints.ts'
+import { Keeping, whichOf } from './neighbour/keeping.ts'
+import type { Rules } from './neighbour/rules.ts'
+import { Telling } from './neighbour/telling.ts'
+import { admissionOf, groupTermsOf, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
+import type { MaxPrefixes, PeerConfig } from './options.ts'
 import { loadOf, tooManyPrefixes } from './policy/max-prefixes.ts'
-import { awaitedFamilies, hasLostForwarding, keptFamilies } from './rib/graceful.ts'
-import type { Source } from './rib/path.ts'
-import type { Admission, Rib, Which } from './rib/rib.ts'
+import { awaitedFamilies, keptFamilies } from './rib/graceful.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SoundUpdate } from './session/interpret.ts'
 import { PeerSession, type SessionListener, type SessionTools, type Standing } from './session/peer-session.ts'
-import { errorOf, isCollision, sayReason } from './session/reasons.ts'
+import { isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Wire, WireListener } from './session/transport.ts'
-import type { PeerError, PeerStatus } from './status.ts'
+import type { PeerStatus } from './status.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
-import { OTHER_CHANGE, shutdown } from './wire/notification.ts'
+import { adminReset, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
+import type { Open } from './wire/open.ts'
 import type { RefreshKind } from './wire/route-refresh.ts'
-import { encodeEndOfRib, sayRemarks } from './wire/update.ts'
+
+/** What an operator may want of a session that stands: to hear all again, to tell all again, or to begin anew with words for the other operator (RFC 9003). */
+export type Clearing = { readonly is: 'in' } | { readonly is: 'out' } | { readonly is: 'hard'; readonly words: string }
+/** What was done; a peer without route refresh is not asked, but what it told is judged again. */
+export type Cleared = 'asked' | 'judged-again' | 'told-again' | 'reset'
 
 /** What a neighbour needs from the speaker around it. */
-export interface Surroundings {
-  readonly rib: Rib
-  readonly log: Log
-  readonly localAsn: number
-  readonly clusterId: Ipv4
-  readonly withoutPolicy: WithoutPolicy
-  /** Undefined: every prefix is let in. */
-  readonly importFilter: ImportFilter | undefined
-  /** How long we wait for the End-of-RIB of a peer that came back. */
-  readonly stalePathTime: Seconds
-  /** Something in the RIB changed: choose, tell the peers, tell the user. */
-  converge(): void
+export interface Surroundings extends Rules {
   /** The group of peers that must hear the same. */
   groupFor(terms: GroupTerms): UpdateGroup
+  /** What to say in OPEN at this moment. */
+  open(neighbour: Neighbour): Open
   stateChanged(neighbour: Neighbour): void
   /** No routes of it wait for its return any more. */
   mayLeave(neighbour: Neighbour): void
@@ -57,75 +50,58 @@ export interface Surroundings {
 
 interface Session {
   readonly standing: Standing
-  readonly source: Source
   readonly intake: Intake
-  group: UpdateGroup
-  follower: Follower
+  readonly telling: Telling
   /** Families whose End-of-RIB is still to come. */
-  readonly awaited: Set<string>
-  blocked: boolean
-  endOfRibSent: boolean
+  awaited: readonly Family[]
   endOfRibReceived: boolean
-  /** Families whose refresh has begun, in what we tell and in what we hear. */
-  readonly answering: Family[]
-  readonly hearing: Set<string>
   /** It was logged that the limit of prefixes is near. */
   isNearLimit: boolean
 }
 
-/** RFC 7313 §4 suggests no number; what has not been repeated by then goes. */
-const LONGEST_REFRESH: Millis = millis(600_000)
-const QUIET_TIME: Millis = millis(60_000)
-
 export class Neighbour implements SessionListener {
+  /** The name of this peer as a source of routes. */
+  readonly id: string
   #config: PeerConfig
   readonly #around: Surroundings
-  readonly #tools: Omit<SessionTools, 'open'>
+  readonly #tools: SessionTools
   readonly #driver: PeerSession
-  readonly #staleAlarm: Alarm
-  readonly #refreshAlarm: Alarm
-  readonly #returnAlarm: Alarm
-  readonly #repaired = { treatedAsWithdraw: 0, attributesDiscarded: 0 }
+  /** Made when first needed, like all that a peer without trouble does without. */
+  #keeping: Keeping | undefined
+  #complaints: Complaints | undefined
+  #returnAlarm: Alarm | undefined
   #session: Session | undefined
   #isStarted = false
   /** It told too many prefixes, and is kept away. */
   #overloaded = false
-  #staleUntil: Instant | undefined
-  #since: { readonly at: Instant; readonly wall: Date }
+  #since: Instant
+  #sinceWall: number
   #flaps = 0
   #wasUp = false
   #finished = false
-  #lastError: PeerError | null = null
-  #trouble: string | undefined
-  #loggedRepairAt: Instant | undefined
 
-  constructor(
-    config: PeerConfig,
-    around: Surroundings,
-    tools: Omit<SessionTools, 'open'>,
-    open: (neighbour: Neighbour) => ReturnType<SessionTools['open']>,
-  ) {
+  constructor(config: PeerConfig, around: Surroundings, tools: SessionTools) {
+    const { clock } = tools
+    this.id = formatIpv4(config.address)
     this.#config = config
     this.#around = around
     this.#tools = tools
-    this.#driver = new PeerSession(config, { ...tools, open: () => open(this) }, this)
-    this.#staleAlarm = new Alarm(tools.clock, () => this.#staleExpired())
-    this.#refreshAlarm = new Alarm(tools.clock, () => this.#refreshExpired())
-    this.#returnAlarm = new Alarm(tools.clock, () => this.#mayReturn())
-    this.#since = { at: tools.clock.now(), wall: tools.clock.wall() }
+    this.#driver = new PeerSession(config, tools, this)
+    this.#since = clock.now()
+    this.#sinceWall = clock.wall().getTime()
   }
 
   get config(): PeerConfig {
     return this.#config
   }
 
-  /** The name of this peer as a source of routes. */
-  get id(): string {
-    return formatIpv4(this.#config.address)
+  get kind(): 'internal' | 'external' {
+    return kindOf(this.#config, this.#around)
   }
 
-  get kind(): 'internal' | 'external' {
-    return this.#config.asn === this.shownAsn ? 'internal' : 'external'
+  /** The AS that the peer sees us in. RFC 7705. */
+  get shownAsn(): number {
+    return shownAsn(this.#config, this.#around)
   }
 
   get state(): ConnState {
@@ -149,7 +125,7 @@ export class Neighbour implements SessionListener {
 
   /** It has no connection, and no routes of it are kept. */
   get isIdle(): boolean {
-    return this.#staleUntil === undefined && (this.state === 'idle' || this.state === 'active')
+    return this.#keeping?.until === undefined && (this.state === 'idle' || this.state === 'active')
   }
 
   start(): void {
@@ -166,8 +142,7 @@ export class Neighbour implements SessionListener {
     if (this.#isStarted) this.#follow(before, config)
     const session = this.#session
     if (session === undefined) return
-    const group = this.#around.groupFor(this.#groupTerms(session.standing))
-    if (group !== session.group) this.#moveTo(group, session)
+    session.telling.moveTo(this.#groupFor(session.standing), config.address)
   }
 
   #follow(before: PeerConfig, config: PeerConfig): void {
@@ -182,7 +157,7 @@ export class Neighbour implements SessionListener {
     if (!isHalted && reset.length === 0) return
     if (!isHalted) this.#halt({ is: 'sent', notification: OTHER_CHANGE, says: `other settings: ${reset.join(', ')}` })
     this.#overloaded = false
-    this.#returnAlarm.cancel()
+    this.#returnAlarm?.cancel()
     this.#driver.start()
   }
 
@@ -192,7 +167,36 @@ export class Neighbour implements SessionListener {
 
   /** What may come in has changed. */
   judgeAgain(): void {
-    this.#around.rib.setAdmission(this.id, this.#admission())
+    this.#judgeFrom(this.#session?.standing)
+  }
+
+  #judgeFrom(standing: Standing | undefined): void {
+    const localAddress = standing?.local.address ?? this.#config.address
+    this.#around.rib.setAdmission(this.id, admissionOf(this.#config, this.#around, localAddress))
+  }
+
+  /** The operator wants everything again, in one way or another; undefined: there is no session. */
+  clear(how: Clearing): Cleared | undefined {
+    const session = this.#session
+    if (session === undefined) return undefined
+    const { families, routeRefresh, keptOverNotification } = session.standing.terms
+    switch (how.is) {
+      case 'in':
+        this.judgeAgain()
+        if (routeRefresh) for (const family of families) this.#driver.sendRefresh('ask', family)
+        return routeRefresh ? 'asked' : 'judged-again'
+      case 'out':
+        for (const family of families) this.#tellAgain(session, family)
+        return 'told-again'
+      case 'hard': {
+        const words = adminReset(how.words)
+        this.#halt({ is: 'sent', notification: keptOverNotification ? hardReset(words) : words, says: 'reset by us' })
+        this.#driver.start()
+        return 'reset'
+      }
+      default:
+        return how satisfies never
+    }
   }
 
   accept(wire: Wire): WireListener {
@@ -202,7 +206,7 @@ export class Neighbour implements SessionListener {
   /** Ends the session for good; its routes go at once, stale or not. */
   async leave(reason: DownReason): Promise<void> {
     const closing = this.#driver.stop(reason)
-    this.#staleUntil = undefined
+    this.#keeping?.stop()
     this.#cancelAlarms()
     this.#around.rib.drop(this.id)
     await closing
@@ -216,46 +220,32 @@ export class Neighbour implements SessionListener {
   }
 
   #cancelAlarms(): void {
-    for (const alarm of [this.#staleAlarm, this.#refreshAlarm, this.#returnAlarm]) alarm.cancel()
+    this.#keeping?.cancelAlarms()
+    this.#returnAlarm?.cancel()
   }
 
-  /** Says what waits, as far as the stream takes it; then End-of-RIB, once a session. */
+  /** Says what waits, as far as the stream takes it; then End-of-RIB, once a session. Hot. */
   flush(): void {
-    const session = this.#session
-    if (session === undefined) return
-    while (!session.blocked) {
-      const { slices, messages } = session.group.pull(session.follower)
-      if (slices.length === 0) break
-      if (!this.#driver.sendUpdates(slices, messages)) session.blocked = true
-    }
-    if (session.blocked) return
-    if (session.endOfRibSent) {
-      for (const family of session.answering.splice(0)) this.#driver.sendRefresh('end', family)
-      return
-    }
-    if (!session.group.isCurrent(session.follower) || !this.#around.mayEndRib(this)) return
-    session.endOfRibSent = true
-    const ends = session.standing.terms.families.map(encodeEndOfRib)
-    if (!this.#driver.sendUpdates(ends, ends.length)) session.blocked = true
+    this.#session?.telling.flush(() => this.#around.mayEndRib(this))
   }
 
   /** What it was told last of all prefixes. */
   *told(): Generator<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }, void, void> {
-    const session = this.#session
-    if (session === undefined) return
-    const { group, follower } = session
-    for (const id of group.toldIds(follower.slot)) {
-      const attributes = group.tells(follower.slot, id)
-      if (attributes !== undefined) yield { prefix: this.#around.rib.prefixes.prefix(id), attributes }
-    }
+    const { prefixes } = this.#around.rib
+    for (const { id, attributes } of this.#session?.telling.told() ?? []) yield { prefix: prefixes.prefix(id), attributes }
   }
 
   keepAlive(now: Instant): void {
     this.#driver.keepAlive(now)
   }
 
+  open(): Open {
+    return this.#around.open(this)
+  }
+
   stateChanged(): void {
-    this.#since = { at: this.#tools.clock.now(), wall: this.#tools.clock.wall() }
+    this.#since = this.#tools.clock.now()
+    this.#sinceWall = this.#tools.clock.wall().getTime()
     this.#around.stateChanged(this)
   }
 
@@ -263,50 +253,40 @@ export class Neighbour implements SessionListener {
     const { terms, local, dialledBy } = standing
     this.#session = this.#openSession(standing)
     this.#wasUp = true
-    this.#trouble = undefined
-    this.#around.log.info('peer up', {
-      peer: this.id,
-      name: this.#config.name,
-      dialledBy,
-      holdTime: terms.holdTime,
-      local: formatIpv4(local.address),
-    })
-    if (this.#staleUntil !== undefined) this.#comeBack(terms)
+    this.#complaints?.settle()
+    const { holdTime } = terms
+    this.#around.log.info('peer up', { ...this.#named, dialledBy, holdTime, local: formatIpv4(local.address) })
+    this.#keeping?.comeBack(terms)
     if (terms.gracefulRestart === undefined) this.#finish()
     this.#around.converge()
   }
 
   down(reason: DownReason): void {
     const terms = this.#session?.standing.terms
-    this.#session?.group.leave(this.#session.follower)
+    this.#session?.telling.leave()
     this.#session = undefined
-    this.#refreshAlarm.cancel()
+    this.#keeping?.forgetRefreshes()
     if (reason.is === 'closed') return
     this.#flaps++
-    this.#blame(reason)
+    this.#note().blame(reason)
     const kept = terms === undefined ? [] : keptFamilies(reason, terms)
-    if (kept.length > 0) this.#goStale(kept, terms?.gracefulRestart?.restartTime)
+    if (kept.length > 0) this.#keep().keep(kept, terms?.gracefulRestart?.restartTime)
     else this.#dropRoutes()
-    this.#around.log.warn('peer down', {
-      peer: this.id,
-      name: this.#config.name,
-      why: sayReason(reason),
-      routes: kept.length > 0 ? 'kept' : 'dropped',
-    })
+    const routes = kept.length > 0 ? 'kept' : 'dropped'
+    this.#around.log.warn('peer down', { ...this.#named, why: sayReason(reason), routes })
     this.#around.converge()
   }
 
   failed(reason: DownReason): void {
     if (isCollision(reason)) return
-    this.#blame(reason)
-    this.#complain('session failed', sayReason(reason))
+    this.#note().blame(reason)
+    this.#note().complain('session failed', sayReason(reason), this.#named)
   }
 
   /** A refused connection is the daily life of a peer that is not there yet: it is not logged. */
-  dialFailed({ code, says }: DialFailure): void {
-    const at = this.#tools.clock.wall().toISOString()
-    this.#lastError = { direction: 'local', code: null, subcode: null, text: says, data: null, at }
-    if (code !== 'ECONNREFUSED') this.#complain('dial failed', says)
+  dialFailed(failure: DialFailure): void {
+    this.#note().blameDial(failure)
+    if (failure.code !== 'ECONNREFUSED') this.#note().complain('dial failed', failure.says, this.#named)
   }
 
   update(verdict: SoundUpdate, raw: Uint8Array): void {
@@ -316,7 +296,7 @@ export class Neighbour implements SessionListener {
       this.#endOfRib(session, verdict.family)
       return
     }
-    if (verdict.remarks.length > 0) this.#countRepairs(verdict, raw)
+    if (verdict.remarks.length > 0) this.#note().repair(verdict, raw, this.id)
     session.intake.take(verdict, raw)
     this.#weigh(session)
     this.#around.converge()
@@ -360,7 +340,9 @@ export class Neighbour implements SessionListener {
     this.#overloaded = true
     const says = `more than ${limit} prefixes of ${nameOfFamily(family)}`
     this.#halt({ is: 'sent', notification: tooManyPrefixes(family, limit), says })
-    if (restartAfter !== undefined) this.#returnAlarm.by(after(this.#tools.clock.now(), restartAfter))
+    if (restartAfter === undefined) return
+    this.#returnAlarm ??= new Alarm(this.#tools.clock, () => this.#mayReturn())
+    this.#returnAlarm.by(after(this.#tools.clock.now(), restartAfter))
   }
 
   #mayReturn(): void {
@@ -371,57 +353,28 @@ export class Neighbour implements SessionListener {
   refresh(kind: RefreshKind, family: Family): void {
     const session = this.#session
     if (session === undefined) return
-    if (kind === 'ask') this.#answerRefresh(session, family)
-    else if (kind === 'begin') this.#beginRefresh(session, family)
-    else this.#endRefresh(session, family)
+    if (kind === 'ask') this.#tellAgain(session, family)
+    else if (kind === 'begin') this.#keep().beginRefresh(family)
+    else this.#keeping?.endRefresh(family)
   }
 
-  /** RFC 7313 §4: begin and end are told, but not before the first End-of-RIB. */
-  #answerRefresh(session: Session, family: Family): void {
-    const isMarked = session.standing.terms.enhancedRefresh && session.endOfRibSent
-    if (isMarked && !session.answering.some(each => sameFamily(each, family))) {
-      this.#driver.sendRefresh('begin', family)
-      session.answering.push(family)
-    }
-    session.group.resend(session.follower)
+  #tellAgain({ telling }: Session, family: Family): void {
+    telling.again(family)
     this.flush()
   }
 
-  #beginRefresh({ hearing }: Session, family: Family): void {
-    this.#around.rib.markStale(this.id, whichOf(family))
-    hearing.add(nameOfFamily(family))
-    this.#refreshAlarm.cancel()
-    this.#refreshAlarm.by(after(this.#tools.clock.now(), LONGEST_REFRESH))
-  }
-
-  #endRefresh({ hearing }: Session, family: Family): void {
-    if (!hearing.delete(nameOfFamily(family))) return
-    if (hearing.size === 0) this.#refreshAlarm.cancel()
-    this.#sweepRefreshed(whichOf(family), 'not repeated in a refresh')
-  }
-
-  /** The end never came. */
-  #refreshExpired(): void {
-    this.#session?.hearing.clear()
-    this.#sweepRefreshed('all', 'a refresh had no end')
-  }
-
-  #sweepRefreshed(which: Which, why: string): void {
-    this.#sweep(which, why)
-    this.#around.converge()
-  }
-
   drained(): void {
-    if (this.#session !== undefined) this.#session.blocked = false
+    this.#session?.telling.unblock()
     this.flush()
   }
 
   status(): PeerStatus {
     const { received, accepted, stale } = this.#around.rib.counts(this.id)
     const { clock } = this.#tools
-    const standing = this.#session?.standing
-    const inTime =
-      this.#staleUntil === undefined ? null : new Date(clock.wall().getTime() + between(clock.now(), this.#staleUntil))
+    const session = this.#session
+    const standing = session?.standing
+    const until = this.#keeping?.until
+    const inTime = until === undefined ? null : new Date(clock.wall().getTime() + between(clock.now(), until))
     return {
       address: this.id,
       name: this.#config.name,
@@ -429,152 +382,56 @@ export class Neighbour implements SessionListener {
       kind: this.kind,
       routerId: standing === undefined ? null : formatIpv4(standing.terms.remote.routerId),
       state: this.state,
-      since: this.#since.wall.toISOString(),
-      sinceMillis: Math.round(between(this.#since.at, clock.now())),
-      prefixes: { received, accepted, advertised: this.#session?.group.toldTo(this.#session.follower.slot) ?? 0, stale },
+      since: new Date(this.#sinceWall).toISOString(),
+      sinceMillis: Math.round(between(this.#since, clock.now())),
+      prefixes: { received, accepted, advertised: session?.telling.count ?? 0, stale },
       messages: this.#driver.messages,
-      repaired: { ...this.#repaired },
+      repaired: this.#complaints?.repaired ?? { treatedAsWithdraw: 0, attributesDiscarded: 0 },
       flaps: this.#flaps,
-      lastError: this.#lastError,
+      lastError: this.#complaints?.lastError ?? null,
       session: standing === undefined ? null : sessionStatus(standing),
       gracefulRestart: {
-        helping: this.#staleUntil !== undefined,
+        helping: until !== undefined,
         staleUntil: inTime?.toISOString() ?? null,
-        endOfRibReceived: this.#session?.endOfRibReceived ?? false,
-        endOfRibSent: this.#session?.endOfRibSent ?? false,
+        endOfRibReceived: session?.endOfRibReceived ?? false,
+        endOfRibSent: session?.telling.endOfRibSent ?? false,
       },
     }
+  }
+
+  get #named(): { readonly peer: string; readonly name: string } {
+    return { peer: this.id, name: this.#config.name }
   }
 
   #openSession(standing: Standing): Session {
     const { rib } = this.#around
     const { terms } = standing
-    const source = this.#sourceOf(standing)
-    this.judgeAgain()
-    const group = this.#around.groupFor(this.#groupTerms(standing))
+    this.#judgeFrom(standing)
+    const group = this.#groupFor(standing)
+    const follower = group.join(rib.slotOf(this.id), this.#config.address)
     return {
       standing,
-      source,
-      intake: new Intake(rib, source, terms.dialect),
-      group,
-      follower: group.join(rib.slotOf(this.id), this.#config.address),
-      awaited: new Set(awaitedFamilies(terms).map(nameOfFamily)),
-      blocked: false,
-      endOfRibSent: false,
+      intake: new Intake(rib, sourceOf(this.#config, this.#around, standing), terms.dialect),
+      telling: new Telling(this.#driver, terms, group, follower),
+      awaited: awaitedFamilies(terms),
       endOfRibReceived: false,
-      answering: [],
-      hearing: new Set(),
       isNearLimit: false,
     }
   }
 
-  #sourceOf({ terms, local }: Standing): Source {
-    const { address, name, client, allowOwnAs } = this.#config
-    const { kind } = this
-    return {
-      id: this.id,
-      kind,
-      name,
-      address,
-      routerId: terms.remote.routerId,
-      localAddress: local.address,
-      ...(client === true && kind === 'internal' ? { client } : {}),
-      ...(allowOwnAs === undefined ? {} : { allowOwnAs }),
-    }
-  }
-
-  #groupTerms(standing: Standing): GroupTerms {
-    const { localAddress6, client } = this.#config
-    const { terms, local } = standing
-    const policy = this.#exportPolicy(standing)
-    return {
-      outlet: {
-        kind: this.kind,
-        localAddress: local.address,
-        localAsn: this.shownAsn,
-        clusterId: this.#around.clusterId,
-        client: client === true && this.kind === 'internal',
-        ...(localAddress6 === undefined ? {} : { localAddress6 }),
-        ...(policy === undefined ? {} : { policy }),
-      },
-      dialect: terms.dialect,
-      longestMessage: terms.longestMessage,
-    }
-  }
-
-  /** The AS that the peer sees us in. RFC 7705. */
-  get shownAsn(): number {
-    return this.#config.localAs?.asn ?? this.#around.localAsn
-  }
-
-  #place(localAddress: Ipv4): ExportTerms['place'] {
-    return { localAsn: this.shownAsn, localAddress, localAddress6: this.#config.localAddress6 }
-  }
-
-  #exportPolicy({ local }: Standing): ExportPolicy | undefined {
-    const { asn, asOverride, removePrivateAs, localAs, exportPolicy } = this.#config
-    const terms: ExportTerms = {
-      peerAsn: asn,
-      kind: this.kind,
-      asOverride: asOverride === true,
-      removePrivateAs: removePrivateAs === true,
-      shownBehindLocalAs: localAs === undefined || localAs.replace ? undefined : this.#around.localAsn,
-      chain: effective(exportPolicy, this.kind, this.#around.withoutPolicy),
-      place: this.#place(local.address),
-    }
-    if (changesNothing(terms)) return undefined
-    return {
-      name: nameOfTerms(terms),
-      apply: (prefix, attributes, source) => {
-        const verdict = exported(prefix, attributes, source.kind, terms)
-        return verdict.is === 'accepted' ? verdict.attributes : undefined
-      },
-    }
-  }
-
-  /** Undefined where nothing is asked of a route: then nobody looks at it. */
-  #admission(): Admission | undefined {
-    const { asn, isRouteServer, localAs, importPolicy } = this.#config
-    const { importFilter, withoutPolicy } = this.#around
-    const chain = effective(importPolicy, this.kind, withoutPolicy)
-    if (importFilter === undefined && this.kind === 'internal' && chain.length === 0) return undefined
-    const terms = {
-      kind: this.kind,
-      peerAsn: asn,
-      isRouteServer: isRouteServer === true,
-      localAs: localAs?.asn,
-      chain,
-      place: this.#place(this.#session?.standing.local.address ?? this.#config.address),
-    }
-    return (prefix, attributes) => {
-      const filtered = importFilter === undefined || isPrefix6(prefix) ? ACCEPTED : importFilter(prefix, this.#config)
-      return filtered.is === 'refused' ? filtered : imported(prefix, attributes, terms)
-    }
-  }
-
-  /** Another policy, told as the difference: the peer forgets nothing and hears everything that holds now. */
-  #moveTo(group: UpdateGroup, session: Session): void {
-    const held = session.group.heldBy(session.follower)
-    session.group.leave(session.follower)
-    session.group = group
-    session.follower = group.join(session.follower.slot, this.#config.address)
-    group.retract(session.follower, held)
+  #groupFor(standing: Standing): UpdateGroup {
+    return this.#around.groupFor(groupTermsOf(this.#config, this.#around, standing))
   }
 
   #endOfRib(session: Session, family: Family): void {
-    session.awaited.delete(nameOfFamily(family))
-    this.#sweep(whichOf(family), 'not repeated before End-of-RIB')
-    if (session.awaited.size === 0) {
+    session.awaited = session.awaited.filter(each => !sameFamily(each, family))
+    this.#keeping?.sweep(whichOf(family), 'not repeated before End-of-RIB')
+    if (session.awaited.length === 0) {
       session.endOfRibReceived = true
-      this.#stopHelping()
+      this.#keeping?.stop()
       this.#finish()
     }
     this.#around.converge()
-  }
-
-  #sweep(which: Which, why: string): void {
-    const gone = this.#around.rib.sweepStale(this.id, which)
-    if (gone > 0) this.#around.log.info('stale routes dropped', { peer: this.id, routes: gone, why })
   }
 
   #finish(): void {
@@ -583,81 +440,34 @@ export class Neighbour implements SessionListener {
     this.#around.finished()
   }
 
-  #goStale(kept: readonly Family[], restartTime: Seconds | undefined): void {
-    for (const family of [IPV4_UNICAST, IPV6_UNICAST])
-      if (!kept.some(each => sameFamily(each, family))) this.#around.rib.drop(this.id, whichOf(family))
-    this.#around.rib.markStale(this.id)
-    this.#help(restartTime ?? this.#around.stalePathTime)
+  #keep(): Keeping {
+    this.#keeping ??= new Keeping(this.id, this.#around, this.#tools.clock, () => this.#around.mayLeave(this))
+    return this.#keeping
   }
 
-  /** Back in time: what it does not repeat before End-of-RIB goes, and so does at once all of a family that it forgot how to forward. */
-  #comeBack(terms: Standing['terms']): void {
-    for (const family of [IPV4_UNICAST, IPV6_UNICAST])
-      if (hasLostForwarding(terms, family)) this.#sweep(whichOf(family), 'the peer kept no forwarding state')
-    if (this.#around.rib.counts(this.id).stale > 0) this.#help(this.#around.stalePathTime)
-    else this.#stopHelping()
-  }
-
-  #help(duration: Seconds): void {
-    this.#staleAlarm.cancel()
-    this.#staleUntil = after(this.#tools.clock.now(), toMillis(duration))
-    this.#staleAlarm.by(this.#staleUntil)
-  }
-
-  #stopHelping(): void {
-    this.#staleAlarm.cancel()
-    this.#staleUntil = undefined
-  }
-
-  #staleExpired(): void {
-    this.#stopHelping()
-    const gone = this.#around.rib.sweepStale(this.id)
-    this.#around.log.warn('stale routes dropped', { peer: this.id, routes: gone, why: 'the restart time ran out' })
-    this.#around.converge()
-    this.#around.mayLeave(this)
+  #note(): Complaints {
+    this.#complaints ??= new Complaints(this.#around.log, this.#tools.clock)
+    return this.#complaints
   }
 
   #dropRoutes(): void {
-    this.#stopHelping()
+    this.#keeping?.stop()
     this.#around.rib.drop(this.id)
-  }
-
-  #blame(reason: DownReason): void {
-    const error = errorOf(reason)
-    if (error !== undefined) this.#lastError = { ...error, at: this.#tools.clock.wall().toISOString() }
-  }
-
-  /** One line per change of reason: a peer that stays away would fill the log. */
-  #complain(message: string, why: string): void {
-    if (this.#trouble === why) return
-    this.#trouble = why
-    this.#around.log.warn(message, { peer: this.id, name: this.#config.name, why })
-  }
-
-  #countRepairs(verdict: Extract<SoundUpdate, { readonly is: 'routes' }>, raw: Uint8Array): void {
-    const spoiled = verdict.remarks.some(({ reaction }) => reaction === 'treat-as-withdraw')
-    if (spoiled) this.#repaired.treatedAsWithdraw++
-    this.#repaired.attributesDiscarded += verdict.remarks.filter(({ reaction }) => reaction === 'discard').length
-    const now = this.#tools.clock.now()
-    if (this.#loggedRepairAt !== undefined && between(this.#loggedRepairAt, now) < QUIET_TIME) return
-    this.#loggedRepairAt = now
-    const reaction = spoiled ? 'routes withdrawn' : 'attribute dropped'
-    this.#around.log.warn('malformed update', {
-      peer: this.id,
-      why: sayRemarks(verdict.remarks),
-      reaction,
-      raw: Buffer.from(raw).toString('hex'),
-    })
   }
 }
 
 /** What OPEN or the rules of the session rest on: a change of it needs another session. */
-const IN_OPEN = ['families', 'holdTime', 'minHoldTime', 'ipv4OverIpv6', 'acceptAsSets', 'client', 'allowOwnAs'] as const
+const IN_OPEN = [
+  'families',
+  'localAddress',
+  'holdTime',
+  'minHoldTime',
+  'ipv4OverIpv6',
+  'acceptAsSets',
+  'client',
+  'allowOwnAs',
+] as const
 
 function changedInOpen(before: PeerConfig, after: PeerConfig): readonly string[] {
   return IN_OPEN.filter(name => !isDeepStrictEqual(before[name], after[name]))
-}
-
-function whichOf(family: Family): Which {
-  return sameFamily(family, IPV6_UNICAST) ? 'ipv6' : 'ipv4'
 }

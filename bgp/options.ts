@@ -7,9 +7,11 @@ import type { Log } from '@network/base/run/log.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import type { Millis, Seconds } from '@network/base/time/units.ts'
 import type { LargeCommunity } from './attributes/attributes.ts'
+import type { HopRules } from './export/advertise.ts'
 import type { WithoutPolicy } from './policy/default.ts'
 import type { PolicyChain } from './policy/policy.ts'
 import type { DecisionOptions } from './rib/decision-options.ts'
+import type { ResolveNextHop } from './rib/next-hops.ts'
 import type { Transport } from './session/transport.ts'
 import type { Family } from './wire/capabilities.ts'
 
@@ -38,6 +40,12 @@ export interface SpeakerOptions {
   /** What an external peer without policies exchanges; left out: everything. RFC 8212. */
   readonly withoutPolicy?: WithoutPolicy
   readonly decision?: DecisionOptions
+  /** Whether a next hop can be reached, and how far it is; left out: each can, and all are equally far. `nextHopsChanged` has it asked again. */
+  readonly resolveNextHop?: ResolveNextHop
+  /** Left out: what one client tells is reflected to the others. `'off'`: they peer with each other (RFC 4456 §6). */
+  readonly clientToClient?: 'off'
+  /** More places where peers reach us. */
+  readonly alsoListen?: readonly { readonly address: Ipv4; readonly port: number }[]
   /** Who may come without being named. */
   readonly dynamicPeers?: readonly DynamicPeers[]
   /** RFC 8538: routes are kept over a NOTIFICATION too, where the peer does the same; left out: not offered. */
@@ -61,6 +69,8 @@ export interface PeerConfig {
   readonly passive: boolean
   /** Wait this long before dialling, so that of two speakers started together one comes first. */
   readonly dialAfter: Millis
+  /** Where sessions that we dial start from; left out: the address at which the speaker listens. */
+  readonly localAddress?: Ipv4
   /** Left out: IPv4 unicast. */
   readonly families?: readonly Family[]
   /** Left out: the speaker's. */
@@ -82,6 +92,14 @@ export interface PeerConfig {
   readonly isRouteServer?: true
   /** Paths with AS_SETs are used in spite of RFC 9774. */
   readonly acceptAsSets?: true
+  /** This external peer is a client of ours as a route server: routes of others pass to it with AS path, next hop and MED as they were told. RFC 7947. */
+  readonly routeServerClient?: true
+  /** Next hops in what the peer is told, where they are not to be what RFC 4271 §5.1.3 says. */
+  readonly nextHops?: HopRules
+  /** Counts before LOCAL_PREF, in this speaker only: the higher wins. Left out: 0. */
+  readonly weight?: number
+  /** Announcements wait until this long after the last ones, jittered to 0.75–1.0 of it; withdrawals never wait. RFC 4271 §9.2.1.1. Left out: 0. */
+  readonly advertisementInterval?: Millis
   readonly maxPrefixes?: MaxPrefixes
   /** Left out: whatever `withoutPolicy` says. Set: RFC 8212 is satisfied, with an empty chain too. */
   readonly importPolicy?: PolicyChain

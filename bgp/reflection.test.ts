@@ -48,6 +48,28 @@ describe('reflection', () => {
       }
     })
 
+  for (const { clientToClient, hears } of [
+    { clientToClient: undefined, hears: ['10.0.1.0/24 via 192.0.2.11', '10.0.3.0/24 via 192.0.2.13'] },
+    { clientToClient: 'off', hears: ['10.0.3.0/24 via 192.0.2.13'] },
+  ] as const)
+    test(`clients ${clientToClient === 'off' ? 'that peer with each other hear only others' : 'hear each other'} from a reflector`, async () => {
+      const cluster = new Cluster()
+      const us = await cluster.member('192.0.2.1', clientToClient === undefined ? {} : { clientToClient })
+      const others = await Promise.all([11, 12, 13].map(last => cluster.member(`192.0.2.${last}`)))
+      us.speaker.setPeers(
+        others.map(({ address }, index) => ({ ...meshPeer(address, us.address), ...(index < 2 ? { client: true } : {}) })),
+      )
+      for (const [index, { speaker, address }] of others.entries()) {
+        speaker.originate(routes(`10.0.${index + 1}.0/24`))
+        speaker.setPeers([meshPeer(us.address, address)])
+      }
+      cluster.run(4)
+      const [, second, third] = others
+      assert.ok(second !== undefined && third !== undefined)
+      assert.deepEqual(learnedText(second), hears)
+      assert.deepEqual(learnedText(third), ['10.0.1.0/24 via 192.0.2.11', '10.0.2.0/24 via 192.0.2.12'])
+    })
+
   test('two reflectors of one cluster: each client hears each route of both, and nobody loops', async () => {
     const clusterId = ipv4('9.9.9.9')
     const cluster = new Cluster()

@@ -10,7 +10,7 @@ import { type Admittance, DynamicGuests } from './dynamic.ts'
 import { explain } from './explain.ts'
 import { type GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { DownReason } from './fsm/connection.ts'
-import { Neighbour, type Surroundings } from './neighbour.ts'
+import { type Cleared, type Clearing, Neighbour, type Surroundings } from './neighbour.ts'
 import {
   acceptAll,
   type DynamicPeers,
@@ -21,6 +21,7 @@ import {
 } from './options.ts'
 import type { Path, Source } from './rib/path.ts'
 import { type Changes, Rib } from './rib/rib.ts'
+import { Alarm } from './session/alarm.ts'
 import type { SessionTools } from './session/peer-session.ts'
 import { tcpTransport } from './session/tcp.ts'
 import type { Listening, Wire, WireListener } from './session/transport.ts'
@@ -40,6 +41,7 @@ export {
   type PeerConfig,
   type SpeakerOptions,
 } from './options.ts'
+export type { Reach, ResolveNextHop } from './rib/next-hops.ts'
 export type * from './status.ts'
 export type { Attributes }
 
@@ -58,12 +60,14 @@ const STRANGER_QUIET: Millis = millis(60_000)
 
 export class Speaker {
   readonly #options: SpeakerOptions
-  readonly #tools: Omit<SessionTools, 'open'>
+  readonly #tools: SessionTools
   readonly #rib: Rib
   readonly #neighbours = new Map<Ipv4, Neighbour>()
   readonly #settlement: Settlement
   readonly #listeners = new Set<(change: SpeakerChange) => void>()
   readonly #leaving = new Set<Promise<void>>()
+  /** Sources of routes that are no peers any more. */
+  readonly #gone = new Map<Ipv4, string>()
   readonly #strangers: { refused: number; last: string | null; loggedAt: Instant | undefined } = {
     refused: 0,
     last: null,
@@ -72,12 +76,15 @@ export class Speaker {
   readonly #groups = new Map<string, UpdateGroup>()
   readonly #ourselves: Source
   readonly #guests: DynamicGuests
+  /** One for all: a thousand peers share it. */
+  readonly #around: Surroundings
+  readonly #paceAlarm: Alarm
   #importFilter: ImportFilter
   #isDue = false
   #lastGreeting: Instant | undefined
   #lastPulse: Instant
   #originated: readonly string[] = []
-  #listening: Listening | undefined
+  readonly #listening: Listening[] = []
   #phase: 'new' | 'running' | 'stopped' = 'new'
 
   constructor(options: SpeakerOptions) {
@@ -93,9 +100,11 @@ export class Speaker {
       pulse: () => this.#keepAlive(),
     }
     this.#lastPulse = clock.now()
+    this.#paceAlarm = new Alarm(clock, () => this.#converge())
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
-    this.#rib = new Rib(options, options.decision)
+    this.#rib = new Rib(options, options.decision, options.resolveNextHop)
+    this.#around = this.#surroundings()
     this.#guests = new DynamicGuests(options.dynamicPeers ?? [])
     this.#settlement = new Settlement(clock, gracefulRestart.deferral, how => this.#hasSettled(how))
   }
@@ -110,9 +119,18 @@ export class Speaker {
 
   /** Binds the listener and begins to dial. Rejects with a Fault that names address and port. */
   async start(): Promise<void> {
-    const { listen } = this.#options
-    if (listen !== undefined) this.#listening = await this.#tools.transport.listen(listen, wire => this.#accept(wire))
-    if (this.#phase !== 'new') return
+    const { listen, alsoListen = [] } = this.#options
+    try {
+      for (const at of [...(listen === undefined ? [] : [listen]), ...alsoListen])
+        this.#listening.push(await this.#tools.transport.listen(at, wire => this.#accept(wire)))
+    } catch (reason) {
+      await this.#deafen()
+      throw reason
+    }
+    if (this.#phase !== 'new') {
+      await this.#deafen()
+      return
+    }
     this.#phase = 'running'
     for (const neighbour of this.#neighbours.values()) neighbour.start()
   }
@@ -175,6 +193,12 @@ export class Speaker {
     this.#converge()
   }
 
+  /** What `resolveNextHop` says has changed: everything is weighed again. */
+  nextHopsChanged(): void {
+    this.#rib.resolveAgain()
+    this.#converge()
+  }
+
   /** Best paths from peers, by prefix text; stale ones included. */
   learned(): ReadonlyMap<string, LearnedRoute> {
     const routes = new Map<string, LearnedRoute>()
@@ -201,6 +225,13 @@ export class Speaker {
   /** What we told a peer, or will have told when it has read all. */
   adjOut(peer: Ipv4): Iterable<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }> {
     return this.#neighbours.get(peer)?.told() ?? []
+  }
+
+  /** Has a peer tell all again, tells it all again, or begins its session anew; undefined: there is no session with it. */
+  clear(peer: Ipv4, how: Clearing): Cleared | undefined {
+    const done = this.#neighbours.get(peer)?.clear(how)
+    this.#converge()
+    return done
   }
 
   /** Calls back with each change once it is taken in, also from inside `setPeers` and its like; the result unsubscribes. */
@@ -245,13 +276,18 @@ export class Speaker {
   async stop(how: { readonly graceful: boolean }): Promise<void> {
     this.#phase = 'stopped'
     this.#settlement.cancel()
+    this.#paceAlarm.cancel()
     const reason = how.graceful ? RESTARTING : SHUTTING_DOWN
     const closing = [...this.#neighbours.values()].map(neighbour => neighbour.stop(reason))
-    await Promise.all([this.#listening?.close(), ...closing, ...this.#leaving])
+    await Promise.all([this.#deafen(), ...closing, ...this.#leaving])
+  }
+
+  async #deafen(): Promise<void> {
+    await Promise.all(this.#listening.splice(0).map(listening => listening.close()))
   }
 
   #admitPeer(config: PeerConfig): Neighbour {
-    const neighbour = new Neighbour(config, this.#surroundings(), this.#tools, each => this.#open(each))
+    const neighbour = new Neighbour(config, this.#around, this.#tools)
     this.#neighbours.set(config.address, neighbour)
     if (this.#phase === 'running') neighbour.start()
     return neighbour
@@ -259,6 +295,7 @@ export class Speaker {
 
   #dismiss(address: Ipv4, neighbour: Neighbour): void {
     this.#neighbours.delete(address)
+    this.#gone.set(address, neighbour.id)
     const leaving = neighbour.leave(LEAVING)
     this.#leaving.add(leaving)
     void leaving.then(() => this.#leaving.delete(leaving))
@@ -325,13 +362,14 @@ export class Speaker {
   }
 
   #surroundings(): Surroundings {
-    const { log, asn, gracefulRestart, routerId, clusterId, withoutPolicy } = this.#options
+    const { log, asn, gracefulRestart, routerId, clusterId, withoutPolicy, clientToClient } = this.#options
     const filter = () => this.#importFilter
     return {
       rib: this.#rib,
       log,
       localAsn: asn,
       clusterId: clusterId ?? routerId,
+      ...(clientToClient === undefined ? {} : { clientToClient }),
       withoutPolicy: withoutPolicy ?? 'accept',
       get importFilter() {
         return filter() === acceptAll ? undefined : filter()
@@ -340,6 +378,7 @@ export class Speaker {
       converge: () => this.#convergeSoon(),
       mayLeave: neighbour => this.#dropGuest(neighbour),
       groupFor: terms => this.#groupFor(terms),
+      open: neighbour => this.#open(neighbour),
       stateChanged: neighbour => this.#stateChanged(neighbour),
       finished: () => this.#reviewSettlement(),
       mayEndRib: neighbour => this.#mayEndRib(neighbour),
@@ -390,18 +429,42 @@ export class Speaker {
   #converge(): void {
     if (this.#phase === 'stopped') return
     const changes = this.#rib.decide()
+    const at = { now: this.#options.clock.now(), chance: this.#options.random() }
     for (const [name, group] of this.#groups) {
       if (group.size === 0) this.#groups.delete(name)
-      else group.absorb(changes.ids, changes.count)
+      else group.absorb(changes.ids, changes.count, at)
       for (const prefix of group.takeOversized())
         this.#options.log.error('route too large to tell', { prefix: formatAnyPrefix(prefix) })
     }
+    if (this.#gone.size > 0) this.#releaseGone()
+    this.#paceAlarm.cancel()
+    this.#paceAlarm.by(this.#nextAnnouncement())
     for (const neighbour of this.#neighbours.values()) neighbour.flush()
     const prefixes = this.#listeners.size === 0 ? [] : this.#taught(changes)
     this.#rib.tidy(set => {
       for (const group of this.#groups.values()) group.forget(set)
     })
     if (prefixes.length > 0) this.#tell({ is: 'routes', prefixes })
+  }
+
+  /** Sources are numbered, and whoever is gone for good gives its number back: addresses that come and go would fill the memory. */
+  #releaseGone(): void {
+    const released = new Map<number, string>()
+    for (const [address, id] of this.#gone) {
+      const slot = this.#neighbours.has(address) ? undefined : this.#rib.idleSlotOf(id)
+      if (slot !== undefined) released.set(slot, id)
+    }
+    this.#gone.clear()
+    if (released.size === 0) return
+    const slots = new Set(released.keys())
+    for (const group of this.#groups.values()) group.forgetSlots(slots)
+    for (const id of released.values()) this.#rib.release(id)
+  }
+
+  /** When the first group may announce again what waits for its pace. */
+  #nextAnnouncement(): Instant | undefined {
+    const due = [...this.#groups.values()].flatMap(({ dueAt }) => (dueAt === undefined ? [] : [dueAt]))
+    return due.length === 0 ? undefined : due.reduce((first, each) => (each < first ? each : first))
   }
 
   /** Changed prefixes that a peer had to do with, as text. */

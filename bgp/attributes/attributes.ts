@@ -57,6 +57,8 @@ export interface Attributes {
   readonly extendedCommunities: readonly bigint[]
   readonly largeCommunities: readonly LargeCommunity[]
   readonly opaque: readonly OpaqueAttribute[]
+  /** How much this speaker likes the route, before all else; left out: 0. Never on the wire. */
+  readonly weight?: number
 }
 
 export const NOWHERE = toIpv4(0)

@@ -25,11 +25,12 @@ export function encodeAttributes(attributes: Attributes, dialect: Dialect): Uint
   return writer.finish()
 }
 
-/** Equal texts mean equal attribute sets, next hops of either family included. */
+/** Equal texts mean equal attribute sets, next hops of either family and weights included. */
 export function fingerprint(attributes: Attributes): string {
   const block = Buffer.from(encodeAttributes(attributes, { kind: 'internal', asnOctets: 4 })).toString('latin1')
-  const { nextHop6 } = attributes
-  return nextHop6 === undefined ? block : `${block}|${nextHop6.address}|${nextHop6.linkLocal ?? ''}`
+  const { nextHop6, weight = 0 } = attributes
+  const liked = weight === 0 ? '' : `#${weight}`
+  return nextHop6 === undefined ? `${block}${liked}` : `${block}|${nextHop6.address}|${nextHop6.linkLocal ?? ''}${liked}`
 }
 
 function inOrder(attributes: Attributes, dialect: Dialect): readonly Encoded[] {

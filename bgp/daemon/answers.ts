@@ -14,6 +14,8 @@ export interface RouteLine {
   readonly stale: boolean
   readonly nextHop: string
   readonly asPath: string
+  /** Our own liking, before LOCAL_PREF. */
+  readonly weight: number
   readonly origin: string
   readonly localPref: number | null
   readonly med: number | null
@@ -32,15 +34,22 @@ export type Question =
   | { readonly ask: 'peers' }
   | { readonly ask: 'routes' }
   | { readonly ask: 'path' | 'why'; readonly about: string }
-  | { readonly ask: 'adj-in' | 'adj-out'; readonly about: string }
+  | { readonly ask: 'peer' | 'adj-in' | 'adj-out'; readonly about: string }
 
 export type Answer =
   | { readonly is: 'peers'; readonly speaker: SpeakerStatus; readonly peers: readonly PeerStatus[] }
+  /** All that is known of one peer. */
+  | { readonly is: 'peer'; readonly peer: PeerStatus }
   | { readonly is: 'routes'; readonly routes: readonly RouteLine[] }
   | { readonly is: 'why'; readonly explanation: Explanation }
+  /** What was done with whom; null: no session stood. */
+  | {
+      readonly is: 'done'
+      readonly lines: readonly { readonly peer: string; readonly done: string | null; readonly says: string }[]
+    }
   | { readonly is: 'unknown'; readonly says: string }
 
-export const QUESTIONS = ['peers', 'routes', 'path', 'adj-in', 'adj-out', 'why'] as const
+export const QUESTIONS = ['peers', 'peer', 'routes', 'path', 'adj-in', 'adj-out', 'why'] as const
 
 /** Reads a question off the wire; in words what is wrong with it. */
 export function toQuestion(ask: string, about: string | undefined): Question | string {
@@ -51,6 +60,7 @@ export function toQuestion(ask: string, about: string | undefined): Question | s
     case 'path':
     case 'why':
       return about === undefined ? `${ask} wants a prefix` : { ask, about }
+    case 'peer':
     case 'adj-in':
     case 'adj-out':
       return about === undefined ? `${ask} wants the address of a peer` : { ask, about }
@@ -64,6 +74,10 @@ export function answer(question: Question, speaker: Speaker): Answer {
     case 'peers': {
       const status = speaker.status()
       return { is: 'peers', speaker: status, peers: status.peers }
+    }
+    case 'peer': {
+      const peer = speaker.status().peers.find(({ address }) => address === question.about)
+      return peer === undefined ? { is: 'unknown', says: `there is no peer ${question.about}` } : { is: 'peer', peer }
     }
     case 'routes':
       return { is: 'routes', routes: [...speaker.routes()].map(path => toLine(path.prefix, path.attributes, path)) }
@@ -113,6 +127,7 @@ function toLine(prefix: AnyPrefix, attributes: Attributes, told: Told | undefine
     stale: told?.stale ?? false,
     nextHop: nextHop6 === undefined ? formatIpv4(nextHop) : formatIpv6(nextHop6.address),
     asPath: formatAsPath(attributes.asPath),
+    weight: attributes.weight ?? 0,
     origin: attributes.origin,
     localPref: attributes.localPref ?? null,
     med: attributes.med ?? null,

@@ -1,12 +1,13 @@
-/** The daemon's unix socket: one question a connection, as HTTP with JSON. */
+/** The daemon's unix socket: one question or order a connection, as HTTP with JSON. */
 import { rmSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
-import { createServer, request, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Speaker } from '../speaker.ts'
 import { type Answer, answer, toQuestion } from './answers.ts'
+import { obey, toOrder } from './orders.ts'
 
 /** Listens on `path`, mode 0600; a live daemon on the same path is a Fault. */
 export async function openControl(path: string, speaker: Speaker): Promise<AsyncDisposable> {
@@ -19,7 +20,7 @@ export async function openControl(path: string, speaker: Speaker): Promise<Async
       mend: 'stop it, or name another path under "control"',
     })
   rmSync(path, { force: true })
-  const server = createServer(({ url = '/' }, response) => reply(url, response, speaker))
+  const server = createServer((asked, response) => reply(asked, response, speaker))
   await listen(server, path)
   await chmod(path, 0o600)
   return {
@@ -32,9 +33,17 @@ export async function openControl(path: string, speaker: Speaker): Promise<Async
 
 /** Asks the daemon behind `path`; a Fault says why there is no answer. */
 export function ask(path: string, question: string, about: string | undefined): Promise<unknown> {
-  const url = `/${question}${about === undefined ? '' : `?about=${encodeURIComponent(about)}`}`
+  return call(path, 'GET', `/${question}${about === undefined ? '' : `?${new URLSearchParams({ about })}`}`)
+}
+
+/** Has the daemon behind `path` clear sessions: `how` is in, out, `in,out` or hard. */
+export function order(path: string, whom: string, how: string, words: string): Promise<unknown> {
+  return call(path, 'POST', `/clear?${new URLSearchParams({ whom, how, words })}`)
+}
+
+function call(path: string, method: 'GET' | 'POST', url: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: path, path: url }, response => {
+    const asked = request({ socketPath: path, path: url, method }, response => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString('utf8'))))
@@ -50,11 +59,22 @@ function unreachable(path: string, cause: unknown): Fault {
   return new Fault('bgpd.unreachable', detail, { cause })
 }
 
-function reply(url: string, response: ServerResponse, speaker: Speaker): void {
+function reply({ url = '/', method }: IncomingMessage, response: ServerResponse, speaker: Speaker): void {
   const { pathname, searchParams } = new URL(url, 'http://bgpd')
-  const question = toQuestion(pathname.slice(1), searchParams.get('about') ?? undefined)
-  const said: Answer = typeof question === 'string' ? { is: 'unknown', says: question } : answer(question, speaker)
+  const said = method === 'POST' ? ordered(pathname, searchParams, speaker) : asked(pathname, searchParams, speaker)
   response.writeHead(said.is === 'unknown' ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(said))
+}
+
+function asked(pathname: string, given: URLSearchParams, speaker: Speaker): Answer {
+  const question = toQuestion(pathname.slice(1), given.get('about') ?? undefined)
+  return typeof question === 'string' ? { is: 'unknown', says: question } : answer(question, speaker)
+}
+
+/** What changes something is never the answer to a mere question. */
+function ordered(pathname: string, given: URLSearchParams, speaker: Speaker): Answer {
+  if (pathname !== '/clear') return { is: 'unknown', says: `nobody knows the order "${pathname.slice(1)}"; there is clear` }
+  const wanted = toOrder(given.get('whom') ?? '', given.get('how') ?? '', given.get('words') ?? '')
+  return typeof wanted === 'string' ? { is: 'unknown', says: wanted } : obey(wanted, speaker)
 }
 
 function listen(server: Server, path: string): Promise<void> {

@@ -8,6 +8,7 @@ import { ipv4 } from '@network/base/net/ipv4.ts'
 import { Cluster, learnedText, type Member, meshPeer, peerOf, recordingLog, routes } from '../testing/cluster.ts'
 import { answer, type Question, toQuestion } from './answers.ts'
 import { Daemon } from './daemon.ts'
+import { obey, toOrder } from './orders.ts'
 import { print } from './print.ts'
 
 const US = '192.0.2.1'
@@ -166,6 +167,8 @@ describe('show', () => {
     { question: { ask: 'why', about: '10.2.0.0/24' }, says: [/192\.0\.2\.2 +192\.0\.2\.2 +192\.0\.2\.2 +best/] },
     { question: { ask: 'adj-in', about: '192.0.2.3' }, says: [/10\.3\.0\.0\/24 +192\.0\.2\.3/] },
     { question: { ask: 'adj-out', about: '192.0.2.3' }, says: [/10\.1\.0\.0\/24 +us +192\.0\.2\.1 +100/] },
+    { question: { ask: 'peer', about: '192.0.2.3' }, says: [/messages\.in\.update +2/, /session\.routeRefresh +true/] },
+    { question: { ask: 'peer', about: '192.0.2.9' }, says: [/there is no peer 192\.0\.2\.9/] },
     { question: { ask: 'adj-out', about: '192.0.2.9' }, says: [/there is no peer 192\.0\.2\.9/] },
     { question: { ask: 'why', about: '10.2.0.1/24' }, says: [/host bits set/] },
   ]
@@ -178,10 +181,25 @@ describe('show', () => {
     })
 
   test('what cannot be asked says what can', () => {
-    assert.match(String(toQuestion('pears', undefined)), /nobody knows "pears"; there are peers, routes/)
+    assert.match(String(toQuestion('pears', undefined)), /nobody knows "pears"; there are peers, peer, routes/)
     assert.match(String(toQuestion('why', undefined)), /wants a prefix/)
     assert.match(String(toQuestion('adj-in', undefined)), /wants the address of a peer/)
     assert.deepEqual(toQuestion('why', '10.0.0.0/8'), { ask: 'why', about: '10.0.0.0/8' })
+  })
+})
+
+describe('clear', () => {
+  test('does in, out, both or hard with one peer or all, and says so', async () => {
+    const { daemon } = await stage(TWO)
+    const done = (whom: string, how: string) => {
+      const order = toOrder(whom, how, '')
+      assert.ok(typeof order !== 'string', String(order))
+      return print(obey(order, daemon.speaker))
+    }
+    assert.match(done('192.0.2.2', 'in'), /^PEER +DONE\n192\.0\.2\.2 +asked for everything again$/)
+    assert.match(done('all', 'in,out'), /192\.0\.2\.2 +told everything again\n192\.0\.2\.3 +asked for everything again/)
+    assert.match(done('all', 'hard'), /192\.0\.2\.3 +session begun anew/)
+    assert.match(String(toOrder('all', 'gently', '')), /"gently" is neither in, out, both of them nor hard/)
   })
 })
 

@@ -79,6 +79,14 @@ describe('a running daemon', () => {
     assert.equal((await run('show', 'pears', '--socket', socket)).code, 2)
   })
 
+  test('clears sessions: one or all, and says where none stands', async () => {
+    const { code, out } = await run('clear', 'all', '--hard', '--message', 'new cables', '--socket', socket)
+    assert.deepEqual([code, out], [0, 'PEER       DONE\n192.0.2.2  no session stands\n'])
+    assert.match((await run('clear', '192.0.2.9', '--socket', socket)).err, /there is no peer 192\.0\.2\.9/)
+    assert.match((await run('clear', 'everybody', '--socket', socket)).err, /neither the address of a peer nor all/)
+    assert.equal((await run('clear', 'all', '--in', '--hard', '--socket', socket)).code, 2)
+  })
+
   test('SIGHUP takes over the file, a wrong one is refused', async () => {
     writeFileSync(config, `${TEXT}kernel: true\n`)
     daemon.kill('SIGHUP')

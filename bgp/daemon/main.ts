@@ -5,7 +5,7 @@ import { Scope } from '@network/base/run/scope.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { Argument, Command, Option } from 'commander'
 import { QUESTIONS } from './answers.ts'
-import { ask, openControl } from './control.ts'
+import { ask, openControl, order } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import { LEVELS, type Level, openLog } from './log.ts'
@@ -29,7 +29,7 @@ const program = new Command('cali-bgpd')
   })
   .addHelpText(
     'after',
-    '\nExamples:\n  cali-bgpd --config bgpd.yaml\n  cali-bgpd show peers\n  cali-bgpd show why 10.1.0.0/16 -o json',
+    '\nExamples:\n  cali-bgpd --config bgpd.yaml\n  cali-bgpd show peers\n  cali-bgpd show why 10.1.0.0/16 -o json\n  cali-bgpd clear 192.0.2.2 --in',
   )
 
 program
@@ -43,16 +43,51 @@ program
   .command('show')
   .description('Asks a running cali-bgpd.')
   .addArgument(
-    new Argument('<what>', 'peers, routes, path <prefix>, adj-in <peer>, adj-out <peer> or why <prefix>').choices(QUESTIONS),
+    new Argument('<what>', 'peers, peer <peer>, routes, path <prefix>, adj-in <peer>, adj-out <peer> or why <prefix>').choices(
+      QUESTIONS,
+    ),
   )
   .argument('[about]', 'a prefix, or the address of a peer')
   .option('--socket <path>', 'where the daemon listens', DEFAULT_CONTROL)
   .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
   .action(async (what: string, about: string | undefined, options: { readonly socket: string; readonly output: string }) => {
-    process.exitCode = await show(what, about, options)
+    process.exitCode = await told(options.output, () => ask(options.socket, what, about))
+  })
+
+program
+  .command('clear')
+  .description(
+    'Has a running cali-bgpd hear or tell everything again, or begin sessions anew; without an option it hears and tells.',
+  )
+  .argument('<peer>', 'the address of a peer, or all')
+  .option('--in', 'hear everything again: route refresh, or the policies alone where the peer cannot be asked')
+  .option('--out', 'tell everything again')
+  .addOption(
+    new Option('--hard', 'end the session with an administrative reset (6/4), and begin it anew').conflicts(['in', 'out']),
+  )
+  .addOption(new Option('--message <words>', 'what the other operator reads of a hard reset').default('').implies({ hard: true }))
+  .option('--socket <path>', 'where the daemon listens', DEFAULT_CONTROL)
+  .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+  .action(async (peer: string, options: ClearOptions) => {
+    process.exitCode = await told(options.output, () => order(options.socket, peer, wayOf(options), options.message))
   })
 
 await program.parseAsync()
+
+interface ClearOptions {
+  readonly in?: true
+  readonly out?: true
+  readonly hard?: true
+  readonly message: string
+  readonly socket: string
+  readonly output: string
+}
+
+function wayOf({ in: hears, out: tells, hard }: ClearOptions): string {
+  if (hard) return 'hard'
+  const ways = [...(hears ? ['in'] : []), ...(tells ? ['out'] : [])]
+  return ways.length === 0 ? 'in,out' : ways.join()
+}
 
 async function run(file: string, level: Level): Promise<number> {
   const log = openLog(level, systemClock, line => process.stderr.write(line))
@@ -90,14 +125,12 @@ function check(file: string): number {
   }
 }
 
-async function show(
-  what: string,
-  about: string | undefined,
-  { socket, output }: { readonly socket: string; readonly output: string },
-): Promise<number> {
+/** Prints what the daemon says. */
+async function told(output: string, call: () => Promise<unknown>): Promise<number> {
   try {
-    const said = await ask(socket, what, about)
-    if (!isAnswer(said)) throw new Fault('bgpd.answer', { doing: 'read', on: socket, says: 'that is no answer of cali-bgpd' })
+    const said = await call()
+    if (!isAnswer(said))
+      throw new Fault('bgpd.answer', { doing: 'read', on: 'the socket', says: 'that is no answer of cali-bgpd' })
     if (said.is === 'unknown') {
       process.stderr.write(`error: ${said.says}\n`)
       return EXIT_USAGE

@@ -55,8 +55,9 @@ function toConditions(match: Omit<MatchConfig, 'not'>, sets: PrefixSets): readon
 }
 
 function toChanges(set: SetConfig): readonly Change[] {
-  const { localPref, med, origin, communities, largeCommunities, extendedCommunities, prepend, nextHop } = set
+  const { weight, localPref, med, origin, communities, largeCommunities, extendedCommunities, prepend, nextHop } = set
   const changes: (Change | undefined)[] = [
+    weight === undefined ? undefined : { set: 'weight', value: weight },
     localPref === undefined ? undefined : { set: 'local-pref', value: localPref },
     med === undefined ? undefined : { set: 'med', value: med === 'none' ? undefined : med },
     origin && { set: 'origin', value: origin },

@@ -38,11 +38,24 @@ export function print(answer: Answer): string {
         ['FROM', 'NAME', 'NEXT HOP', 'VERDICT'],
         answer.explanation.paths.map(({ from, name, nextHop, verdict }) => [from, name, nextHop ?? '', sayVerdict(verdict)]),
       )
+    case 'peer':
+      return table(['WHAT', 'VALUE'], facts('', answer.peer))
+    case 'done':
+      return table(
+        ['PEER', 'DONE'],
+        answer.lines.map(({ peer, says }) => [peer, says]),
+      )
     case 'unknown':
       return answer.says
     default:
       return answer satisfies never
   }
+}
+
+/** Every leaf of a status under the path of its names. */
+function facts(path: string, value: unknown): readonly (readonly string[])[] {
+  if (typeof value !== 'object' || value === null) return [[path, value === null ? '' : String(value)]]
+  return Object.entries(value).flatMap(([name, inner]) => facts(path === '' ? name : `${path}.${name}`, inner))
 }
 
 function peerRow({ address, name, remoteAsn, state, since, prefixes, lastError }: PeerStatus): readonly string[] {
@@ -72,7 +85,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
     .join('\n')
 }
 
-const KINDS: readonly string[] = ['peers', 'routes', 'why', 'unknown'] satisfies readonly Answer['is'][]
+const KINDS: readonly string[] = ['peers', 'peer', 'routes', 'why', 'done', 'unknown'] satisfies readonly Answer['is'][]
 
 /** The daemon and its client are of one make: the kind of an answer vouches for the rest. */
 export function isAnswer(value: unknown): value is Answer {

@@ -64,6 +64,7 @@ const listChange = <A extends v.GenericSchema, R extends v.GenericSchema>(values
 
 const setSchema = v.strictObject(
   {
+    weight: v.optional(whole('Counts before LOCAL_PREF, in this speaker only.', 0, 65535)),
     localPref: v.optional(u32Field('LOCAL_PREF.')),
     med: v.optional(
       v.union([u32Field('MULTI_EXIT_DISC.'), oneOf('none')], 'must be a whole number from 0 to 4294967295, or none'),
@@ -101,6 +102,9 @@ const policySchema = v.strictObject(
 
 const policyNames = v.optional(listOf(words('The name of a policy.')))
 
+/** Next hops in what the peer is told: our own also where they would stay, our own even in reflected routes, or as heard. */
+const hopRule = oneOf('self', 'self-always', 'unchanged')
+
 /** What may be said of a peer, of a group of them, and of those that come unnamed. */
 const sessionFields = {
   families: v.optional(listOf(familyField)),
@@ -108,6 +112,7 @@ const sessionFields = {
   minHoldTime: v.optional(whole('Shortest hold time of the peer that is taken, in seconds.', 3, 65535)),
   connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600)),
   port: v.optional(whole('TCP port of the peer.', 1, 65535)),
+  localAddress: v.optional(addressField),
   passive: v.optional(flag('Wait for the peer to connect.')),
   localAs: v.optional(
     v.strictObject(
@@ -121,6 +126,12 @@ const sessionFields = {
   removePrivateAs: v.optional(flag('Private AS numbers are taken out of paths towards the peer.')),
   routeServer: v.optional(flag('The first AS of a path need not be the one of the peer.')),
   acceptAsSets: v.optional(flag('Paths with AS_SETs are used, against RFC 9774.')),
+  routeServerClient: v.optional(flag('Routes of others pass to this external peer as they were told (RFC 7947).')),
+  nextHops: v.optional(v.strictObject({ ipv4: v.optional(hopRule), ipv6: v.optional(hopRule) }, MAPPING)),
+  weight: v.optional(whole('Counts before LOCAL_PREF, in this speaker only: the higher wins.', 0, 65535)),
+  advertisementInterval: v.optional(
+    whole('Announcements wait until this many milliseconds after the last ones; withdrawals never wait.', 0, 600_000),
+  ),
   maxPrefixes: v.optional(
     v.strictObject(
       {
@@ -183,8 +194,23 @@ export const configSchema = v.strictObject(
     routerId: addressField,
     asn: asnField,
     listen: v.optional(v.strictObject({ address: addressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)),
+    alsoListen: v.optional(
+      listOf(v.strictObject({ address: addressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)),
+      [],
+    ),
     control: v.optional(words('Path of the socket for "cali-bgpd show".', 100)),
-    routeReflector: v.optional(v.strictObject({ clusterId: v.optional(addressField) }, MAPPING)),
+    routeReflector: v.optional(
+      v.strictObject(
+        {
+          clusterId: v.optional(addressField),
+          clientToClient: v.optional(
+            flag('False: clients peer with each other and are not told what the others say (RFC 4456).'),
+            true,
+          ),
+        },
+        MAPPING,
+      ),
+    ),
     families: v.optional(listOf(familyField)),
     holdTime: v.optional(whole('Seconds; 0: no timers.', 0, 65535), 90),
     connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600), 5),

@@ -1,4 +1,4 @@
-/** Whether a best path is told to a kind of peer, and with which attributes. RFC 4271 §9.2, §5.1; RFC 4456 §6, §8; RFC 1997. */
+/** Whether a best path is told to a kind of peer, and with which attributes. RFC 4271 §9.2, §5.1; RFC 4456 §6, §8; RFC 1997; RFC 2545; RFC 7947. */
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
@@ -17,7 +17,20 @@ export interface Outlet {
   /** RFC 4456 §8. */
   readonly clusterId: Ipv4
   readonly client: boolean
+  /** False: this client hears the others itself. RFC 4456 §6. */
+  readonly hearsClients?: false
+  /** A client of this route server: what another client told passes as it was told. RFC 7947 §2.2. */
+  readonly transparent?: true
+  /** Left out: what RFC 4271 §5.1.3 says. */
+  readonly hops?: HopRules
   readonly policy?: ExportPolicy
+}
+
+/** Our own address also where the next hop would stay (`self`; `self-always`: in reflected routes too), or the one that we heard. By family of the next hop. */
+export type HopRule = 'self' | 'self-always' | 'unchanged'
+export interface HopRules {
+  readonly ipv4?: HopRule
+  readonly ipv6?: HopRule
 }
 
 /** What the user lets out, after the rules of the protocol. */
@@ -33,7 +46,13 @@ export function advertised(attributes: Attributes, source: Source, outlet: Outle
   if (isHeldBack(attributes.communities, outlet)) return undefined
   if (outlet.kind === 'external') return outside(attributes, source, outlet)
   if (source.kind !== 'internal') return inside(attributes, source, outlet)
-  return source.client === true || outlet.client ? reflected(attributes, source, outlet) : undefined
+  return isReflected(source, outlet) ? reflected(attributes, source, outlet) : undefined
+}
+
+/** Whether what an internal peer told goes to other internal peers. RFC 4456 §6. */
+export function isReflected({ client }: Source, outlet: Outlet): boolean {
+  if (client === true) return !(outlet.client && outlet.hearsClients === false)
+  return outlet.client
 }
 
 function isHeldBack(communities: readonly number[], outlet: Outlet): boolean {
@@ -45,15 +64,19 @@ function isHeldBack(communities: readonly number[], outlet: Outlet): boolean {
 /** To our own AS: what came from outside keeps its next hop; own routes point at this end of the session. */
 function inside(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
   const localPref = attributes.localPref ?? DEFAULT_LOCAL_PREF
-  if (source.kind !== 'local') return { ...attributes, localPref }
-  const hops = ownHops(attributes, outlet)
+  const rule = ruleFor(attributes, outlet)
+  const isOwn = source.kind === 'local' || rule === 'self' || rule === 'self-always'
+  const hops = isOwn ? ownHops(attributes, outlet) : heardHops(attributes)
   return hops === undefined ? undefined : { ...attributes, ...hops, localPref }
 }
 
-/** RFC 4456 §8, §10: who injected it and through whom it came is added; nothing else changes. */
-function reflected(attributes: Attributes, source: Source, outlet: Outlet): Attributes {
+/** RFC 4456 §8, §10: who injected it and through whom it came is added; nothing else changes, unless the operator insists. */
+function reflected(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
+  const hops = ruleFor(attributes, outlet) === 'self-always' ? ownHops(attributes, outlet) : heardHops(attributes)
+  if (hops === undefined) return undefined
   return {
     ...attributes,
+    ...hops,
     originatorId: attributes.originatorId ?? source.routerId,
     clusterList: [outlet.clusterId, ...attributes.clusterList],
   }
@@ -61,21 +84,33 @@ function reflected(attributes: Attributes, source: Source, outlet: Outlet): Attr
 
 /** To another AS: our number in front, ourselves as next hop, nothing that is internal; a MED heard from others is not theirs to hear. */
 function outside(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
-  const hops = ownHops(attributes, outlet)
+  const isPassedOn = outlet.transparent === true && source.kind === 'external'
+  const rule = ruleFor(attributes, outlet) ?? (isPassedOn ? 'unchanged' : 'self')
+  const keepsHop = rule === 'unchanged' && source.kind !== 'local'
+  const hops = keepsHop ? heardHops(attributes) : ownHops(attributes, outlet)
   if (hops === undefined) return undefined
   return {
     ...attributes,
     ...hops,
-    asPath: prepend(attributes.asPath, outlet.localAsn),
-    med: source.kind === 'local' ? attributes.med : undefined,
+    asPath: isPassedOn ? attributes.asPath : prepend(attributes.asPath, outlet.localAsn),
+    med: isPassedOn || source.kind === 'local' ? attributes.med : undefined,
     localPref: undefined,
     originatorId: undefined,
     clusterList: [],
   }
 }
 
+function ruleFor({ nextHop6 }: Attributes, { hops }: Outlet): HopRule | undefined {
+  return nextHop6 === undefined ? hops?.ipv4 : hops?.ipv6
+}
+
 function ownHops({ nextHop6 }: Attributes, { localAddress, localAddress6 }: Outlet): Partial<Attributes> | undefined {
   if (nextHop6 === undefined) return { nextHop: localAddress }
   if (localAddress6 === undefined) return undefined
   return { nextHop: NOWHERE, nextHop6: { address: localAddress6, linkLocal: undefined } }
+}
+
+/** A link-local address says nothing to a peer that may not share the link. RFC 2545 §3. */
+function heardHops({ nextHop6 }: Attributes): Partial<Attributes> {
+  return nextHop6?.linkLocal === undefined ? {} : { nextHop6: { address: nextHop6.address, linkLocal: undefined } }
 }

@@ -37,6 +37,13 @@ export class Exclusions {
     return [this.#first[number] ?? NOBODY, this.#second[number] ?? NOBODY].filter(slot => slot !== NOBODY)
   }
 
+  /** Pairs with one of these in them. */
+  naming(slots: ReadonlySet<number>): ReadonlySet<number> {
+    const numbers = new Set<number>()
+    for (let number = 0; number < this.count; number++) if (this.slots(number).some(slot => slots.has(slot))) numbers.add(number)
+    return numbers
+  }
+
   /** Those that one pair leaves out and another does not. */
   difference(number: number, other: number): readonly number[] {
     return this.slots(number).filter(slot => !this.excludes(other, slot))

@@ -38,6 +38,10 @@ export class Buckets {
     this.#nextWithdrawn = grownInt32(this.#nextWithdrawn, length)
   }
 
+  get hasAnnouncements(): boolean {
+    return this.#rows.some(({ buckets }) => buckets.some(({ out }) => out !== GONE))
+  }
+
   announce(id: number, six: boolean, out: number, audience: Audience): void {
     this.#put(id, six, out, audience, this.#nextAnnounced)
   }

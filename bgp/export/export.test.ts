@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
+import { ipv6 } from '@network/base/net/ipv6.ts'
 import { type Attributes, NO_ADVERTISE, NO_EXPORT, plainAttributes } from '../attributes/attributes.ts'
 import type { Source } from '../rib/path.ts'
 import { advertised, type Outlet } from './advertise.ts'
@@ -83,6 +84,16 @@ describe('advertising', () => {
     test(`${name}: ${hears}`, () => {
       const source = sourceOf(from)
       assert.equal(heard(advertised(attributesFrom(source.kind, said), source, OUTLETS[to])), hears)
+    })
+})
+
+describe('a link-local next hop', () => {
+  for (const to of ['internal', 'client'] as const)
+    test(`is not told to an ${to} peer that may not share the link (RFC 2545)`, () => {
+      const nextHop6 = { address: ipv6('2001:db8::7'), linkLocal: ipv6('fe80::7') }
+      const source = sourceOf(to === 'client' ? 'internal' : 'external')
+      const said = advertised(attributesFrom(source.kind, { nextHop6 }), source, OUTLETS[to])
+      assert.deepEqual(said?.nextHop6, { address: ipv6('2001:db8::7'), linkLocal: undefined })
     })
 })
 

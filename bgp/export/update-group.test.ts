@@ -29,6 +29,7 @@ const TERMS = { outlet: OUTLET, dialect: DIALECT, longestMessage: 4096 }
 class Bench {
   readonly rib = new Rib(SELF)
   readonly group = new UpdateGroup(TERMS, this.rib)
+  readonly #gone = new Set<number>()
   readonly members = new Map<number, { readonly follower: Follower; readonly held: Map<string, string> }>()
 
   join(number: number): void {
@@ -42,13 +43,27 @@ class Bench {
     if (member === undefined) return
     this.group.leave(member.follower)
     this.members.delete(number)
+    this.#gone.add(number)
     this.rib.drop(client(number).id)
   }
 
   settle(): void {
     const { ids, count } = this.rib.decide()
     this.group.absorb(ids, count)
+    this.#releaseGone()
     this.rib.tidy(set => this.group.forget(set))
+  }
+
+  /** Who left for good gives its number to the next one that comes. */
+  #releaseGone(): void {
+    for (const number of this.#gone) {
+      const { id } = client(number)
+      const slot = this.rib.idleSlotOf(id)
+      if (this.members.has(number) || slot === undefined) continue
+      this.group.forgetSlots(new Set([slot]))
+      this.rib.release(id)
+    }
+    this.#gone.clear()
   }
 
   /** Reads one load; true while there may be more. */
@@ -119,6 +134,22 @@ describe('a group', () => {
       }),
       { numRuns: 300 },
     )
+  })
+
+  test('a number that passes to another member takes nothing of the old one with it', () => {
+    const bench = new Bench()
+    bench.join(0)
+    bench.join(1)
+    bench.rib.announce(client(0), [prefix('10.0.0.0/24')], saying(1, 0))
+    bench.settle()
+    bench.check()
+    const slot = bench.rib.slotOf(client(1).id)
+    bench.leave(1)
+    bench.settle()
+    bench.join(2)
+    assert.equal(bench.rib.slotOf(client(2).id), slot)
+    bench.check()
+    assert.deepEqual([...(bench.members.get(2)?.held.keys() ?? [])], ['10.0.0.0/24'])
   })
 
   test('a member that stops reading is let go of, costs no memory, and is right when it reads again', () => {

@@ -6,9 +6,11 @@
  */
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import { type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import { type Attributes, NOWHERE } from '../attributes/attributes.ts'
 import { speaks } from '../attributes/multiprotocol.ts'
 import { maySkim, writeReflected } from '../attributes/skim.ts'
+import type { Moment } from '../fsm/connection.ts'
 import type { AttributeSet } from '../rib/attribute-set.ts'
 import { grownInt32 } from '../rib/byte-table.ts'
 import { PrefixTable } from '../rib/prefix-table.ts'
@@ -16,11 +18,12 @@ import type { Rib } from '../rib/rib.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import type { Dialect } from '../wire/dialect.ts'
 import { decodeUpdate } from '../wire/update.ts'
-import { advertised, type Outlet } from './advertise.ts'
+import { advertised, isReflected, type Outlet } from './advertise.ts'
 import { Exclusions } from './audience.ts'
 import { Buckets } from './buckets.ts'
 import { ChangeLog, type Follower, octetsOf } from './change-log.ts'
 import { OutSets } from './out-sets.ts'
+import { Pace } from './pace.ts'
 import { Packer } from './packer.ts'
 import { type Audience, type Load, Loader, type Parcel } from './parcel.ts'
 
@@ -29,6 +32,8 @@ export interface GroupTerms {
   readonly outlet: Outlet
   readonly dialect: Dialect
   readonly longestMessage: number
+  /** Between announcements; left out: none. RFC 4271 §9.2.1.1. */
+  readonly interval?: Millis
 }
 
 const NOT_TOLD = -1
@@ -56,10 +61,11 @@ export class UpdateGroup {
   readonly #packer: Packer
   readonly #buckets = new Buckets()
   readonly #log: ChangeLog
+  readonly #pace: Pace
   readonly #followers = new Set<Follower>()
   /** Those who fell too far behind, with all that they may hold from us. */
   readonly #stalled = new Map<Follower, PrefixTable>()
-  /** Members by address, ever: a route that points at one is not told to it. */
+  /** Members by address, absent ones too: a route that points at one is not told to it. */
   readonly #slotAt = new Map<Ipv4, number>()
   readonly #hopsSaid = new Set<Ipv4>()
   /** By number of prefix: what was told, and who was left out. */
@@ -82,13 +88,15 @@ export class UpdateGroup {
   constructor(terms: GroupTerms, rib: Rib) {
     this.terms = terms
     this.#rib = rib
-    this.#mayReflect = terms.outlet.policy === undefined && maySkim(terms.dialect)
+    const { policy, hops } = terms.outlet
+    this.#mayReflect = policy === undefined && hops?.ipv4 !== 'self-always' && maySkim(terms.dialect)
     this.#speaksFour = speaks(terms.dialect, IPV4_UNICAST)
     this.#speaksSix = speaks(terms.dialect, IPV6_UNICAST)
     this.#speaksOver = terms.dialect.multiprotocol?.ipv6NextHop === true
     this.#outs = new OutSets(terms.dialect)
     this.#packer = new Packer(rib.prefixes, terms.longestMessage)
     this.#log = new ChangeLog(this.#exclusions)
+    this.#pace = new Pace(terms.interval ?? millis(0))
     this.#lookAtAll()
   }
 
@@ -102,9 +110,9 @@ export class UpdateGroup {
   }
 
   /** Sessions with equal names may share a group. */
-  static nameOf({ outlet: { policy, ...outlet }, dialect, longestMessage }: GroupTerms): string {
+  static nameOf({ outlet: { policy, ...outlet }, dialect, longestMessage, interval }: GroupTerms): string {
     const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? value.toString(36) : value)
-    return JSON.stringify([outlet, policy?.name, dialect, longestMessage], plain)
+    return JSON.stringify([outlet, policy?.name, dialect, longestMessage, interval], plain)
   }
 
   /** A new member is told everything, from the dump that others of its time share. */
@@ -140,8 +148,9 @@ export class UpdateGroup {
     follower.again = true
   }
 
+  /** What waits for its time is not told yet: End-of-RIB waits too. */
   isCurrent(follower: Follower): boolean {
-    return !this.#stalled.has(follower) && this.#log.isCurrent(follower)
+    return this.#pace.isIdle && !this.#stalled.has(follower) && this.#log.isCurrent(follower)
   }
 
   /** What the member writes next; no slices: it has been told all. */
@@ -175,12 +184,36 @@ export class UpdateGroup {
       if ((this.#told[id] ?? NOT_TOLD) >= 0 && !this.#exclusions.excludes(this.#leftOut[id] ?? 0, slot)) yield id
   }
 
-  /** Looks again at these prefixes and logs what changes for the members. Hot. */
-  absorb(ids: Int32Array, count: number): void {
+  /** When announcements that wait for their time may go; undefined: none waits. */
+  get dueAt(): Instant | undefined {
+    return this.#pace.dueAt
+  }
+
+  /** Looks again at these prefixes and logs what changes for the members; without a moment nothing waits. Hot. */
+  absorb(ids: Int32Array, count: number, at?: Moment): void {
     this.#makeRoom()
-    for (let at = 0; at < count; at++) this.#look(ids[at] ?? 0)
+    if (at !== undefined && !this.#pace.isOpen(at.now)) this.#withdraw(ids, count)
+    else {
+      for (let index = 0; index < count; index++) this.#look(ids[index] ?? 0)
+      for (const id of this.#pace.release()) this.#look(id)
+      if (at !== undefined && this.#buckets.hasAnnouncements) this.#pace.announced(at)
+    }
     this.#log.append(this.#buckets.pack(this.#packer, out => this.#outs.saying(out)))
     this.#keepInBounds()
+  }
+
+  /** What is gone is told at once, all else waits. */
+  #withdraw(ids: Int32Array, count: number): void {
+    for (let index = 0; index < count; index++) {
+      const id = ids[index] ?? 0
+      if (this.#isGone(id)) this.#look(id)
+      else this.#pace.hold(id)
+    }
+  }
+
+  #isGone(id: number): boolean {
+    const set = this.#rib.chosen(id)
+    return set < 0 || this.#outFor(id, set) < 0
   }
 
   /** Looks at everything again: a policy changed. */
@@ -192,6 +225,17 @@ export class UpdateGroup {
   /** The numbers of these attribute sets will be given to others. */
   forget(set: number): void {
     this.#outOf[set] = UNKNOWN
+  }
+
+  /** The numbers of these members will be given to others: from here on nothing is kept from them. */
+  forgetSlots(gone: ReadonlySet<number>): void {
+    for (const [address, slot] of this.#slotAt) if (gone.has(slot)) this.#slotAt.delete(address)
+    const named = this.#exclusions.naming(gone)
+    for (let set = 0; set < this.#outOf.length; set++) if (named.has(this.#exclusionOf[set] ?? 0)) this.#outOf[set] = UNKNOWN
+    for (let id = 0; id < this.#told.length; id++)
+      if ((this.#told[id] ?? NOT_TOLD) >= 0 && named.has(this.#leftOut[id] ?? 0)) this.#look(id)
+    this.#log.append(this.#buckets.pack(this.#packer, out => this.#outs.saying(out)))
+    this.#dump = undefined
   }
 
   /** Routes whose attributes fit in no message, since the last call: not told, and withdrawn where they were told before. */
@@ -281,9 +325,9 @@ export class UpdateGroup {
   /** Plain attributes are reflected by their bytes; UNKNOWN: they are to be read. */
   #reflect(set: AttributeSet): number {
     const { source, id, nextHop } = set
-    const { client, clusterId } = this.terms.outlet
+    const { clusterId } = this.terms.outlet
     if (source.kind !== 'internal') return UNKNOWN
-    if (source.client !== true && !client) return NOT_TOLD
+    if (!isReflected(source, this.terms.outlet)) return NOT_TOLD
     const block = this.#rib.sets.bytesOf(id)
     if (!this.#packer.fits(block.length + 14, false) || block.length + 14 > this.#scratch.length) return UNKNOWN
     const octets = writeReflected(block, { originatorId: source.routerId, clusterId }, this.#scratch)

@@ -93,6 +93,8 @@ function isInRange(range: PrefixRange, prefix: AnyPrefix): boolean {
 
 function changed(attributes: Attributes, change: Change, place: PolicyPlace): Attributes {
   switch (change.set) {
+    case 'weight':
+      return { ...attributes, weight: change.value }
     case 'local-pref':
       return { ...attributes, localPref: change.value }
     case 'med':

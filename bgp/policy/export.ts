@@ -9,6 +9,8 @@ export interface ExportTerms {
   readonly kind: 'internal' | 'external'
   readonly asOverride: boolean
   readonly removePrivateAs: boolean
+  /** The path passes a route server: our AS is not in front of it. */
+  readonly transparent?: true
   /** Our real AS, to be shown behind the one that we pretend to be in; undefined: there is no pretence, or it is not shown. */
   readonly shownBehindLocalAs: number | undefined
   readonly chain: PolicyChain
@@ -46,7 +48,7 @@ function rewritten(path: AsPath, terms: ExportTerms): AsPath {
   const { kind, asOverride, removePrivateAs, shownBehindLocalAs, peerAsn, place } = terms
   const [first, ...others] = path
   const own = first?.asns[0]
-  if (kind === 'internal' || first?.kind !== 'sequence' || own === undefined) return path
+  if (kind === 'internal' || terms.transparent === true || first?.kind !== 'sequence' || own === undefined) return path
   if (!asOverride && !removePrivateAs && shownBehindLocalAs === undefined) return path
   let behind: AsPath = [{ kind: 'sequence', asns: first.asns.slice(1) }, ...others]
   if (removePrivateAs) behind = behind.map(withoutPrivate)

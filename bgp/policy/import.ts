@@ -12,6 +12,8 @@ export interface ImportTerms {
   readonly isRouteServer: boolean
   /** The AS that we pretend to be in towards the peer: the path shows it (RFC 7705 §3.1). */
   readonly localAs: number | undefined
+  /** Of all routes of the peer, unless a policy says another one. */
+  readonly weight?: number
   readonly chain: PolicyChain
   readonly place: PolicyPlace
 }
@@ -22,13 +24,19 @@ export type Imported =
 
 /** Pure; the attributes come back themselves when nothing changed. */
 export function imported(prefix: AnyPrefix, heard: Attributes, terms: ImportTerms): Imported {
-  const { kind, chain, place, localAs } = terms
+  const { kind, chain, place } = terms
   const says = wrongFirstAs(heard, terms)
   if (says !== undefined) return { is: 'refused', why: says }
-  const shown = localAs === undefined ? heard : { ...heard, asPath: prepend(heard.asPath, localAs) }
+  const shown = dressed(heard, terms)
   const verdict = evaluate(chain, { prefix, attributes: shown, source: kind }, place)
   if (verdict.is === 'rejected') return { is: 'refused', why: `rejected by ${verdict.by}` }
   return { is: 'usable', attributes: kind === 'external' ? obeyed(verdict.attributes) : verdict.attributes }
+}
+
+function dressed(heard: Attributes, { localAs, weight }: ImportTerms): Attributes {
+  if (localAs === undefined && weight === undefined) return heard
+  const asPath = localAs === undefined ? heard.asPath : prepend(heard.asPath, localAs)
+  return weight === undefined ? { ...heard, asPath } : { ...heard, asPath, weight }
 }
 
 function wrongFirstAs({ asPath }: Attributes, { kind, peerAsn, isRouteServer }: ImportTerms): string | undefined {

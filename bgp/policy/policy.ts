@@ -47,6 +47,8 @@ export interface PrefixRange {
 }
 
 export type Change =
+  /** Counts before LOCAL_PREF, and only in this speaker. */
+  | { readonly set: 'weight'; readonly value: number }
   | { readonly set: 'local-pref'; readonly value: number }
   | { readonly set: 'med'; readonly value: number | undefined }
   | { readonly set: 'origin'; readonly value: Origin }

@@ -63,6 +63,23 @@ describe('import', () => {
     assert.deepEqual(verdict.attributes.asPath, path(65100, 65001, 7))
   })
 
+  test('the weight of the peer is that of its routes, until a policy says another', () => {
+    const heavy: Policy = {
+      name: 'heavy',
+      rules: [{ name: '1', when: [], change: [{ set: 'weight', value: 9 }], verdict: 'accept' }],
+      otherwise: 'reject',
+    }
+    const weightOf = (terms: ImportTerms) => {
+      const verdict = imported(NET, heard({}), terms)
+      return verdict.is === 'usable' ? verdict.attributes.weight : undefined
+    }
+    assert.deepEqual([INTERNAL, { ...INTERNAL, weight: 5 }, { ...INTERNAL, weight: 5, chain: [heavy] }].map(weightOf), [
+      undefined,
+      5,
+      9,
+    ])
+  })
+
   test('what has nothing to obey comes back itself', () => {
     const attributes = heard({ communities: [7] })
     const verdict = imported(NET, attributes, EXTERNAL)
@@ -120,6 +137,12 @@ describe('export', () => {
       terms: { shownBehindLocalAs: 64512 },
       sent: path(65100, 7),
       expected: path(65100, 64512, 7),
+    },
+    {
+      name: 'nothing, through a route server',
+      terms: { transparent: true, removePrivateAs: true, asOverride: true },
+      sent: path(65001, 64600),
+      expected: path(65001, 64600),
     },
     {
       name: 'all inside our AS',

@@ -85,7 +85,7 @@ async function record(): Promise<{ readonly lines: readonly string[]; readonly l
   a.speaker.originate(routes('10.0.2.0/26'))
   cluster.run(40)
   cluster.network.mend(HERE, b.address)
-  cluster.network.reset(HERE, a.address)
+  cluster.network.lose(HERE, a.address, 'both')
   cluster.run(20)
   const learned = learnedText({ speaker, address: HERE, changes: [] })
   speaker.setPeers([meshPeer(a.address, HERE)])

@@ -10,14 +10,15 @@ import { Speaker } from '../speaker.ts'
 import { type Input, MAGIC, type Output, toLine, VERSION } from './format.ts'
 
 /** Calls of a speaker that change it. */
-export const CALLS = ['start', 'setPeers', 'setDynamicPeers', 'originate', 'stop'] as const
+export const CALLS = ['start', 'setPeers', 'setDynamicPeers', 'originate', 'clear', 'stop'] as const
 
 /**
  * A speaker made of `options` that hands each line of its recording to `write`. While it is recorded its clock stands still during each
- * event, so durations in its status are those of the last one. Throws TypeError where an option cannot be written down: an import filter.
+ * event, so durations in its status are those of the last one. Throws TypeError where an option cannot be written down: an import filter, a resolver of next hops.
  */
 export function recordedSpeaker(options: SpeakerOptions, write: (line: string) => void): Speaker {
   if (options.importFilter !== acceptAll) throw new TypeError('a recorded speaker takes no import filter: use import policies')
+  if (options.resolveNextHop !== undefined) throw new TypeError('a recorded speaker takes no resolver of next hops')
   const tape = new Tape(options, write)
   const speaker = new Speaker({ ...options, clock: tape.clock, random: () => tape.draw(), transport: tape.transport })
   return new Proxy(speaker, {

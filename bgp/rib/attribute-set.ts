@@ -14,6 +14,7 @@ const ORIGIN_RANK = { igp: 0, egp: 1, incomplete: 2 } as const
 
 /** What decisions ask of attributes. */
 export interface Ranks {
+  readonly weight: number
   readonly localPref: number
   readonly pathLength: number
   readonly originRank: number
@@ -34,6 +35,7 @@ export class AttributeSet implements Ranks {
   readonly id: number
   readonly source: Source
   readonly flaw: Ineligible | undefined
+  readonly weight: number
   readonly localPref: number
   readonly pathLength: number
   readonly originRank: number
@@ -44,6 +46,8 @@ export class AttributeSet implements Ranks {
   readonly nextHop: Ipv4
   /** Its bytes are as we would write them, and no community forbids to hand them on. */
   readonly isPlain: boolean
+  /** To the next hop, as the embedder said last; infinite: it cannot be reached. */
+  distance = 0
   #attributes: Attributes | undefined
   readonly #read: Reader | undefined
   #print: string | undefined
@@ -57,6 +61,7 @@ export class AttributeSet implements Ranks {
     this.id = id
     this.source = source
     this.flaw = ranks.flaw
+    this.weight = ranks.weight
     this.localPref = ranks.localPref
     this.pathLength = ranks.pathLength
     this.originRank = ranks.originRank
@@ -100,6 +105,7 @@ export class AttributeSet implements Ranks {
 export function ranksOf(attributes: Attributes, source: Source, self: Self): Ranks {
   return {
     flaw: flawOf(attributes, source, self),
+    weight: attributes.weight ?? 0,
     localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF,
     pathLength: pathLength(attributes.asPath),
     originRank: ORIGIN_RANK[attributes.origin],
@@ -117,6 +123,7 @@ export function ranksOfSkimmed(skimmed: Skimmed, source: Source, self: Self): Ra
   const nextHop = toIpv4(skimmed.nextHop)
   return {
     flaw: flawOfSkimmed(skimmed, nextHop, source, self),
+    weight: 0,
     localPref,
     pathLength: length,
     originRank,

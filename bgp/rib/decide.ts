@@ -4,11 +4,13 @@ import type { DecisionOptions } from './decision-options.ts'
 
 export type ComparatorName =
   | 'local-origin'
+  | 'weight'
   | 'local-pref'
   | 'as-path-length'
   | 'origin'
   | 'med'
   | 'external-over-internal'
+  | 'igp-metric'
   | 'router-id'
   | 'cluster-list-length'
   | 'peer-address'
@@ -24,11 +26,13 @@ export interface Comparator {
 /** MED compares paths of one neighbour AS only, over all that are left: the result never depends on the order of arrival. */
 export const COMPARATORS: readonly Comparator[] = [
   { name: 'local-origin', rank: ({ source }) => (source.kind === 'local' ? 0 : 1) },
+  { name: 'weight', rank: ({ weight }) => -weight },
   { name: 'local-pref', rank: ({ localPref }) => -localPref },
   { name: 'as-path-length', rank: ({ pathLength }) => pathLength },
   { name: 'origin', rank: ({ originRank }) => originRank },
   { name: 'med', rank: ({ med }) => med, group: ({ neighbourAs }) => neighbourAs },
   { name: 'external-over-internal', rank: ({ source }) => (source.kind === 'internal' ? 1 : 0) },
+  { name: 'igp-metric', rank: ({ distance }) => distance },
   { name: 'router-id', rank: ({ originator }) => originator },
   { name: 'cluster-list-length', rank: ({ clusters }) => clusters },
   { name: 'peer-address', rank: ({ source }) => source.address },
@@ -60,9 +64,8 @@ export function equallyGood(
   const best = decide(candidates, comparators)
   if (best === undefined || multipath <= 1) return best === undefined ? [] : [best]
   const deciding = comparators.filter(({ name }) => !TIE_BREAKERS.includes(name))
-  const isEqual = (each: AttributeSet) =>
-    deciding.every(({ rank }) => rank(each) === rank(best)) && (multipathRelax === true || haveSamePath(each, best))
-  const others = candidates.filter(each => each !== best && isEqual(each))
+  const level = leftBy(candidates, deciding)
+  const others = level.filter(each => each !== best && (multipathRelax === true || haveSamePath(each, best)))
   return [best, ...others.toSorted(byTieBreakers(comparators))].slice(0, multipath)
 }
 
@@ -85,12 +88,20 @@ export function decide(
   comparators: readonly Comparator[] = COMPARATORS,
   lost: Lost = unheard,
 ): AttributeSet | undefined {
+  return leftBy(candidates, comparators, lost)[0]
+}
+
+function leftBy(
+  candidates: readonly AttributeSet[],
+  comparators: readonly Comparator[],
+  lost: Lost = unheard,
+): readonly AttributeSet[] {
   let left = candidates
   for (const comparator of comparators) {
     if (left.length <= 1) break
     left = survivors(left, comparator, lost)
   }
-  return left[0]
+  return left
 }
 
 function survivors(all: readonly AttributeSet[], { name, rank, group }: Comparator, lost: Lost): readonly AttributeSet[] {

@@ -57,6 +57,12 @@ describe('multipath', () => {
   test('asks for equal AS paths, unless relaxed to equal lengths', () => {
     const said = [{ asPath: path(7) }, { asPath: path(8) }, { asPath: path(7) }]
     assert.deepEqual(together({ multipath: 8 }, ...said), ['peer 2', 'peer 4'])
+    const meds = [
+      { asPath: path(7), med: 5 },
+      { asPath: path(8), med: 1 },
+      { asPath: path(8), med: 2 },
+    ]
+    assert.deepEqual(together({ multipath: 8, multipathRelax: true }, ...meds), ['peer 2', 'peer 3'], 'MED counts inside an AS')
     assert.deepEqual(new Set(together({ multipath: 8, multipathRelax: true }, ...said)), new Set(['peer 2', 'peer 3', 'peer 4']))
   })
 })

@@ -21,6 +21,15 @@ export class PathTable {
     return this.#ids - this.#free.length
   }
 
+  /** One more than the highest number ever given. */
+  get limit(): number {
+    return this.#ids
+  }
+
+  isTaken(path: number): boolean {
+    return this.#prefix[path] !== NONE
+  }
+
   prefixOf(path: number): number {
     return this.#prefix[path] ?? NONE
   }

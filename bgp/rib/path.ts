@@ -28,7 +28,13 @@ export type Standing =
   /** The protocol says no. */
   | { readonly is: 'ineligible'; readonly why: Ineligible }
 
-export type Ineligible = 'as-path-loop' | 'originator-loop' | 'cluster-loop' | 'next-hop-is-ours' | 'next-hop-unusable'
+export type Ineligible =
+  | 'as-path-loop'
+  | 'originator-loop'
+  | 'cluster-loop'
+  | 'next-hop-is-ours'
+  | 'next-hop-unusable'
+  | 'next-hop-unreachable'
 
 /** A path as it is looked at from outside; the table itself is flat. */
 export interface Path {

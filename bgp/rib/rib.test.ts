@@ -18,6 +18,7 @@ const path = (...asns: number[]) => [{ kind: 'sequence', asns } as const]
 
 describe('the decision', () => {
   const cases: readonly { by: string; better: Partial<Attributes>; worse: Partial<Attributes>; sources?: [Source, Source] }[] = [
+    { by: 'weight', better: { weight: 1, localPref: 1 }, worse: {} },
     { by: 'local-pref', better: { localPref: 101 }, worse: {} },
     { by: 'as-path-length', better: {}, worse: { asPath: path(1) } },
     { by: 'origin', better: {}, worse: { origin: 'incomplete' } },
@@ -31,7 +32,7 @@ describe('the decision', () => {
       sources: [source(3, 'internal', 7), source(2, 'internal', 7)],
     },
     { by: 'peer-address', better: {}, worse: {}, sources: [source(2, 'internal', 7), source(3, 'internal', 7)] },
-    { by: 'local-origin', better: { localPref: 1 }, worse: {}, sources: [source(1, 'local'), source(2)] },
+    { by: 'local-origin', better: { localPref: 1 }, worse: { weight: 65535 }, sources: [source(1, 'local'), source(2)] },
   ]
   for (const { by, better, worse, sources } of cases)
     test(by, () => {

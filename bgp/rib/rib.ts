@@ -5,6 +5,7 @@ import { type AttributeSet, AttributeSets } from './attribute-set.ts'
 import { grownInt32, grownUint8 } from './byte-table.ts'
 import { type Comparator, type ComparatorName, comparatorsFor, decide, equallyGood } from './decide.ts'
 import type { DecisionOptions } from './decision-options.ts'
+import { NextHops, type ResolveNextHop } from './next-hops.ts'
 import { type Path, type Self, type Source, type Standing, USABLE } from './path.ts'
 import { NONE, PathTable } from './path-table.ts'
 import { eachPrefix4, PrefixTable } from './prefix-table.ts'
@@ -60,8 +61,12 @@ export class Rib {
   readonly #comparators: readonly Comparator[]
   readonly #paths = new PathTable()
   readonly #slots = new Map<string, number>()
+  readonly #freeSlots: number[] = []
   readonly #tallies: Tally[] = []
   readonly #refusals = new Map<number, string>()
+  readonly #nextHops: NextHops | undefined
+  /** Paths whose next hop, after the policy, cannot be reached. */
+  readonly #unreachable = new Set<number>()
   readonly #admissions: (Admission | undefined)[] = []
   /** By number of prefix: the first path, the set of the best one, and whether it waits to be looked at. */
   #first = new Int32Array(32).fill(NONE)
@@ -76,20 +81,37 @@ export class Rib {
   #changed = new Int32Array(32)
   #chosenCount = 0
 
-  constructor(self: Self, decision: DecisionOptions = {}) {
+  /** Without a resolver every next hop that can be one is as near as any other. */
+  constructor(self: Self, decision: DecisionOptions = {}, resolve?: ResolveNextHop) {
+    this.#nextHops = resolve === undefined ? undefined : new NextHops(resolve)
     this.sets = new AttributeSets(self)
     this.#decision = decision
     this.#comparators = comparatorsFor(decision)
   }
 
-  /** The small number of a source, the same in every session with it. */
+  /** The small number of a source, the same in every session with it until it is released. */
   slotOf(sourceId: string): number {
     const known = this.#slots.get(sourceId)
     if (known !== undefined) return known
-    const slot = this.#tallies.length
+    const slot = this.#freeSlots.pop() ?? this.#tallies.length
     this.#slots.set(sourceId, slot)
-    this.#tallies.push({ received: 0, six: 0, accepted: 0, stale: 0 })
+    this.#tallies[slot] = { received: 0, six: 0, accepted: 0, stale: 0 }
     return slot
+  }
+
+  /** The number of a source that has one and tells nothing; undefined: it may not be taken away. */
+  idleSlotOf(sourceId: string): number | undefined {
+    const slot = this.#slots.get(sourceId)
+    return slot !== undefined && this.#paths.firstOf(slot) === NONE ? slot : undefined
+  }
+
+  /** The number of an idle source may be given to another. Whoever names sources by number has forgotten it. */
+  release(sourceId: string): void {
+    const slot = this.idleSlotOf(sourceId)
+    if (slot === undefined) return
+    this.#slots.delete(sourceId)
+    this.#admissions[slot] = undefined
+    this.#freeSlots.push(slot)
   }
 
   get isDirty(): boolean {
@@ -155,6 +177,24 @@ export class Rib {
     this.#admissions[slot] = admission
     for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path))
       this.#judge(path, this.sets.get(this.#paths.heardOf(path)))
+  }
+
+  /** Next hops came, went, or are nearer or farther than before: asks for all of them again. */
+  resolveAgain(): void {
+    const nextHops = this.#nextHops
+    if (nextHops === undefined) return
+    const moved = new Uint8Array(this.sets.limit)
+    for (let id = 0; id < moved.length; id++) {
+      const set = this.sets.get(id)
+      if (set !== undefined && nextHops.measure(set)) moved[id] = 1
+    }
+    for (let path = 0; path < this.#paths.limit; path++) {
+      if (!this.#paths.isTaken(path)) continue
+      const isMoved = moved[this.#paths.heardOf(path)] === 1 || moved[this.#paths.usedOf(path)] === 1
+      if (!isMoved && !this.#unreachable.has(path)) continue
+      this.#judge(path, this.sets.get(this.#paths.heardOf(path)))
+      this.#touch(this.#paths.prefixOf(path))
+    }
   }
 
   /** Chooses again wherever something changed, in one pass: a lost best path gives way to the next one without a gap. Hot. */
@@ -287,7 +327,9 @@ export class Rib {
     if (set === undefined || tally === undefined) return
     const before = this.#paths.usedOf(path)
     if (this.#refusals.size > 0) this.#refusals.delete(path)
-    const used = set.flaw === undefined ? this.#admit(path, set) : NONE
+    if (this.#unreachable.size > 0) this.#unreachable.delete(path)
+    const admitted = set.flaw === undefined ? this.#admit(path, set) : NONE
+    const used = admitted === NONE || this.#nextHops === undefined ? admitted : this.#reached(path, admitted, this.#nextHops)
     if (before !== NONE) tally.accepted--
     if (used !== NONE) tally.accepted++
     this.#paths.say(path, set.id, used)
@@ -306,6 +348,15 @@ export class Rib {
     return attributes === undefined || attributes === set.attributes ? set.id : this.sets.of(set.source, attributes).id
   }
 
+  #reached(path: number, admitted: number, nextHops: NextHops): number {
+    const set = this.sets.get(admitted)
+    if (set === undefined) return NONE
+    nextHops.measure(set)
+    if (Number.isFinite(set.distance)) return admitted
+    this.#unreachable.add(path)
+    return NONE
+  }
+
   #removeOf(sourceId: string, id: number): void {
     if (id === NONE) return
     const path = this.#pathOf(id, this.#slots.get(sourceId) ?? NONE)
@@ -321,6 +372,7 @@ export class Rib {
     if (tally !== undefined && this.prefixes.isSix(id)) tally.six--
     if (tally !== undefined && this.#paths.usedOf(path) !== NONE) tally.accepted--
     if (this.#refusals.size > 0) this.#refusals.delete(path)
+    if (this.#unreachable.size > 0) this.#unreachable.delete(path)
     this.#first[id] = this.#paths.remove(path, this.#first[id] ?? NONE)
     this.#touch(id)
   }
@@ -430,6 +482,7 @@ export class Rib {
 
   #objection(path: number, { flaw }: AttributeSet): Standing {
     if (flaw !== undefined) return { is: 'ineligible', why: flaw }
+    if (this.#unreachable.has(path)) return { is: 'ineligible', why: 'next-hop-unreachable' }
     return { is: 'refused', why: this.#refusals.get(path) ?? 'refused' }
   }
 

@@ -47,8 +47,6 @@ export interface SessionTools {
   /** Where dialled connections start from. */
   readonly from: Ipv4 | undefined
   readonly connectRetry: Millis
-  /** What to say in OPEN at this moment. */
-  readonly open: () => Open
   /** Called after every chunk read: while the event loop is long busy with reading, timers do not run. */
   readonly pulse?: () => void
 }
@@ -62,6 +60,8 @@ export interface Standing {
 
 /** What the owner of the session hears. */
 export interface SessionListener {
+  /** Asked for what to say in OPEN at this moment. */
+  open(): Open
   stateChanged(state: ConnState): void
   up(standing: Standing): void
   /** An established session ended. */
@@ -77,9 +77,38 @@ export interface SessionListener {
   drained(): void
 }
 
-interface Line {
+/** What a line tells the session that it belongs to. */
+interface LineOwner {
+  isCurrent(line: Line): boolean
+  read(line: Line, chunk: Uint8Array): void
+  drained(line: Line): void
+  lost(line: Line, why: string): void
+}
+
+/** One connection; without closures of its own, for there may be thousands. */
+class Line implements WireListener {
+  readonly id: ConnId
   readonly wire: Wire
-  readonly framer: Framer
+  readonly framer = new Framer()
+  readonly #owner: LineOwner
+
+  constructor(id: ConnId, wire: Wire, owner: LineOwner) {
+    this.id = id
+    this.wire = wire
+    this.#owner = owner
+  }
+
+  data(chunk: Uint8Array): void {
+    this.#owner.read(this, chunk)
+  }
+
+  drained(): void {
+    if (this.#owner.isCurrent(this)) this.#owner.drained(this)
+  }
+
+  lost(why: string): void {
+    if (this.#owner.isCurrent(this)) this.#owner.lost(this, why)
+  }
 }
 
 type Counts = { -readonly [kind in keyof MessageCounts]: number }
@@ -87,12 +116,12 @@ type Counts = { -readonly [kind in keyof MessageCounts]: number }
 /** A hold deadline seen this much too late means that we slept, not the peer: it is given the same time to be heard. */
 const GRACE: Millis = millis(1000)
 
-export class PeerSession {
+export class PeerSession implements LineOwner {
   #peer: PeerConfig
   readonly #tools: SessionTools
   readonly #listener: SessionListener
   readonly #lines = new Map<ConnId, Line>()
-  readonly #closings = new Set<Promise<void>>()
+  #closings: Set<Promise<void>> | undefined
   readonly #received: Counts = noMessages()
   readonly #sent: Counts = noMessages()
   readonly #alarm: Alarm
@@ -130,7 +159,7 @@ export class PeerSession {
   /** Ends all connections and resolves when their streams are gone. */
   async stop(reason: DownReason): Promise<void> {
     this.halt(reason)
-    await Promise.all(this.#closings)
+    await Promise.all(this.#closings ?? [])
   }
 
   /** The same without waiting; `start` begins anew. */
@@ -219,7 +248,7 @@ export class PeerSession {
 
   #startDial(): void {
     const to = { address: this.#peer.address, port: this.#peer.port }
-    this.#dial = this.#tools.transport.dial(to, this.#tools.from, {
+    this.#dial = this.#tools.transport.dial(to, this.#peer.localAddress ?? this.#tools.from, {
       opened: wire => {
         this.#dial = undefined
         const listener = this.#attach(DIALLER_ID, wire)
@@ -250,8 +279,9 @@ export class PeerSession {
   }
 
   #track(closing: Promise<void>): void {
+    this.#closings ??= new Set()
     this.#closings.add(closing)
-    void closing.then(() => this.#closings.delete(closing))
+    void closing.then(() => this.#closings?.delete(closing))
   }
 
   #goUp(id: ConnId, terms: SessionTerms): void {
@@ -261,33 +291,36 @@ export class PeerSession {
   }
 
   #attach(id: ConnId, wire: Wire): WireListener {
-    const line: Line = { wire, framer: new Framer() }
+    const line = new Line(id, wire, this)
     this.#lines.set(id, line)
-    const isCurrent = () => this.#lines.get(id) === line
-    return {
-      data: chunk => this.#read(id, line, chunk),
-      drained: () => {
-        if (isCurrent() && this.#connOf(id)?.state === 'established') this.#listener.drained()
-      },
-      lost: why => {
-        if (!isCurrent()) return
-        this.#lines.delete(id)
-        this.#track(wire.close())
-        this.#feed(id, { is: 'tcp-down', why })
-      },
-    }
+    return line
   }
 
-  #read(id: ConnId, line: Line, chunk: Uint8Array): void {
+  isCurrent(line: Line): boolean {
+    return this.#lines.get(line.id) === line
+  }
+
+  drained({ id }: Line): void {
+    if (this.#connOf(id)?.state === 'established') this.#listener.drained()
+  }
+
+  lost({ id, wire }: Line, why: string): void {
+    this.#lines.delete(id)
+    this.#track(wire.close())
+    this.#feed(id, { is: 'tcp-down', why })
+  }
+
+  read(line: Line, chunk: Uint8Array): void {
+    const { id, framer } = line
     let updates = 0
-    for (const framed of line.framer.push(chunk)) {
-      if (this.#lines.get(id) !== line) return
+    for (const framed of framer.push(chunk)) {
+      if (!this.isCurrent(line)) return
       if (framed.is === 'fault')
         this.#feed(id, { is: 'fault', notification: framed.notification, says: 'the octets received are no BGP message' })
       else if (this.#takeIn(id, framed.frame)) updates++
       else this.#receive(id, framed.frame)
     }
-    if (updates > 0 && this.#lines.get(id) === line) this.#feed(id, { is: 'update' })
+    if (updates > 0 && this.isCurrent(line)) this.#feed(id, { is: 'update' })
     this.#tools.pulse?.()
   }
 
@@ -358,7 +391,7 @@ export class PeerSession {
   #config(): PeeringConfig {
     const { asn, passive, dialAfter, connectRetry = this.#tools.connectRetry, minHoldTime, acceptAsSets } = this.#peer
     return {
-      open: this.#tools.open(),
+      open: this.#listener.open(),
       remoteAsn: asn,
       connectRetry,
       passive,

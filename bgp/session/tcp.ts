@@ -107,6 +107,35 @@ function wireOf(socket: Socket, clock: Clock): SocketWire | undefined {
   )
 }
 
+/** Who listens to a socket, until its loss is told: five closures for each of thousands would be more. */
+const LISTENERS = new WeakMap<Socket, WireListener>()
+
+function hear(this: Socket, chunk: Uint8Array): void {
+  LISTENERS.get(this)?.data(chunk)
+}
+
+function drained(this: Socket): void {
+  LISTENERS.get(this)?.drained()
+}
+
+function ended(this: Socket): void {
+  tellLoss(this, 'the peer closed the connection')
+}
+
+function failed(this: Socket, error: Error): void {
+  tellLoss(this, error.message)
+}
+
+function gone(this: Socket): void {
+  tellLoss(this, 'the connection is gone')
+}
+
+function tellLoss(socket: Socket, why: string): void {
+  const listener = LISTENERS.get(socket)
+  LISTENERS.delete(socket)
+  listener?.lost(why)
+}
+
 class SocketWire implements Wire {
   readonly local: Endpoint
   readonly remote: Endpoint
@@ -122,17 +151,8 @@ class SocketWire implements Wire {
 
   /** Each chunk is taken in before the next is read, so a fast sender waits in its own kernel. */
   attach(listener: WireListener): void {
-    let told = false
-    const lost = (why: string) => {
-      if (told) return
-      told = true
-      listener.lost(why)
-    }
-    this.#socket.on('data', chunk => listener.data(chunk))
-    this.#socket.on('drain', () => listener.drained())
-    this.#socket.on('end', () => lost('the peer closed the connection'))
-    this.#socket.on('error', error => lost(error.message))
-    this.#socket.on('close', () => lost('the connection is gone'))
+    LISTENERS.set(this.#socket, listener)
+    this.#socket.on('data', hear).on('drain', drained).on('end', ended).on('error', failed).on('close', gone)
   }
 
   send(bytes: Uint8Array): boolean {

@@ -4,7 +4,8 @@ import { prefix } from '@network/base/net/prefix.ts'
 import { type Fields, type Log, silentLog } from '@network/base/run/log.ts'
 import { ManualClock } from '@network/base/testing/manual-clock.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
-import { millis, seconds } from '@network/base/time/units.ts'
+import type { Random } from '@network/base/time/clock.ts'
+import { type Millis, millis, seconds } from '@network/base/time/units.ts'
 import { ACCEPTED, type Origination, type PeerConfig, type SpeakerOptions } from '../options.ts'
 import { Speaker } from '../speaker.ts'
 import type { PeerStatus, SpeakerChange } from '../status.ts'
@@ -19,8 +20,14 @@ export interface Member {
 
 export class Cluster {
   readonly clock = new ManualClock()
-  readonly network = new MemoryNetwork(this.clock)
-  readonly #random = seededRandom(7)
+  readonly network: MemoryNetwork
+  readonly #random: Random
+
+  /** Chance of the speakers comes from the seed; latency is a millisecond unless told. */
+  constructor({ seed = 7, latency }: { readonly seed?: number; readonly latency?: () => Millis } = {}) {
+    this.network = new MemoryNetwork(this.clock, latency)
+    this.#random = seededRandom(seed)
+  }
 
   /** A started speaker on a host of its own; a second one on the same address is its next life. */
   async member(address: string, options: Partial<SpeakerOptions> = {}): Promise<Member> {

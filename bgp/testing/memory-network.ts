@@ -1,4 +1,4 @@
-/** A network in memory under one clock: the fake of session/tcp, with latency, cuts, crashes and power failures. */
+/** A network in memory under one clock: the fake of session/tcp, with latency, lost streams, cuts, crashes and power failures. */
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
@@ -62,10 +62,18 @@ export class MemoryNetwork {
     for (const carry of held) carry()
   }
 
-  /** Streams between the two are reset, at both ends at once; new ones are possible. */
-  reset(a: Ipv4, b: Ipv4): void {
-    for (const wire of [...this.#wires])
-      if (pair(wire.local.address, wire.remote.address) === pair(a, b)) wire.lose('connection reset')
+  /** Streams between the two are lost: both ends hear of it, or only the one at `a`, and the other is left half-open. */
+  lose(a: Ipv4, b: Ipv4, who: 'both' | 'first'): void {
+    for (const wire of [...this.#wires]) {
+      if (wire.local.address !== a || wire.remote.address !== b) continue
+      const { far } = wire
+      wire.far = undefined
+      wire.lose('connection reset')
+      if (far === undefined) continue
+      far.far = undefined
+      this.#wires.delete(far)
+      if (who === 'both') far.lose('connection reset')
+    }
   }
 
   /** The process on a host dies: its kernel resets its streams and refuses new ones. */

@@ -53,6 +53,7 @@ export class RawPeer implements WireListener {
 
   /** OPEN and KEEPALIVE: all that it takes to be established. */
   greet(open: Partial<Open> = {}, capabilities: Partial<Capabilities> = {}): void {
+    if (capabilities.extendedMessages === true) this.#framer.allowExtended()
     this.say(encodeOpen(rawOpen(open, capabilities)), KEEPALIVE)
   }
 

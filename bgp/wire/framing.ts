@@ -28,9 +28,11 @@ const KINDS: ReadonlyMap<number, KindRow> = new Map([
   [5, { kind: 'routeRefresh', shortest: 23, longest: LONGEST_MESSAGE, longestExtended: LONGEST_EXTENDED }],
 ])
 
+const NOTHING: Uint8Array = new Uint8Array(0)
+
 /** Keeps the unfinished tail between chunks; never more than one message of it. */
 export class Framer {
-  #tail: Uint8Array = new Uint8Array(0)
+  #tail = NOTHING
   #failed = false
   #extended = false
 
@@ -56,7 +58,8 @@ export class Framer {
       this.#tail = bytes
       yield { is: 'frame', frame: { kind: header.kind, body } }
     }
-    this.#tail = bytes.slice()
+    // A copy of its own: a view would keep the whole chunk in memory.
+    this.#tail = bytes.length === 0 ? NOTHING : new Uint8Array(bytes)
   }
 }
 

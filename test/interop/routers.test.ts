@@ -1,161 +1,225 @@
-/** Our speaker with a real BIRD 2 and a real FRR: as plain peers inside and outside, as reflectors and as clients, in both families. */
+/** Our speaker with a real BIRD 2 and a real FRR in every part: plain peers inside and outside, reflectors and clients, in both families. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import { anyPrefix } from '@network/base/net/any-prefix.ts'
-import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
-import { formatIpv6, ipv6 } from '@network/base/net/ipv6.ts'
-import { silentLog } from '@network/base/run/log.ts'
-import { systemClock, systemRandom } from '@network/base/time/clock.ts'
-import { millis, seconds } from '@network/base/time/units.ts'
-import { acceptAll } from '@network/bgp/options.ts'
-import { formatCommunity, formatExtendedCommunity, formatLargeCommunity } from '@network/bgp/policy/community-pattern.ts'
+import { ipv4 } from '@network/base/net/ipv4.ts'
+import { ipv6 } from '@network/base/net/ipv6.ts'
+import { plainAttributes } from '@network/bgp/attributes/attributes.ts'
 import type { Change, Policy } from '@network/bgp/policy/policy.ts'
-import { type Origination, type PeerConfig, type PeerStatus, Speaker, type SpeakerOptions } from '@network/bgp/speaker.ts'
-import { IPV4_UNICAST, IPV6_UNICAST } from '@network/bgp/wire/capabilities.ts'
-import { BirdRouter, FrrRouter, layRouterCable, OURS, OURS6, type Router, THEIRS, THIRD } from './routers.ts'
+import type { Attributes, PeerStatus } from '@network/bgp/speaker.ts'
+import { OUR_ROUTES, start } from './ours.ts'
+import { KINDS, type Kind, ourHalf, ROLES, thirdAsn } from './roles.ts'
+import { FOREIGN_ROUTES, layRouterCable, OURS6, type Router, THEIR_ROUTES, THEIR_ROUTES6, THEIRS, THIRD } from './routers.ts'
+import { THIRD6, Third } from './third.ts'
 
-const OUR_ROUTES = ['10.244.0.0/26', '2001:db8:244::/48']
-
-const KINDS: readonly { readonly name: string; readonly make: () => Router }[] = [
-  { name: 'BIRD', make: () => new BirdRouter() },
-  { name: 'FRR', make: () => new FrrRouter() },
-]
+const [OUR_ROUTE, OUR_ROUTE6] = OUR_ROUTES
+const ITS_ROUTES = [...THEIR_ROUTES, ...THEIR_ROUTES6]
 
 before(layRouterCable)
 
 for (const { name, make } of KINDS)
-  describe(name, () => {
-    test('as a peer in another AS: both families both ways', async () => {
-      await using router = await make().play({ asn: 65001 })
-      await using us = await start({ peer: { asn: 65001 } })
-      await router.until('its routes here', () => us.heard().length === 3)
-      assert.deepEqual(us.heard(), [
-        '10.20.0.0/24 via 10.9.0.2 path 65001',
-        '10.21.0.0/24 via 10.9.0.2 path 65001',
-        '2001:db8:20::/48 via fd00:9::2 path 65001',
-      ])
-      await told(router, OUR_ROUTES[0], [/10\.9\.0\.1/, /64512/])
-      await told(router, OUR_ROUTES[1], [/fd00:9::1/, /64512/])
-      assert.deepEqual(us.peer().messages.in.notification, 0)
-    })
+  for (const role of ROLES)
+    describe(`${name} as ${role.name}`, () => {
+      const { part } = role
+      const isOutside = part.asn !== 64512
 
-    test('as a peer in our AS: every attribute both ways', async () => {
-      await using router = await make().play({ asn: 64512, dressed: true })
-      await using us = await start({ peer: { exportPolicy: [DRESSED] } })
-      await router.until('its routes here', () => us.heard().length === 3)
-      for (const key of ['10.20.0.0/24', '2001:db8:20::/48']) {
-        const attributes = us.attributes(key)
+      test('a session, and the routes of both families both ways', async () => {
+        await using router = await make().play(part)
+        await using us = await start(ourHalf(role))
+        await router.until('its routes here', () => us.heard().length === 3)
+        const path = isOutside ? ' path 65001' : ''
+        assert.deepEqual(us.heard(), [
+          `10.20.0.0/24 via 10.9.0.2${path}`,
+          `10.21.0.0/24 via 10.9.0.2${path}`,
+          `2001:db8:20::/48 via fd00:9::2${path}`,
+        ])
+        await told(router, OUR_ROUTE, isOutside ? [/10\.9\.0\.1/, /64512/] : [/10\.9\.0\.1/])
+        await told(router, OUR_ROUTE6, isOutside ? [/fd00:9::1/, /64512/] : [/fd00:9::1/])
+        us.originate('10.244.0.64/26')
+        await told(router, '10.244.0.64/26', [/10\.9\.0\.1/])
+        await untold(router, OUR_ROUTE)
+        await untold(router, OUR_ROUTE6)
+        assert.equal(us.peer().messages.in.notification, 0)
+        assert.equal(us.peer().flaps, 0)
+      })
+
+      test('it asks for everything again, and hears it', async () => {
+        await using router = await make().play(part)
+        await using us = await start(ourHalf(role))
+        await told(router, OUR_ROUTE, [/10\.9\.0\.1/])
+        const before = us.peer().messages
+        await router.askAgain()
+        await router.until('the request', () => us.peer().messages.in.routeRefresh > before.in.routeRefresh)
+        await router.until('the answer', () => us.peer().messages.out.update > before.out.update)
+        await told(router, OUR_ROUTE, [/10\.9\.0\.1/])
+        assert.equal(us.peer().flaps, 0)
+      })
+
+      test('we ask for everything again, and hear it between the begin and the end of an enhanced refresh', async () => {
+        await using router = await make().play(part)
+        await using us = await start(ourHalf(role))
+        await router.until('its routes here', () => us.heard().length === 3)
+        await router.until('all of it', () => us.peer().gracefulRestart.endOfRibReceived)
+        const before = us.peer().messages.in
+        const heard = us.changes.length
+        assert.equal(us.speaker.clear(ipv4(THEIRS), { is: 'in' }), 'asked')
+        const hasEnded = () => us.peer().messages.in.routeRefresh === before.routeRefresh + 4
+        await router.until('begin and end of both families', hasEnded)
+        await router.until('the answer', () => us.peer().messages.in.update >= before.update + 2)
+        assert.deepEqual([us.peer().prefixes.stale, us.heard().length], [0, 3])
+        assert.equal(us.changes.length, heard, 'nothing has changed')
+      })
+
+      test('it is told of a change of policy without a new session', async () => {
+        await using router = await make().play(part)
+        await using us = await start(ourHalf(role))
+        await told(router, OUR_ROUTE, [/10\.9\.0\.1/])
+        await router.until('its routes here', () => us.heard().length === 3)
+        us.reconfigure({ ...role.peer, exportPolicy: [DRESSED], importPolicy: [REFUSED] })
+        await told(router, OUR_ROUTE, [/77/, /64512[:,] ?7/])
+        assert.deepEqual(us.heard(), [])
         assert.deepEqual(
-          [attributes.localPref, attributes.med, attributes.origin, attributes.asPath],
-          [250, 77, 'incomplete', []],
+          us.speaker.explain(ITS_ROUTES[0] ?? '').paths.map(({ verdict }) => verdict),
+          [{ is: 'refused', why: 'rejected by policy refused' }],
         )
-        assert.deepEqual(attributes.communities.map(formatCommunity), ['64512:7'])
-        assert.deepEqual(attributes.largeCommunities.map(formatLargeCommunity), ['64512:1:2'])
-        assert.deepEqual(attributes.extendedCommunities.map(formatExtendedCommunity), ['rt:64512:5'])
-      }
-      for (const key of OUR_ROUTES)
-        await told(router, key, [/incomplete/i, /250/, /77/, /64512[:,] ?7/, /64512[:,] ?1[:,] ?2/, /rt,? ?:?64512[:,] ?5/i])
+        us.reconfigure({ ...role.peer, exportPolicy: [REFUSED] })
+        await untold(router, OUR_ROUTE)
+        await router.until('its routes again', () => us.heard().length === 3)
+        assert.equal(us.peer().flaps, 0)
+      })
+
+      test('it tells more than it may: 6/1', async () => {
+        await using router = await make().play(part)
+        await using us = await start(ourHalf(role, { maxPrefixes: { limit: 1, warnAt: 100, restartAfter: undefined } }))
+        await router.until('6/1', () => us.peer().lastError?.text.includes('(6/1)'))
+        assert.equal(us.peer().lastError?.direction, 'sent')
+        assert.deepEqual(us.heard(), [])
+        await router.until('the reason there', async () => /prefix/i.test(await router.session()))
+      })
+
+      test('we tell more than we may: 6/1', async () => {
+        await using router = await make().play({ ...part, limit: 1 })
+        await using us = await start({ ...ourHalf(role), originate: ['10.244.0.0/26'] })
+        await told(router, '10.244.0.0/26', [/10\.9\.0\.1/])
+        const many = ['10.244.0.0/26']
+        // FRR counts what it has worked off: it needs to hear more once the limit is passed.
+        const isSentAway = () => us.peer().lastError?.text.includes('(6/1)')
+        await router.until('6/1', () => {
+          many.push(`10.244.${many.length}.0/26`)
+          us.originate(...many)
+          return isSentAway()
+        })
+        assert.equal(us.peer().lastError?.direction, 'received')
+      })
+
+      test('it is shut down with words, and comes back', async () => {
+        await using router = await make().play(part)
+        await using us = await start(ourHalf(role))
+        await told(router, OUR_ROUTE, [/10\.9\.0\.1/])
+        us.reconfigure({ ...role.peer, shutdown: 'new cables' })
+        await router.until('the words there', async () => /new cables/.test(await router.session()))
+        us.reconfigure(role.peer)
+        await router.until('its routes again', () => us.heard().length === 3)
+      })
+
+      test('it is reset with words, and comes back by itself', async () => {
+        await using router = await make().play(part)
+        await using us = await start(ourHalf(role))
+        await told(router, OUR_ROUTE, [/10\.9\.0\.1/])
+        assert.equal(us.speaker.clear(ipv4(THEIRS), { is: 'hard', words: 'new line card' }), 'reset')
+        await router.until('its routes again', () => us.peer().flaps === 1 && us.heard().length === 3)
+        await told(router, OUR_ROUTE, [/10\.9\.0\.1/])
+      })
+
+      test('a route of more than 4096 octets, from us and from it', async () => {
+        const asked = { ...part, third: thirdAsn(role.thirdToRouter), extendedMessages: true } as const
+        await using router = await make().play(asked)
+        await using us = await start(ourHalf(role, { exportPolicy: [LARGE] }))
+        using third = await Third.meet(THEIRS, role.thirdToRouter, router)
+        // FRR prints no more than some 8 kB of them: what it hands on has them all.
+        await router.until('all communities behind it', () => third.heard(HEX_OF_MANY) > 0)
+        third.say({ ...plainFrom(role.thirdToRouter), communities: MANY })
+        await router.until('the large route here', () => us.speaker.paths(FOREIGN).length > 0)
+        assert.deepEqual(us.attributes(FOREIGN).communities, MANY)
+        assert.equal(us.peer().flaps, 0)
+      })
+
+      if (name === 'BIRD')
+        test('IPv4 over an IPv6 next hop, from us and from it (RFC 8950)', async () => {
+          const asked = { ...part, third: thirdAsn(role.thirdToRouter), ipv4OverIpv6: true } as const
+          await using router = await make().play(asked)
+          await using us = await start(ourHalf(role, { ipv4OverIpv6: true, exportPolicy: [OVER6] }))
+          await told(router, OUR_ROUTE, [/fd00:9::1/])
+          using third = await Third.meet(THEIRS, role.thirdToRouter, router)
+          third.sayIpv4OverIpv6(plainFrom(role.thirdToRouter))
+          await router.until('the route here', () => us.speaker.paths(FOREIGN).length > 0)
+          assert.deepEqual(us.attributes(FOREIGN).nextHop6, { address: ipv6(THIRD6), linkLocal: undefined })
+          assert.equal(us.peer().flaps, 0)
+        })
+      else
+        test('IPv4 over an IPv6 next hop: it offers that over IPv6 only, and is not told over IPv4 (RFC 8950)', async () => {
+          await using router = await make().play({ ...part, ipv4OverIpv6: true })
+          await using us = await start(ourHalf(role, { ipv4OverIpv6: true, exportPolicy: [OVER6] }))
+          await told(router, OUR_ROUTE6, [/fd00:9::1/])
+          await untold(router, OUR_ROUTE)
+          assert.deepEqual([us.peer().prefixes.advertised, us.peer().flaps], [1, 0])
+        })
+
+      test('it dies and comes back: none of its routes is withdrawn meanwhile', async () => {
+        await using router = await make().play({ ...part, gracefulRestart: true })
+        await using us = await start(ourHalf(role))
+        await router.until('all of it', () => us.peer().gracefulRestart.endOfRibReceived && us.heard().length === 3)
+        const [heard, changes] = [us.heard(), us.changes.length]
+        await router.kill()
+        const isStale = ({ stale, received }: PeerStatus['prefixes']) => stale === received && received >= 3
+        await router.until('stale routes', () => isStale(us.peer().prefixes))
+        assert.deepEqual(us.heard(), heard)
+        await router.launch()
+        const isBack = () => us.peer().state === 'established' && !us.peer().gracefulRestart.helping
+        await router.until('fresh routes', () => isBack() && us.peer().prefixes.stale === 0)
+        assert.deepEqual(us.heard(), heard)
+        assert.equal(us.changes.length, changes, 'nobody heard of a change')
+        await told(router, OUR_ROUTE, [/10\.9\.0\.1/])
+      })
+
+      test('we die and come back: none of our routes is withdrawn meanwhile, but what we do not repeat is', async () => {
+        await using router = await make().play({ ...part, gracefulRestart: true, third: thirdAsn(role.thirdToRouter) })
+        using third = await Third.meet(THEIRS, role.thirdToRouter, router)
+        await using first = await start({ ...ourHalf(role), originate: [...OUR_ROUTES, '10.244.0.64/26'] })
+        await router.until('our routes behind it', () => OUR_ROUTES.every(key => third.diary().includes(`+${key}`)))
+        await router.until('all of it', () => first.peer().gracefulRestart.endOfRibReceived)
+        const before = third.diary().length
+        await first.speaker.stop({ graceful: true })
+        await using second = await start({ ...ourHalf(role), restarting: true })
+        await router.until('its routes here again', () => second.heard().filter(line => !line.startsWith(FOREIGN)).length === 3)
+        await untold(router, '10.244.0.64/26')
+        await router.until('the withdrawal behind it', () => third.diary().includes('-10.244.0.64/26'))
+        const since = third.diary().slice(before)
+        assert.deepEqual(
+          since.filter(line => line.startsWith('-')),
+          ['-10.244.0.64/26'],
+        )
+        await told(router, OUR_ROUTE, [/10\.9\.0\.1/])
+      })
     })
 
-    test('as a reflector between two of us', async () => {
-      await using router = await make().play({ asn: 64512, reflects: true })
-      await using us = await start({ originate: ['10.1.0.0/24', '2001:db8:1::/48'] })
-      await using third = await start({ address: THIRD, originate: ['10.3.0.0/24'] })
-      await router.until('the third speaker’s route', () => us.heard().some(line => line.startsWith('10.3.0.0/24')))
-      await router.until('ours there', () => third.heard().some(line => line.startsWith('2001:db8:1::/48')))
-      const { originatorId, clusterList, nextHop } = us.attributes('10.3.0.0/24')
-      assert.deepEqual([originatorId, clusterList, nextHop], [ipv4(THIRD), [ipv4('9.9.9.9')], ipv4(THIRD)])
-    })
-
-    test('as a client of ours', async () => {
-      await using router = await make().play({ asn: 64512 })
-      await using us = await start({ peer: { client: true }, third: { client: true }, clusterId: '8.8.8.8' })
-      await using third = await start({ address: THIRD, to: OURS, originate: ['10.3.0.0/24', '2001:db8:3::/48'] })
-      await router.until('its routes reflected', () => third.heard().length >= 3 + OUR_ROUTES.length)
-      await told(router, '10.3.0.0/24', [/10\.9\.0\.3/, /8\.8\.8\.8/])
-      await told(router, '2001:db8:3::/48', [/fd00:9::1/, /8\.8\.8\.8/])
-      assert.deepEqual(third.attributes('10.20.0.0/24').originatorId, ipv4(THEIRS))
-      assert.equal(us.peer().flaps, 0)
-    })
-
-    test('asks for everything again, and hears it', async () => {
-      await using router = await make().play({ asn: 64512 })
-      await using us = await start({})
-      await told(router, OUR_ROUTES[0], [/10\.9\.0\.1/])
-      const before = us.peer().messages
-      await router.askAgain()
-      await router.until('the request', () => us.peer().messages.in.routeRefresh > before.in.routeRefresh)
-      await router.until('the answer', () => us.peer().messages.out.update > before.out.update)
-      await told(router, OUR_ROUTES[0], [/10\.9\.0\.1/])
-      assert.equal(us.peer().flaps, 0)
-    })
-
-    test('tells more than it may', async () => {
-      await using router = await make().play({ asn: 64512 })
-      await using us = await start({ peer: { maxPrefixes: { limit: 1, warnAt: 100, restartAfter: undefined } } })
-      await router.until('6/1', () => us.peer().lastError?.text.includes('(6/1)'))
-      assert.deepEqual(us.heard(), [])
-      await router.until('the reason there', async () => /prefix/i.test(await router.session()))
-    })
-
-    test('is shut down with words, and comes back', async () => {
-      await using router = await make().play({ asn: 64512 })
-      await using us = await start({})
-      await told(router, OUR_ROUTES[0], [/10\.9\.0\.1/])
-      us.reconfigure({ shutdown: 'new cables' })
-      await router.until('the words there', async () => /new cables/.test(await router.session()))
-      us.reconfigure({})
-      await router.until('its routes again', () => us.heard().length === 3)
-    })
-
-    test('dies and comes back: its routes stay meanwhile', async () => {
-      await using router = await make().play({ asn: 64512, gracefulRestart: true })
-      await using us = await start({})
-      await router.until('all of it', () => us.peer().gracefulRestart.endOfRibReceived && us.heard().length === 3)
-      await router.kill()
-      await router.until('stale routes', () => us.peer().prefixes.stale === 3)
-      assert.equal(us.heard().length, 3)
-      await router.launch()
-      await router.until('fresh routes', () => us.peer().state === 'established' && us.peer().prefixes.stale === 0)
-      await router.until('all of it again', () => us.heard().length === 3)
-    })
-
-    test('is told of a change of policy without a new session', async () => {
-      await using router = await make().play({ asn: 64512 })
-      await using us = await start({})
-      await told(router, OUR_ROUTES[0], [/10\.9\.0\.1/])
-      us.reconfigure({ exportPolicy: [DRESSED], importPolicy: [REFUSED] })
-      await told(router, OUR_ROUTES[0], [/250/, /77/])
-      assert.deepEqual(us.heard(), [])
-      us.reconfigure({ exportPolicy: [REFUSED] })
-      await router.until('the withdrawal there', async () => !/10\.9\.0\.1/.test(await router.route('10.244.0.0/26')))
-      await router.until('its routes again', () => us.heard().length === 3)
-      assert.equal(us.peer().flaps, 0)
-    })
-  })
-
-test('BIRD takes a route of more than 4096 octets', async () => {
-  await using router = await new BirdRouter().play({ asn: 64512, extendedMessages: true })
-  const values = Array.from({ length: 1500 }, (_, index) => 64512 * 65536 + index)
-  const large: Policy = policy('large', [{ set: 'communities', how: 'add', values }])
-  await using us = await start({ peer: { exportPolicy: [large] } })
-  const text = await told(router, OUR_ROUTES[0], [/\(64512,1499\)/])
-  assert.equal(text.match(/\(64512,\d+\)/g)?.length, 1500)
-  assert.equal(us.peer().flaps, 0)
-})
-
-const DRESSED: Policy = policy('dressed', [
-  { set: 'local-pref', value: 250 },
+const FOREIGN = FOREIGN_ROUTES[0] ?? ''
+const MANY = Array.from({ length: 1500 }, (_, index) => 64512 * 65536 + index)
+const HEX_OF_MANY = MANY.map(each => each.toString(16)).join('')
+const LARGE = policy('large', [{ set: 'communities', how: 'add', values: MANY }])
+const OVER6 = policy('over IPv6', [{ set: 'next-hop6', to: ipv6(OURS6) }])
+const DRESSED = policy('dressed', [
   { set: 'med', value: 77 },
-  { set: 'origin', value: 'incomplete' },
   { set: 'communities', how: 'add', values: [64512 * 65536 + 7] },
-  { set: 'large-communities', how: 'add', values: [{ global: 64512, local1: 1, local2: 2 }] },
-  { set: 'extended-communities', how: 'add', values: [0x0002fc0000000005n] },
 ])
 const REFUSED: Policy = { name: 'refused', rules: [], otherwise: 'reject' }
 
 function policy(name: string, change: readonly Change[]): Policy {
   return { name, rules: [{ name: '1', when: [], change, verdict: 'accept' }], otherwise: 'reject' }
+}
+
+function plainFrom(kind: Kind): Attributes {
+  const plain = plainAttributes(ipv4(THIRD))
+  return kind === 'internal' ? { ...plain, localPref: 100 } : { ...plain, asPath: [{ kind: 'sequence', asns: [65003] }] }
 }
 
 /** What the router prints of a route, once it says all this. */
@@ -167,96 +231,8 @@ async function told(router: Router, key: string | undefined, says: readonly RegE
   })
 }
 
-interface StartOptions {
-  readonly address?: string
-  /** Whom it peers with. */
-  readonly to?: string
-  readonly originate?: readonly string[]
-  readonly peer?: Partial<PeerConfig>
-  /** Peers with the third speaker too, and how. */
-  readonly third?: Partial<PeerConfig>
-  readonly clusterId?: string
-}
-
-type Attributes = ReturnType<Speaker['paths']>[number]['attributes']
-
-interface Us extends AsyncDisposable {
-  /** Best paths from others: prefix, next hop and AS path. */
-  heard(): readonly string[]
-  attributes(key: string): Attributes
-  peer(): PeerStatus
-  reconfigure(peer: Partial<PeerConfig>): void
-}
-
-async function start({
-  address = OURS,
-  to = THEIRS,
-  originate = OUR_ROUTES,
-  peer = {},
-  third,
-  clusterId,
-}: StartOptions): Promise<Us> {
-  const speaker = new Speaker(optionsFor(address, clusterId))
-  const peers = (changes: Partial<PeerConfig>) => [
-    peerAt(to, changes),
-    ...(third === undefined ? [] : [{ ...peerAt(THIRD, third), passive: true }]),
-  ]
-  speaker.originate(new Map(originate.map((text): [string, Origination] => [text, { prefix: anyPrefix(text) }])))
-  speaker.setPeers(peers(peer))
-  await speaker.start()
-  return {
-    heard: () =>
-      [...speaker.routes()]
-        .filter(({ source }) => source.kind !== 'local')
-        .map(({ key, attributes }) => sayRoute(key, attributes))
-        .sort(),
-    attributes(key) {
-      const [path] = speaker.paths(key).filter(({ source }) => source.kind !== 'local')
-      assert.ok(path !== undefined, `a path to ${key}`)
-      return path.attributes
-    },
-    peer() {
-      const found = speaker.status().peers.find(each => each.address === to)
-      assert.ok(found !== undefined)
-      return found
-    },
-    reconfigure: changes => speaker.setPeers(peers(changes)),
-    [Symbol.asyncDispose]: () => speaker.stop({ graceful: false }),
-  }
-}
-
-function sayRoute(key: string, { nextHop, nextHop6, asPath }: Attributes): string {
-  const via = nextHop6 === undefined ? formatIpv4(nextHop) : formatIpv6(nextHop6.address)
-  const path = asPath.flatMap(({ asns }) => asns)
-  return `${key} via ${via}${path.length === 0 ? '' : ` path ${path.join(' ')}`}`
-}
-
-function peerAt(address: string, changes: Partial<PeerConfig>): PeerConfig {
-  return {
-    address: ipv4(address),
-    name: 'router',
-    asn: 64512,
-    port: 179,
-    passive: false,
-    dialAfter: millis(0),
-    families: [IPV4_UNICAST, IPV6_UNICAST],
-    localAddress6: ipv6(OURS6),
-    ...changes,
-  }
-}
-
-function optionsFor(address: string, clusterId: string | undefined): SpeakerOptions {
-  return {
-    routerId: ipv4(address),
-    asn: 64512,
-    listen: { address: ipv4(address), port: 179 },
-    holdTime: seconds(9),
-    connectRetry: millis(1000),
-    gracefulRestart: { restartTime: seconds(120), restarting: false, deferral: millis(60_000) },
-    importFilter: acceptAll,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    ...(clusterId === undefined ? {} : { clusterId: ipv4(clusterId) }),
-  }
+/** Once the router knows nothing of the route. */
+async function untold(router: Router, key: string | undefined): Promise<void> {
+  assert.ok(key !== undefined)
+  await router.until(`no ${key}`, async () => !/10\.9\.0\.1|fd00:9::1/.test(await router.route(key)))
 }

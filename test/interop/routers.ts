@@ -4,9 +4,11 @@ import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync 
 import { join } from 'node:path'
 import { systemClock } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
+import type { Attributes } from '@network/bgp/speaker.ts'
 import { execa } from 'execa'
 import { daemonIn, execIn } from '../lab/command.ts'
 import { until } from '../lab/until.ts'
+import { inWordsOfBird, inWordsOfFrr, linesOfFrr } from './router-words.ts'
 
 export const OURS = '10.9.0.1'
 export const THEIRS = '10.9.0.2'
@@ -22,6 +24,14 @@ export interface Part {
   readonly reflects?: true
   readonly gracefulRestart?: true
   readonly extendedMessages?: true
+  /** The AS of one more neighbour, at THIRD. */
+  readonly third?: number
+  /** So many prefixes of us and no more. */
+  readonly limit?: number
+  /** IPv4 routes may have IPv6 next hops. */
+  readonly ipv4OverIpv6?: true
+  /** Writes what it learns to the kernel of its namespace. */
+  readonly forwards?: true
   /** What it says of its own routes beside the plain attributes: local-pref, MED, communities. */
   readonly dressed?: true
 }
@@ -29,6 +39,10 @@ export interface Part {
 /** Routes that every router announces, of both families. */
 export const THEIR_ROUTES = ['10.20.0.0/24', '10.21.0.0/24']
 export const THEIR_ROUTES6 = ['2001:db8:20::/48']
+
+/** Routes that a third one tells it: it hands them on. */
+export const FOREIGN_ROUTES = ['10.66.0.0/24']
+export const FOREIGN_ROUTES6 = ['2001:db8:66::/48']
 
 /** Lays the cable: once a test file, in fresh namespaces. */
 export async function layRouterCable(): Promise<void> {
@@ -47,6 +61,7 @@ export async function layRouterCable(): Promise<void> {
 export abstract class Router implements AsyncDisposable {
   readonly folder = mkdtempSync('/run/router-')
   #process: ChildProcess | undefined
+  #lives = 0
 
   protected abstract command(): readonly string[]
   protected abstract config(part: Part): string
@@ -57,6 +72,12 @@ export abstract class Router implements AsyncDisposable {
   abstract session(): Promise<string>
   /** Has it ask us for everything again. */
   abstract askAgain(): Promise<unknown>
+  /** Has it tell us everything again without being asked. */
+  abstract tellAgain(): Promise<unknown>
+  /** The attributes of the route that it heard from us or the third, a line each, sorted: as it prints them. */
+  abstract attributes(prefix: string): Promise<readonly string[]>
+  /** How it would print these. */
+  abstract inItsWords(attributes: Attributes): readonly string[]
 
   /** Starts it in its part; resolves when it can be asked. */
   async play(part: Part): Promise<this> {
@@ -66,9 +87,15 @@ export abstract class Router implements AsyncDisposable {
   }
 
   async launch(): Promise<void> {
+    this.#lives++
     const log = openSync(this.file('output'), 'a')
     this.#process = daemonIn(NAMESPACE, this.command(), log)
     await this.until('its control socket', () => this.answers())
+  }
+
+  /** It has lived before. */
+  protected get isReborn(): boolean {
+    return this.#lives > 1
   }
 
   /** SIGKILL, and waits until it is gone. */
@@ -80,6 +107,11 @@ export abstract class Router implements AsyncDisposable {
     const gone = new Promise(resolve => running.once('exit', resolve))
     running.kill('SIGKILL')
     await gone
+  }
+
+  /** Where the kernel of its namespace sends packets to this address. */
+  async kernelRoute(to: string): Promise<string> {
+    return (await this.tell('ip', 'route', 'get', to)).trim()
   }
 
   /** Waits for a condition; past the deadline the fault shows the router's own log. */
@@ -109,7 +141,8 @@ export abstract class Router implements AsyncDisposable {
 
 export class BirdRouter extends Router {
   protected command(): readonly string[] {
-    return ['bird', '-f', '-c', this.file('config'), '-s', this.file('control'), '-P', this.file('pid')]
+    const recover = this.isReborn ? ['-R'] : []
+    return ['bird', ...recover, '-f', '-c', this.file('config'), '-s', this.file('control'), '-P', this.file('pid')]
   }
 
   protected async answers(): Promise<boolean> {
@@ -128,19 +161,35 @@ export class BirdRouter extends Router {
     return this.#ask('reload', 'in', 'cali')
   }
 
+  tellAgain(): Promise<unknown> {
+    return this.#ask('reload', 'out', 'cali')
+  }
+
+  async attributes(prefix: string): Promise<readonly string[]> {
+    const lines = (await this.route(prefix)).split('\n').map(line => line.trim())
+    return lines.filter(line => line.startsWith('BGP.')).sort()
+  }
+
+  inItsWords(attributes: Attributes): readonly string[] {
+    return inWordsOfBird(attributes)
+  }
+
   #ask(...words: readonly string[]): Promise<string> {
     return this.tell('birdc', '-s', this.file('control'), ...words)
   }
 
   protected config(part: Part): string {
+    const third = thirdOf(part)
     const dress = part.dressed
       ? `bgp_local_pref = 250; bgp_med = 77; bgp_community.add((64512, 7)); bgp_large_community.add((64512, 1, 2));
          bgp_ext_community.add((rt, 64512, 5)); bgp_origin = ORIGIN_INCOMPLETE;`
       : ''
-    const peer = (name: string, address: string) => `
+    const limit = part.limit === undefined ? '' : `import limit ${part.limit} action restart;`
+    const wide = part.ipv4OverIpv6 ? 'extended next hop on;' : ''
+    const peer = (name: string, address: string, asn: number) => `
       protocol bgp ${name} {
         local ${THEIRS} as ${part.asn};
-        neighbor ${address} as 64512;
+        neighbor ${address} as ${asn};
         direct;
         hold time 9;
         connect delay time 1;
@@ -150,12 +199,14 @@ export class BirdRouter extends Router {
         ${part.gracefulRestart ? 'graceful restart on;' : ''}
         ${part.extendedMessages ? 'enable extended messages on;' : ''}
         debug { states, events };
-        ipv4 { import all; export filter own; };
-        ipv6 { import all; export filter own; };
+        ipv4 { import all; export filter own; ${limit} ${wide} };
+        ipv6 { import all; export filter own; ${limit} };
       }`
     return `
       log "${this.file('log')}" all;
       router id ${THEIRS};
+      # It does not wait long for a third one that never comes.
+      graceful restart wait 2;
       filter own {
         if source != RTS_STATIC && source != RTS_BGP then reject;
         if source = RTS_STATIC then { ${dress} }
@@ -164,8 +215,9 @@ export class BirdRouter extends Router {
       protocol device {}
       protocol static { ipv4; ${THEIR_ROUTES.map(route => `route ${route} blackhole;`).join(' ')} }
       protocol static { ipv6; ${THEIR_ROUTES6.map(route => `route ${route} blackhole;`).join(' ')} }
-      ${peer('cali', OURS)}
-      ${part.reflects ? peer('third', THIRD) : ''}
+      ${part.forwards ? 'protocol kernel { ipv4 { export where source = RTS_BGP; }; persist; graceful restart on; }' : ''}
+      ${peer('cali', OURS, 64512)}
+      ${third === undefined ? '' : peer('third', THIRD, third)}
     `
   }
 }
@@ -181,7 +233,7 @@ export class FrrRouter extends Router {
   }
 
   route(prefix: string): Promise<string> {
-    return this.#ask(`show bgp ${prefix.includes(':') ? 'ipv6' : 'ipv4'} unicast ${prefix}`)
+    return this.#ask(`show bgp ${familyOf(prefix)} unicast ${prefix}`)
   }
 
   /** Its log too: what ended the last session but one is nowhere else. */
@@ -193,15 +245,31 @@ export class FrrRouter extends Router {
     return this.#ask(`clear bgp ${OURS} soft in`)
   }
 
+  tellAgain(): Promise<unknown> {
+    return this.#ask(`clear bgp ${OURS} soft out`)
+  }
+
+  async attributes(prefix: string): Promise<readonly string[]> {
+    const text = await this.#ask(`show bgp ${familyOf(prefix)} unicast ${prefix} json`)
+    return linesOfFrr(JSON.parse(text.slice(0, text.lastIndexOf('}') + 1)))
+  }
+
+  inItsWords(attributes: Attributes): readonly string[] {
+    return inWordsOfFrr(attributes)
+  }
+
   #ask(words: string): Promise<string> {
     return this.tell('vtysh', '--vty_socket', this.folder, '-c', words)
   }
 
   protected config(part: Part): string {
-    const peers = part.reflects ? [OURS, THIRD] : [OURS]
-    const forEach = (line: (address: string) => string) => peers.map(line).join('\n')
+    const third = thirdOf(part)
+    const peers = [{ address: OURS, asn: 64512 }, ...(third === undefined ? [] : [{ address: THIRD, asn: third }])]
+    const forEach = (line: (address: string, asn: number) => string) =>
+      peers.map(({ address, asn }) => line(address, asn)).join('\n')
     const perFamily = (address: string) => `
   neighbor ${address} activate
+  ${part.limit === undefined ? '' : `neighbor ${address} maximum-prefix ${part.limit}`}
   neighbor ${address} route-map out out
   ${part.reflects ? `neighbor ${address} route-reflector-client` : ''}`
     return `
@@ -217,10 +285,11 @@ router bgp ${part.asn}
  ${part.reflects ? 'bgp cluster-id 9.9.9.9' : ''}
  ${part.gracefulRestart ? 'bgp graceful-restart\n bgp graceful-restart preserve-fw-state' : ''}
 ${forEach(
-  address => ` neighbor ${address} remote-as 64512
+  (address, asn) => ` neighbor ${address} remote-as ${asn}
  neighbor ${address} timers 3 9
  neighbor ${address} timers connect 1
- neighbor ${address} advertisement-interval 0`,
+ neighbor ${address} advertisement-interval 0
+ ${part.ipv4OverIpv6 ? `neighbor ${address} capability extended-nexthop` : ''}`,
 )}
  address-family ipv4 unicast
 ${THEIR_ROUTES.map(route => `  network ${route}`).join('\n')}
@@ -230,6 +299,8 @@ ${forEach(perFamily)}
 ${THEIR_ROUTES6.map(route => `  network ${route}`).join('\n')}
 ${forEach(perFamily)}
  exit-address-family
+${FOREIGN_ROUTES6.map(route => `ipv6 prefix-list foreign permit ${route}`).join('\n')}
+${part.asn === 64512 ? 'route-map out permit 5\n match ipv6 address prefix-list foreign' : ''}
 route-map out permit 10
  ${
    part.dressed
@@ -244,4 +315,13 @@ route-map out permit 10
  set ipv6 next-hop global ${THEIRS6}
 `
   }
+}
+
+/** A reflector has two clients. */
+function thirdOf({ reflects, third }: Part): number | undefined {
+  return third ?? (reflects ? 64512 : undefined)
+}
+
+function familyOf(prefix: string): 'ipv4' | 'ipv6' {
+  return prefix.includes(':') ? 'ipv6' : 'ipv4'
 }

@@ -162,7 +162,7 @@ export class World {
   }
 
   #reset(a: number, b: number): void {
-    this.network.reset(this.#place(a).simulated.address, this.#place(b).simulated.address)
+    this.network.lose(this.#place(a).simulated.address, this.#place(b).simulated.address, 'both')
   }
 
   #sleep(place: Place, by: 1 | -1): void {

@@ -1,0 +1,43 @@
+/** What `clear` orders, done by the speaker: to hear all again, to tell all again, or to begin sessions anew. */
+import { formatIpv4, type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
+import type { Cleared, Clearing } from '../neighbour.ts'
+import type { Speaker } from '../speaker.ts'
+import type { Answer } from './answers.ts'
+
+export interface Order {
+  readonly whom: 'all' | Ipv4
+  readonly how: readonly Clearing[]
+}
+
+const WORDS: Readonly<Record<Cleared, string>> = {
+  asked: 'asked for everything again',
+  'judged-again': 'judged again what it told: it cannot be asked',
+  'told-again': 'told everything again',
+  reset: 'session begun anew',
+}
+
+/** Reads an order off the wire; in words what is wrong with it. `how` is a list of in and out, or hard. */
+export function toOrder(whom: string, how: string, words: string): Order | string {
+  const address = whom === 'all' ? 'all' : parseIpv4(whom)
+  if (address === undefined) return `"${whom}" is neither the address of a peer nor all`
+  if (how === 'hard') return { whom: address, how: [{ is: 'hard', words }] }
+  const ways = how.split(',').map(toSoft)
+  const known = ways.filter(way => way !== undefined)
+  return known.length === ways.length ? { whom: address, how: known } : `"${how}" is neither in, out, both of them nor hard`
+}
+
+function toSoft(way: string): Clearing | undefined {
+  return way === 'in' || way === 'out' ? { is: way } : undefined
+}
+
+export function obey({ whom, how }: Order, speaker: Speaker): Answer {
+  const peers = speaker.status().peers.flatMap(({ address }) => parseIpv4(address) ?? [])
+  const meant = whom === 'all' ? peers : peers.filter(each => each === whom)
+  if (whom !== 'all' && meant.length === 0) return { is: 'unknown', says: `there is no peer ${formatIpv4(whom)}` }
+  const lines = meant.flatMap(peer => how.map(way => ({ peer: formatIpv4(peer), ...said(speaker.clear(peer, way)) })))
+  return { is: 'done', lines }
+}
+
+function said(done: Cleared | undefined): { readonly done: Cleared | null; readonly says: string } {
+  return done === undefined ? { done: null, says: 'no session stands' } : { done, says: WORDS[done] }
+}

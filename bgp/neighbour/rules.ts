@@ -1,0 +1,23 @@
+/** What every neighbour of a speaker goes by. */
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import type { Log } from '@network/base/run/log.ts'
+import type { Seconds } from '@network/base/time/units.ts'
+import type { ImportFilter } from '../options.ts'
+import type { WithoutPolicy } from '../policy/default.ts'
+import type { Rib } from '../rib/rib.ts'
+
+export interface Rules {
+  readonly rib: Rib
+  readonly log: Log
+  readonly localAsn: number
+  readonly clusterId: Ipv4
+  /** Clients hear each other without us. */
+  readonly clientToClient?: 'off'
+  readonly withoutPolicy: WithoutPolicy
+  /** Undefined: every prefix is let in. */
+  readonly importFilter: ImportFilter | undefined
+  /** How long we wait for the End-of-RIB of a peer that came back. */
+  readonly stalePathTime: Seconds
+  /** Something in the RIB changed: choose, tell the peers, tell the user. */
+  converge(): void
+}

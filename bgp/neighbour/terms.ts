@@ -1,0 +1,111 @@
+/** What a peer's settings and its session come to: as a source of routes, for what it is told, and for what is let in. */
+import { type AnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import type { Attributes } from '../attributes/attributes.ts'
+import type { ExportPolicy } from '../export/advertise.ts'
+import type { GroupTerms } from '../export/update-group.ts'
+import { ACCEPTED, type PeerConfig } from '../options.ts'
+import { effective } from '../policy/default.ts'
+import { changesNothing, type ExportTerms, exported, nameOfTerms } from '../policy/export.ts'
+import { imported } from '../policy/import.ts'
+import type { Source } from '../rib/path.ts'
+import type { Admission } from '../rib/rib.ts'
+import type { Standing } from '../session/peer-session.ts'
+import type { Rules } from './rules.ts'
+
+/** The AS that the peer sees us in. RFC 7705. */
+export function shownAsn(config: PeerConfig, { localAsn }: Rules): number {
+  return config.localAs?.asn ?? localAsn
+}
+
+export function kindOf(config: PeerConfig, rules: Rules): 'internal' | 'external' {
+  return config.asn === shownAsn(config, rules) ? 'internal' : 'external'
+}
+
+export function sourceOf(config: PeerConfig, rules: Rules, { terms, local }: Standing): Source {
+  const { address, name, client, allowOwnAs } = config
+  const kind = kindOf(config, rules)
+  return {
+    id: formatIpv4(address),
+    kind,
+    name,
+    address,
+    routerId: terms.remote.routerId,
+    localAddress: local.address,
+    ...(client === true && kind === 'internal' ? { client } : {}),
+    ...(allowOwnAs === undefined ? {} : { allowOwnAs }),
+  }
+}
+
+export function groupTermsOf(config: PeerConfig, rules: Rules, standing: Standing): GroupTerms {
+  const { localAddress6, client, routeServerClient, nextHops, advertisementInterval } = config
+  const { terms, local } = standing
+  const kind = kindOf(config, rules)
+  const policy = exportPolicyOf(config, rules, standing)
+  return {
+    outlet: {
+      kind,
+      localAddress: local.address,
+      localAsn: shownAsn(config, rules),
+      clusterId: rules.clusterId,
+      client: client === true && kind === 'internal',
+      ...(rules.clientToClient === undefined || client !== true ? {} : { hearsClients: false }),
+      ...(localAddress6 === undefined ? {} : { localAddress6 }),
+      ...(routeServerClient === true && kind === 'external' ? { transparent: true } : {}),
+      ...(nextHops === undefined ? {} : { hops: nextHops }),
+      ...(policy === undefined ? {} : { policy }),
+    },
+    dialect: terms.dialect,
+    longestMessage: terms.longestMessage,
+    ...(advertisementInterval === undefined ? {} : { interval: advertisementInterval }),
+  }
+}
+
+function exportPolicyOf(config: PeerConfig, rules: Rules, { local }: Standing): ExportPolicy | undefined {
+  const { asn, asOverride, removePrivateAs, routeServerClient, localAs, exportPolicy } = config
+  const kind = kindOf(config, rules)
+  const terms: ExportTerms = {
+    peerAsn: asn,
+    kind,
+    asOverride: asOverride === true,
+    removePrivateAs: removePrivateAs === true,
+    ...(routeServerClient === true ? { transparent: true } : {}),
+    shownBehindLocalAs: localAs === undefined || localAs.replace ? undefined : rules.localAsn,
+    chain: effective(exportPolicy, kind, rules.withoutPolicy),
+    place: placeOf(config, rules, local.address),
+  }
+  if (changesNothing(terms)) return undefined
+  return {
+    name: nameOfTerms(terms),
+    apply: (prefix, attributes, source) => {
+      const verdict = exported(prefix, attributes, source.kind, terms)
+      return verdict.is === 'accepted' ? verdict.attributes : undefined
+    },
+  }
+}
+
+/** Undefined where nothing is asked of a route: then nobody looks at it. */
+export function admissionOf(config: PeerConfig, rules: Rules, localAddress: Ipv4): Admission | undefined {
+  const { asn, isRouteServer, localAs, importPolicy, weight } = config
+  const { importFilter, withoutPolicy } = rules
+  const kind = kindOf(config, rules)
+  const chain = effective(importPolicy, kind, withoutPolicy)
+  if (importFilter === undefined && kind === 'internal' && chain.length === 0 && weight === undefined) return undefined
+  const terms = {
+    kind,
+    peerAsn: asn,
+    isRouteServer: isRouteServer === true,
+    localAs: localAs?.asn,
+    chain,
+    ...(weight === undefined ? {} : { weight }),
+    place: placeOf(config, rules, localAddress),
+  }
+  return (prefix: AnyPrefix, attributes: Attributes) => {
+    const filtered = importFilter === undefined || isPrefix6(prefix) ? ACCEPTED : importFilter(prefix, config)
+    return filtered.is === 'refused' ? filtered : imported(prefix, attributes, terms)
+  }
+}
+
+function placeOf(config: PeerConfig, rules: Rules, localAddress: Ipv4): ExportTerms['place'] {
+  return { localAsn: shownAsn(config, rules), localAddress, localAddress6: config.localAddress6 }
+}

@@ -1,0 +1,129 @@
+/** Our own speaker at the end of a cable to a real router. */
+import assert from 'node:assert/strict'
+import { anyPrefix } from '@network/base/net/any-prefix.ts'
+import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
+import { formatIpv6, ipv6 } from '@network/base/net/ipv6.ts'
+import { silentLog } from '@network/base/run/log.ts'
+import { systemClock, systemRandom } from '@network/base/time/clock.ts'
+import { millis, seconds } from '@network/base/time/units.ts'
+import { acceptAll } from '@network/bgp/options.ts'
+import {
+  type Attributes,
+  type Origination,
+  type PeerConfig,
+  type PeerStatus,
+  Speaker,
+  type SpeakerOptions,
+} from '@network/bgp/speaker.ts'
+import { IPV4_UNICAST, IPV6_UNICAST } from '@network/bgp/wire/capabilities.ts'
+import { OURS, OURS6, THEIRS, THIRD } from './routers.ts'
+
+export const OUR_ROUTES = ['10.244.0.0/26', '2001:db8:244::/48']
+
+export interface StartOptions {
+  readonly address?: string
+  /** Whom it peers with. */
+  readonly to?: string
+  readonly originate?: readonly string[]
+  readonly peer?: Partial<PeerConfig>
+  /** Peers with the third speaker too, and how. */
+  readonly third?: Partial<PeerConfig> | undefined
+  readonly clusterId?: string
+  /** It lived before, and forwarding went on. */
+  readonly restarting?: true
+}
+
+export interface Us extends AsyncDisposable {
+  readonly speaker: Speaker
+  /** Prefixes of all changes told so far. */
+  readonly changes: readonly string[]
+  /** Best paths from others: prefix, next hop and AS path. */
+  heard(): readonly string[]
+  attributes(key: string): Attributes
+  peer(): PeerStatus
+  reconfigure(peer: Partial<PeerConfig>): void
+  originate(...texts: readonly string[]): void
+}
+
+export async function start({
+  address = OURS,
+  to = THEIRS,
+  originate = OUR_ROUTES,
+  peer = {},
+  third,
+  clusterId,
+  restarting,
+}: StartOptions): Promise<Us> {
+  const speaker = new Speaker(optionsFor(address, clusterId, restarting === true))
+  const peers = (changes: Partial<PeerConfig>) => [
+    peerAt(to, changes),
+    ...(third === undefined ? [] : [{ ...peerAt(THIRD, third), passive: true }]),
+  ]
+  const changes: string[] = []
+  speaker.onChange(change => {
+    if (change.is === 'routes') changes.push(...change.prefixes)
+  })
+  const say = (texts: readonly string[]) =>
+    speaker.originate(new Map(texts.map((text): [string, Origination] => [text, { prefix: anyPrefix(text) }])))
+  say(originate)
+  speaker.setPeers(peers(peer))
+  await speaker.start()
+  return {
+    speaker,
+    changes,
+    heard: () =>
+      [...speaker.routes()]
+        .filter(({ source }) => source.kind !== 'local')
+        .map(({ key, attributes }) => sayRoute(key, attributes))
+        .sort(),
+    attributes(key) {
+      const [path] = speaker.paths(key).filter(({ source }) => source.kind !== 'local')
+      assert.ok(path !== undefined, `a path to ${key}`)
+      return path.attributes
+    },
+    peer() {
+      const found = speaker.status().peers.find(each => each.address === to)
+      assert.ok(found !== undefined)
+      return found
+    },
+    reconfigure: changed => speaker.setPeers(peers(changed)),
+    originate: (...texts) => say(texts),
+    [Symbol.asyncDispose]: () => speaker.stop({ graceful: false }),
+  }
+}
+
+function sayRoute(key: string, { nextHop, nextHop6, asPath }: Attributes): string {
+  const via = nextHop6 === undefined ? formatIpv4(nextHop) : formatIpv6(nextHop6.address)
+  const path = asPath.flatMap(({ asns }) => asns)
+  return `${key} via ${via}${path.length === 0 ? '' : ` path ${path.join(' ')}`}`
+}
+
+function peerAt(address: string, changes: Partial<PeerConfig>): PeerConfig {
+  return {
+    address: ipv4(address),
+    name: 'router',
+    asn: 64512,
+    port: 179,
+    passive: false,
+    dialAfter: millis(0),
+    families: [IPV4_UNICAST, IPV6_UNICAST],
+    localAddress6: ipv6(OURS6),
+    ...changes,
+  }
+}
+
+function optionsFor(address: string, clusterId: string | undefined, restarting: boolean): SpeakerOptions {
+  return {
+    routerId: ipv4(address),
+    asn: 64512,
+    listen: { address: ipv4(address), port: 179 },
+    holdTime: seconds(9),
+    connectRetry: millis(1000),
+    gracefulRestart: { restartTime: seconds(120), restarting, deferral: millis(60_000) },
+    importFilter: acceptAll,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    ...(clusterId === undefined ? {} : { clusterId: ipv4(clusterId) }),
+  }
+}
