@@ -8,8 +8,8 @@ import { encodeAttributes } from './attributes/encode.ts'
 import type { SpeakerOptions } from './options.ts'
 import { Cluster, learnedText, type Member, meshPeer, peerOf, routes } from './testing/cluster.ts'
 import { RawPeer } from './testing/raw-peer.ts'
-import type { Capabilities } from './wire/capabilities.ts'
-import { decodeRouteRefresh } from './wire/route-refresh.ts'
+import { type Capabilities, IPV4_UNICAST } from './wire/capabilities.ts'
+import { decodeRouteRefresh, encodeRouteRefresh } from './wire/route-refresh.ts'
 import { encodeAnnouncement } from './wire/update.ts'
 
 const RAW = ipv4('192.0.2.66')
@@ -36,8 +36,19 @@ async function met(capabilities: Partial<Capabilities>) {
       return refresh?.is === 'refresh' ? refresh.kind : kind
     })
   }
-  return { cluster, us, after }
+  return { cluster, us, raw, after }
 }
+
+test('a hundred requests at once get one answer', async () => {
+  const { raw, after } = await met({ enhancedRefresh: true })
+  const heard = after(() => raw.say(...Array.from({ length: 100 }, () => encodeRouteRefresh(IPV4_UNICAST))))
+  const answers = heard.filter(each => each === 'update').length
+  assert.ok(answers >= 1 && answers <= 3, heard.join())
+  assert.deepEqual(
+    [heard.filter(each => each === 'begin').length, heard.filter(each => each === 'end').length],
+    [answers, answers],
+  )
+})
 
 describe('clear', () => {
   test('in: the peer is asked for everything', async () => {

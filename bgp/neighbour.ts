@@ -358,9 +358,10 @@ export class Neighbour implements SessionListener {
     else this.#keeping?.endRefresh(family)
   }
 
+  /** Once a turn: a storm of requests gets one answer. */
   #tellAgain({ telling }: Session, family: Family): void {
     telling.again(family)
-    this.flush()
+    this.#around.converge()
   }
 
   drained(): void {

@@ -217,6 +217,14 @@ export class Speaker {
     }
   }
 
+  /** Every path that packets may take, the best one of each prefix first. */
+  *ways(): Generator<Path, void, void> {
+    const isOne = (this.#options.decision?.multipath ?? 1) <= 1
+    for (const best of this.routes())
+      if (isOne) yield best
+      else yield* this.multipath(best.key)
+  }
+
   /** What a peer told us, before any policy. */
   adjIn(peer: Ipv4): Iterable<Path> {
     return this.#rib.heardFrom(formatIpv4(peer))
@@ -266,7 +274,7 @@ export class Speaker {
 
   /** All paths of a prefix (text), with the reason why each but the best is not used. */
   explain(prefix: string): Explanation {
-    return explain(prefix, this.#rib.paths(prefix), this.#rib.selection(prefix))
+    return explain(prefix, this.#rib.paths(prefix), this.#rib.selection(prefix), this.#rib.multipath(prefix))
   }
 
   /**

@@ -109,6 +109,8 @@ export interface ExplainedPath {
   readonly name: string
   readonly nextHop: string | null
   readonly stale: boolean
+  /** Packets may go this way: it is the best, or multipath takes it along. */
+  readonly used: boolean
   readonly verdict:
     | { readonly is: 'best' }
     | { readonly is: 'lost'; readonly by: string }

@@ -125,7 +125,8 @@ class Story {
       else this.#lines.push(`${this.#cluster.clock.now()} ${here} ${change.prefixes.join()}`)
     })
     member.speaker.originate(routes(...this.#owned[which]))
-    member.speaker.setPeers([{ ...meshPeer(ipv4(there), ipv4(here)), dialAfter: millis(0) }])
+    const paced = this.#seed % 3 === 0 ? { advertisementInterval: millis(8000) } : {}
+    member.speaker.setPeers([{ ...meshPeer(ipv4(there), ipv4(here)), dialAfter: millis(0), ...paced }])
     return member
   }
 

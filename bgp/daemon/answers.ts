@@ -80,7 +80,7 @@ export function answer(question: Question, speaker: Speaker): Answer {
       return peer === undefined ? { is: 'unknown', says: `there is no peer ${question.about}` } : { is: 'peer', peer }
     }
     case 'routes':
-      return { is: 'routes', routes: [...speaker.routes()].map(path => toLine(path.prefix, path.attributes, path)) }
+      return { is: 'routes', routes: [...speaker.ways()].map(path => toLine(path.prefix, path.attributes, path)) }
     case 'path':
       return aboutPrefix(question.about, prefix => ({
         is: 'routes',
@@ -148,13 +148,13 @@ export function formatAsPath(path: AsPath): string {
   return path.map(({ kind, asns }) => `${BRACKETS[kind][0]}${asns.join(' ')}${BRACKETS[kind][1]}`).join(' ')
 }
 
-/** `best`, `lost by local-pref`, `refused: policy x, rule 1`. */
-export function sayVerdict(verdict: ExplainedPath['verdict']): string {
+/** `best`, `lost by local-pref`, `lost by router-id, used along with it`, `refused: policy x, rule 1`. */
+export function sayVerdict({ verdict, used }: Pick<ExplainedPath, 'verdict' | 'used'>): string {
   switch (verdict.is) {
     case 'best':
       return 'best'
     case 'lost':
-      return `lost by ${verdict.by}`
+      return `lost by ${verdict.by}${used ? ', used along with the best' : ''}`
     case 'refused':
       return `refused: ${verdict.why}`
     case 'ineligible':

@@ -180,6 +180,16 @@ describe('show', () => {
       for (const pattern of says) assert.match(print(said), pattern)
     })
 
+  test('with multipath, every way that packets may take, and why says which lost and is used all the same', async () => {
+    const { daemon, peers, cluster } = await stage(TWO.replace('policies:', 'decision: {multipath: 4}\npolicies:'))
+    for (const { speaker } of peers) speaker.originate(routes('10.4.0.0/24'))
+    cluster.run(5)
+    const routesSaid = print(answer({ ask: 'routes' }, daemon.speaker))
+    assert.match(routesSaid, /10\.4\.0\.0\/24 +192\.0\.2\.2 .*\n10\.4\.0\.0\/24 +192\.0\.2\.3 /)
+    const why = print(answer({ ask: 'why', about: '10.4.0.0/24' }, daemon.speaker))
+    assert.match(why, /192\.0\.2\.2 .*best\n192\.0\.2\.3 .*lost by router-id, used along with the best/)
+  })
+
   test('what cannot be asked says what can', () => {
     assert.match(String(toQuestion('pears', undefined)), /nobody knows "pears"; there are peers, peer, routes/)
     assert.match(String(toQuestion('why', undefined)), /wants a prefix/)

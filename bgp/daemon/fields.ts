@@ -9,6 +9,7 @@ import {
   parseCommunity,
   parseCommunityPattern,
   parseExtendedCommunity,
+  parseExtendedCommunityPattern,
   parseLargeCommunity,
   parseLargeCommunityPattern,
 } from '../policy/community-pattern.ts'
@@ -49,6 +50,11 @@ export const communityPatternField = spelt('a community or a pattern of them', '
 export const largeCommunityField = spelt('a large community', '64512:1:100', parseLargeCommunity)
 export const largeCommunityPatternField = spelt('a large community or a pattern of them', '64512:1:*', parseLargeCommunityPattern)
 export const extendedCommunityField = spelt('an extended community', 'rt:64512:100', parseExtendedCommunity)
+export const extendedCommunityPatternField = spelt(
+  'an extended community or a pattern of them',
+  'rt:64512:*',
+  parseExtendedCommunityPattern,
+)
 export const asPathField = text('a pattern over AS numbers', '^65001 .* 65010$', parseAsPathPattern)
 export const prefixRangeField = text('a prefix, with the lengths inside it that count', '10.0.0.0/8 ge 16 le 24', parseRange)
 

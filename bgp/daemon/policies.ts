@@ -68,7 +68,7 @@ function toChanges(set: SetConfig): readonly Change[] {
     largeCommunities?.remove && { set: 'large-communities', how: 'remove', matching: largeCommunities.remove },
     largeCommunities?.add && { set: 'large-communities', how: 'add', values: largeCommunities.add },
     extendedCommunities?.replace && { set: 'extended-communities', how: 'replace', values: extendedCommunities.replace },
-    extendedCommunities?.remove && { set: 'extended-communities', how: 'remove', values: extendedCommunities.remove },
+    extendedCommunities?.remove && { set: 'extended-communities', how: 'remove', matching: extendedCommunities.remove },
     extendedCommunities?.add && { set: 'extended-communities', how: 'add', values: extendedCommunities.add },
     prepend && { set: 'prepend', asn: prepend.asn, times: prepend.times },
     nextHop && toNextHop(nextHop),

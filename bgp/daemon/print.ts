@@ -36,7 +36,7 @@ export function print(answer: Answer): string {
     case 'why':
       return table(
         ['FROM', 'NAME', 'NEXT HOP', 'VERDICT'],
-        answer.explanation.paths.map(({ from, name, nextHop, verdict }) => [from, name, nextHop ?? '', sayVerdict(verdict)]),
+        answer.explanation.paths.map(path => [path.from, path.name, path.nextHop ?? '', sayVerdict(path)]),
       )
     case 'peer':
       return table(['WHAT', 'VALUE'], facts('', answer.peer))

@@ -59,6 +59,16 @@ const MISTAKES: readonly { readonly name: string; readonly text: string; readonl
     text: `${HEAD}neighbours: [192.0.2.2, 192.0.2.2]\n`,
     says: ['3:25: neighbours.1.address: 192.0.2.2 stands here twice: remove one'],
   },
+  {
+    name: 'router id 0.0.0.0',
+    text: 'routerId: 0.0.0.0\nasn: 64512\n',
+    says: ['1:1: routerId: 0.0.0.0 names nobody: write an address of this speaker'],
+  },
+  {
+    name: 'cluster id 0.0.0.0',
+    text: `${HEAD}routeReflector: {clusterId: 0.0.0.0}\n`,
+    says: ['3:18: routeReflector.clusterId: 0.0.0.0 names nobody: write an address of this speaker'],
+  },
   { name: 'a hold time of two seconds', text: `${HEAD}holdTime: 2\n`, says: ['3:1: holdTime: must be 0 or at least 3 seconds'] },
   {
     name: 'an AS path pattern',

@@ -22,6 +22,7 @@ export type ReadSettings =
 
 export const DEFAULT_CONTROL = '/run/cali-bgpd.sock'
 const BGP_PORT = 179
+const NO_IDENTIFIER = '0.0.0.0 names nobody: write an address of this speaker'
 /** A speaker that comes up again waits at most so long for its peers before it says that it knows everything. */
 const DEFERRAL = millis(60_000)
 
@@ -45,6 +46,8 @@ function placed({ path, says }: Complaint, read: Extract<ReadConfig, { readonly 
 function* complaintsAbout(config: Config): Generator<Complaint, void, void> {
   const { policies, groups, neighbours, dynamicNeighbours, holdTime } = config
   const sets = setsOf(config)
+  if (config.routerId === 0) yield { path: ['routerId'], says: NO_IDENTIFIER }
+  if (config.routeReflector?.clusterId === 0) yield { path: ['routeReflector', 'clusterId'], says: NO_IDENTIFIER }
   if (holdTime === 1 || holdTime === 2) yield { path: ['holdTime'], says: 'must be 0 or at least 3 seconds' }
   for (const [name, policy] of Object.entries(policies))
     for (const { path, set } of unknownSets(policy, sets))

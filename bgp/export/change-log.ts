@@ -1,6 +1,8 @@
 /** What a group has to say, encoded once: each member reads it at its own speed, and one that falls too far behind is let go of. */
+import type { PrefixTable } from '../rib/prefix-table.ts'
 import type { Exclusions } from './audience.ts'
 import { type Load, Loader, type Parcel } from './parcel.ts'
+import type { Ended, Span } from './spans.ts'
 
 /** One member's place. */
 export interface Follower {
@@ -10,6 +12,8 @@ export interface Follower {
   parcel: number
   /** What it reads before: all that the group told up to `batch`. */
   dump: readonly Parcel[] | undefined
+  /** What it held already when it began with the dump; `all`: everything in it. */
+  kept: PrefixTable | 'all' | undefined
   /** It wants everything once more after what it reads. */
   again: boolean
 }
@@ -17,6 +21,8 @@ export interface Follower {
 interface Batch {
   readonly parcels: readonly Parcel[]
   readonly octets: number
+  /** What was told until this batch. */
+  readonly ended: Ended
   /** Octets ever said before it. */
   readonly before: number
   /** Members for whom something is left out or put in. */
@@ -61,10 +67,11 @@ export class ChangeLog {
     return this.octets > LONGEST_LOG || this.#batches.length > MOST_BATCHES
   }
 
-  append(parcels: readonly Parcel[]): void {
+  /** `ended` is asked only when there is something to tell. */
+  append(parcels: readonly Parcel[], ended: () => Ended): void {
     if (parcels.length === 0) return
     const octets = octetsOf(parcels)
-    this.#batches.push({ parcels, octets, before: this.#said, named: this.#named(parcels), whole: undefined })
+    this.#batches.push({ parcels, octets, ended: ended(), before: this.#said, named: this.#named(parcels), whole: undefined })
     this.#said += octets
   }
 
@@ -77,9 +84,15 @@ export class ChangeLog {
     return this.#said - (this.#batches[batch - this.#first]?.before ?? this.#said)
   }
 
-  /** Parcels from a batch on. */
-  *since(batch: number): Generator<Parcel, void, void> {
-    for (let at = batch; at < this.end; at++) yield* this.#batches[at - this.#first]?.parcels ?? []
+  /** What ended in a batch or after it. */
+  *endedFrom(batch: number): Generator<Span, void, void> {
+    for (let at = batch; at < this.end; at++) yield* this.#batches[at - this.#first]?.ended.spans() ?? []
+  }
+
+  /** What the member has read of its dump, or else of the batch that it is in. */
+  readBy({ dump, batch, parcel, slot }: Follower): readonly Parcel[] {
+    const parcels = dump ?? this.#batches[batch - this.#first]?.parcels ?? []
+    return parcels.slice(0, parcel).filter(each => this.#isFor(each, slot))
   }
 
   /** Forgets what lies before a batch. */
@@ -121,7 +134,10 @@ export class ChangeLog {
     if (follower.parcel < parcels.length) return
     follower.parcel = 0
     if (follower.dump === undefined) follower.batch++
-    else follower.dump = undefined
+    else {
+      follower.dump = undefined
+      follower.kept = undefined
+    }
   }
 
   #isFor({ audience }: Parcel, slot: number): boolean {

@@ -7,25 +7,22 @@
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { type Instant, type Millis, millis } from '@network/base/time/units.ts'
-import { type Attributes, NOWHERE } from '../attributes/attributes.ts'
-import { speaks } from '../attributes/multiprotocol.ts'
-import { maySkim, writeReflected } from '../attributes/skim.ts'
+import type { Attributes } from '../attributes/attributes.ts'
 import type { Moment } from '../fsm/connection.ts'
-import type { AttributeSet } from '../rib/attribute-set.ts'
 import { grownInt32 } from '../rib/byte-table.ts'
 import { PrefixTable } from '../rib/prefix-table.ts'
 import type { Rib } from '../rib/rib.ts'
-import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import type { Dialect } from '../wire/dialect.ts'
-import { decodeUpdate } from '../wire/update.ts'
-import { advertised, isReflected, type Outlet } from './advertise.ts'
+import type { Outlet } from './advertise.ts'
 import { Exclusions } from './audience.ts'
 import { Buckets } from './buckets.ts'
 import { ChangeLog, type Follower, octetsOf } from './change-log.ts'
-import { OutSets } from './out-sets.ts'
 import { Pace } from './pace.ts'
 import { Packer } from './packer.ts'
 import { type Audience, type Load, Loader, type Parcel } from './parcel.ts'
+import { takeSaid } from './said.ts'
+import { Spans } from './spans.ts'
+import { NOT_TOLD, Wording } from './wording.ts'
 
 /** Members with equal ones share a group. */
 export interface GroupTerms {
@@ -36,11 +33,6 @@ export interface GroupTerms {
   readonly interval?: Millis
 }
 
-const NOT_TOLD = -1
-const UNKNOWN = -2
-const TOO_LARGE = -3
-/** Below this many attribute sets nobody looks for unused ones. */
-const FEW = 4096
 /** A dump smaller than this is kept for the next one that joins. */
 const SMALL_DUMP = 1 << 20
 
@@ -57,44 +49,28 @@ export class UpdateGroup {
   readonly #exclusions = new Exclusions()
   readonly #audiences: Audience[] = []
   readonly #someOnly = new Map<string, Audience>()
-  readonly #outs: OutSets
   readonly #packer: Packer
   readonly #buckets = new Buckets()
   readonly #log: ChangeLog
   readonly #pace: Pace
+  readonly #spans = new Spans()
   readonly #followers = new Set<Follower>()
-  /** Those who fell too far behind, with all that they may hold from us. */
+  /** Those who fell too far behind, with what they hold from us. */
   readonly #stalled = new Map<Follower, PrefixTable>()
-  /** Members by address, absent ones too: a route that points at one is not told to it. */
-  readonly #slotAt = new Map<Ipv4, number>()
-  readonly #hopsSaid = new Set<Ipv4>()
   /** By number of prefix: what was told, and who was left out. */
   #told = new Int32Array(32).fill(NOT_TOLD)
   #leftOut = new Int32Array(32)
-  /** By number of attribute set: what it becomes here. */
-  #outOf = new Int32Array(32).fill(UNKNOWN)
-  #exclusionOf = new Int32Array(32)
   readonly #toldBy: number[] = [0]
   #toldCount = 0
   #dump: Dump | undefined
-  #sweepAt = FEW
-  readonly #oversized: number[] = []
-  readonly #scratch = new Uint8Array(4096)
-  readonly #mayReflect: boolean
-  readonly #speaksFour: boolean
-  readonly #speaksSix: boolean
-  readonly #speaksOver: boolean
+  readonly #wording: Wording
 
   constructor(terms: GroupTerms, rib: Rib) {
     this.terms = terms
     this.#rib = rib
-    const { policy, hops } = terms.outlet
-    this.#mayReflect = policy === undefined && hops?.ipv4 !== 'self-always' && maySkim(terms.dialect)
-    this.#speaksFour = speaks(terms.dialect, IPV4_UNICAST)
-    this.#speaksSix = speaks(terms.dialect, IPV6_UNICAST)
-    this.#speaksOver = terms.dialect.multiprotocol?.ipv6NextHop === true
-    this.#outs = new OutSets(terms.dialect)
     this.#packer = new Packer(rib.prefixes, terms.longestMessage)
+    const { outlet, dialect } = terms
+    this.#wording = new Wording(rib, { outlet, dialect, packer: this.#packer, exclusions: this.#exclusions })
     this.#log = new ChangeLog(this.#exclusions)
     this.#pace = new Pace(terms.interval ?? millis(0))
     this.#lookAtAll()
@@ -119,7 +95,7 @@ export class UpdateGroup {
   join(slot: number, address: Ipv4): Follower {
     this.#meet(slot, address)
     const dump = this.#freshEnough()
-    const follower: Follower = { slot, batch: dump.batch, parcel: 0, dump: dump.parcels, again: false }
+    const follower: Follower = { slot, batch: dump.batch, parcel: 0, dump: dump.parcels, kept: undefined, again: false }
     this.#followers.add(follower)
     return follower
   }
@@ -129,12 +105,23 @@ export class UpdateGroup {
     this.#stalled.set(follower, held)
   }
 
-  /** All that a member may hold from us: what is told now, and what went since it last read. */
+  /** What the member holds from us: all that it has read, and nothing that it has not. */
   heldBy(follower: Follower): PrefixTable {
-    const held = this.#stalled.get(follower) ?? new PrefixTable()
-    for (const id of this.toldIds(follower.slot)) held.take(this.#rib.prefixes.prefix(id))
-    for (const parcel of this.#log.since(follower.batch))
-      for (const prefix of withdrawnIn(parcel, this.terms.dialect)) held.take(prefix)
+    const stalled = this.#stalled.get(follower)
+    if (stalled !== undefined) return stalled
+    const { dump, kept } = follower
+    const held = dump === undefined || kept === 'all' ? this.#heldAt(follower) : (kept ?? new PrefixTable())
+    if (kept === 'all') return held
+    takeSaid(held, this.#log.readBy(follower), this.terms.dialect)
+    return held
+  }
+
+  /** What a member held that had read all before its batch. */
+  #heldAt({ slot, batch }: Follower): PrefixTable {
+    const held = new PrefixTable()
+    for (const id of this.toldIds(slot)) if (this.#spans.sinceOf(id) < batch) held.take(this.#rib.prefixes.prefix(id))
+    for (const { prefix, since, exclusion } of this.#log.endedFrom(batch))
+      if (since < batch && !this.#exclusions.excludes(exclusion, slot)) held.take(prefix)
     return held
   }
 
@@ -175,7 +162,7 @@ export class UpdateGroup {
   tells(slot: number, id: number): Attributes | undefined {
     if ((this.#told[id] ?? NOT_TOLD) < 0 || this.#exclusions.excludes(this.#leftOut[id] ?? 0, slot)) return undefined
     const set = this.#rib.sets.get(this.#rib.chosen(id))
-    return set === undefined ? undefined : this.#attributesFor(id, set)
+    return set === undefined ? undefined : this.#wording.attributesFor(id, set)
   }
 
   /** Numbers of all prefixes that the member is told of. */
@@ -198,8 +185,13 @@ export class UpdateGroup {
       for (const id of this.#pace.release()) this.#look(id)
       if (at !== undefined && this.#buckets.hasAnnouncements) this.#pace.announced(at)
     }
-    this.#log.append(this.#buckets.pack(this.#packer, out => this.#outs.saying(out)))
+    this.#append()
     this.#keepInBounds()
+  }
+
+  #append(): void {
+    const parcels = this.#buckets.pack(this.#packer, out => this.#wording.saying(out))
+    this.#log.append(parcels, () => this.#spans.takeEnded())
   }
 
   /** What is gone is told at once, all else waits. */
@@ -213,34 +205,33 @@ export class UpdateGroup {
 
   #isGone(id: number): boolean {
     const set = this.#rib.chosen(id)
-    return set < 0 || this.#outFor(id, set) < 0
+    return set < 0 || this.#wording.outFor(id, set) < 0
   }
 
   /** Looks at everything again: a policy changed. */
   reconsider(): void {
-    this.#outOf.fill(UNKNOWN)
+    this.#wording.forgetAll()
     this.#lookAtAll()
   }
 
   /** The numbers of these attribute sets will be given to others. */
   forget(set: number): void {
-    this.#outOf[set] = UNKNOWN
+    this.#wording.forget(set)
   }
 
   /** The numbers of these members will be given to others: from here on nothing is kept from them. */
   forgetSlots(gone: ReadonlySet<number>): void {
-    for (const [address, slot] of this.#slotAt) if (gone.has(slot)) this.#slotAt.delete(address)
     const named = this.#exclusions.naming(gone)
-    for (let set = 0; set < this.#outOf.length; set++) if (named.has(this.#exclusionOf[set] ?? 0)) this.#outOf[set] = UNKNOWN
+    this.#wording.forgetSlots(gone, named)
     for (let id = 0; id < this.#told.length; id++)
       if ((this.#told[id] ?? NOT_TOLD) >= 0 && named.has(this.#leftOut[id] ?? 0)) this.#look(id)
-    this.#log.append(this.#buckets.pack(this.#packer, out => this.#outs.saying(out)))
+    this.#append()
     this.#dump = undefined
   }
 
   /** Routes whose attributes fit in no message, since the last call: not told, and withdrawn where they were told before. */
   takeOversized(): readonly AnyPrefix[] {
-    return this.#oversized.splice(0).map(id => this.#rib.prefixes.prefix(id))
+    return this.#wording.takeOversized()
   }
 
   #lookAtAll(): void {
@@ -253,12 +244,12 @@ export class UpdateGroup {
   #look(id: number): void {
     const before = this.#told[id] ?? NOT_TOLD
     const set = this.#rib.chosen(id)
-    const out = set < 0 ? NOT_TOLD : this.#outFor(id, set)
+    const out = set < 0 ? NOT_TOLD : this.#wording.outFor(id, set)
     if (out < 0) {
       if (before >= 0) this.#tellGone(id, this.#leftOut[id] ?? 0)
       return
     }
-    const exclusion = this.#exclusionOf[set] ?? 0
+    const exclusion = this.#wording.exclusionOf(set)
     const exclusionBefore = this.#leftOut[id] ?? 0
     if (out === before && exclusion === exclusionBefore) return
     const six = this.#rib.prefixes.isSix(id)
@@ -266,9 +257,11 @@ export class UpdateGroup {
     this.#told[id] = out
     this.#leftOut[id] = exclusion
     this.#count(exclusion, 1)
+    if (before >= 0) this.#count(exclusionBefore, -1)
+    if (before >= 0 && exclusion === exclusionBefore) return
+    if (before >= 0) this.#spans.end(id, this.#rib.prefixes.prefix(id), exclusionBefore)
+    this.#spans.begin(id, this.#log.end)
     if (before < 0) return
-    this.#count(exclusionBefore, -1)
-    if (exclusion === exclusionBefore) return
     const welcome = this.#exclusions.difference(exclusionBefore, exclusion)
     const parted = this.#exclusions.difference(exclusion, exclusionBefore)
     if (out === before && welcome.length > 0) this.#buckets.announce(id, six, out, this.#only(welcome))
@@ -279,74 +272,12 @@ export class UpdateGroup {
     this.#buckets.withdraw(id, this.#rib.prefixes.isSix(id), this.#allBut(exclusion))
     this.#told[id] = NOT_TOLD
     this.#count(exclusion, -1)
+    this.#spans.end(id, this.#rib.prefixes.prefix(id), exclusion)
   }
 
   #count(exclusion: number, change: number): void {
     this.#toldCount += change
     this.#toldBy[exclusion] = (this.#toldBy[exclusion] ?? 0) + change
-  }
-
-  /** The number of what is said of a prefix, or NOT_TOLD. Without a policy it is the same for all prefixes of an attribute set. */
-  #outFor(id: number, set: number): number {
-    const known = this.#outOf[set] ?? UNKNOWN
-    if (known === TOO_LARGE) this.#oversized.push(id)
-    if (known !== UNKNOWN) return this.#isSpoken(id, known) ? known : NOT_TOLD
-    const attributeSet = this.#rib.sets.get(set)
-    if (attributeSet === undefined) return NOT_TOLD
-    const spliced = attributeSet.isPlain && this.#mayReflect ? this.#reflect(attributeSet) : UNKNOWN
-    if (spliced !== UNKNOWN) {
-      this.#outOf[set] = spliced
-      return this.#isSpoken(id, spliced) ? spliced : NOT_TOLD
-    }
-    const attributes = this.#attributesFor(id, attributeSet)
-    const out = attributes === undefined ? NOT_TOLD : this.#encode(id, attributes, attributeSet)
-    if (this.terms.outlet.policy === undefined) this.#outOf[set] = out
-    return this.#isSpoken(id, out) ? out : NOT_TOLD
-  }
-
-  #attributesFor(id: number, { attributes, source }: AttributeSet): Attributes | undefined {
-    const { outlet } = this.terms
-    const said = advertised(attributes, source, outlet)
-    if (said === undefined || outlet.policy === undefined) return said
-    return outlet.policy.apply(this.#rib.prefixes.prefix(id), said, source)
-  }
-
-  #encode(id: number, attributes: Attributes, set: AttributeSet): number {
-    const isWide = attributes.nextHop6 !== undefined
-    const out = this.#outs.of(attributes)
-    if (!this.#packer.fits(this.#outs.octetsOf(out), isWide)) {
-      this.#oversized.push(id)
-      return TOO_LARGE
-    }
-    this.#leaveOut(set, isWide ? undefined : attributes.nextHop)
-    return out
-  }
-
-  /** Plain attributes are reflected by their bytes; UNKNOWN: they are to be read. */
-  #reflect(set: AttributeSet): number {
-    const { source, id, nextHop } = set
-    const { clusterId } = this.terms.outlet
-    if (source.kind !== 'internal') return UNKNOWN
-    if (!isReflected(source, this.terms.outlet)) return NOT_TOLD
-    const block = this.#rib.sets.bytesOf(id)
-    if (!this.#packer.fits(block.length + 14, false) || block.length + 14 > this.#scratch.length) return UNKNOWN
-    const octets = writeReflected(block, { originatorId: source.routerId, clusterId }, this.#scratch)
-    if (octets < 0) return UNKNOWN
-    this.#leaveOut(set, nextHop)
-    return this.#outs.take(this.#scratch, octets)
-  }
-
-  /** Who does not hear of it: its source, and the peer that it points at. */
-  #leaveOut(set: AttributeSet, nextHop: Ipv4 | undefined): void {
-    if (nextHop !== undefined) this.#hopsSaid.add(nextHop)
-    const pointedAt = nextHop === undefined ? undefined : this.#slotAt.get(nextHop)
-    this.#exclusionOf[set.id] = this.#exclusions.of(this.#rib.slotOf(set.source.id), pointedAt ?? -1)
-  }
-
-  /** Whether the session has words for this family, and for a next hop of the other one (RFC 8950). */
-  #isSpoken(id: number, out: number): boolean {
-    if (this.#rib.prefixes.isSix(id)) return this.#speaksSix
-    return this.#speaksFour && (this.#speaksOver || !this.#outs.isWide(out))
   }
 
   #allBut(exclusion: number): Audience {
@@ -368,9 +299,7 @@ export class UpdateGroup {
 
   /** Routes told before it came may point at a member that joins for the first time. */
   #meet(slot: number, address: Ipv4): void {
-    if (this.#slotAt.get(address) === slot) return
-    this.#slotAt.set(address, slot)
-    if (this.#hopsSaid.has(address)) this.reconsider()
+    if (this.#wording.meet(slot, address)) this.reconsider()
   }
 
   #freshEnough(): Dump {
@@ -386,7 +315,7 @@ export class UpdateGroup {
       const out = this.#told[id] ?? NOT_TOLD
       if (out >= 0) this.#buckets.announce(id, this.#rib.prefixes.isSix(id), out, this.#allBut(this.#leftOut[id] ?? 0))
     }
-    const parcels = this.#buckets.pack(this.#packer, out => this.#outs.saying(out))
+    const parcels = this.#buckets.pack(this.#packer, out => this.#wording.saying(out))
     this.#dump = { parcels, octets: octetsOf(parcels), batch: this.#log.end }
     return this.#dump
   }
@@ -395,6 +324,7 @@ export class UpdateGroup {
     const dump = this.#freshDump()
     follower.again = false
     follower.dump = dump.parcels
+    follower.kept = 'all'
     follower.parcel = 0
     follower.batch = dump.batch
   }
@@ -408,7 +338,8 @@ export class UpdateGroup {
     let needed = this.#dump?.batch ?? this.#log.end
     for (const follower of this.#followers) if (follower.batch < needed && !this.#stalled.has(follower)) needed = follower.batch
     this.#log.trim(needed)
-    if (this.#outs.size >= this.#sweepAt) this.#sweepOuts()
+    this.#spans.age(needed)
+    if (this.#wording.isFull) this.#wording.sweep(this.#told)
   }
 
   #dropDump(): void {
@@ -424,10 +355,11 @@ export class UpdateGroup {
     return !this.#stalled.has(follower) && this.#log.octetsSince(follower.batch) * 2 > this.#log.octets
   }
 
-  /** From here on the member costs no more than the names of what it may hold. */
+  /** From here on the member costs no more than the names of what it holds. */
   #letGo(follower: Follower): void {
     const held = this.heldBy(follower)
     follower.dump = undefined
+    follower.kept = undefined
     this.#stalled.set(follower, held)
   }
 
@@ -435,67 +367,35 @@ export class UpdateGroup {
   #takeUpAgain(follower: Follower, held: PrefixTable): Load {
     this.#stalled.delete(follower)
     this.#startOver(follower)
+    const kept = new PrefixTable()
+    follower.kept = kept
     const gone = new Buckets()
     gone.makeRoom(held.limit)
     const audience = this.#only([follower.slot])
     for (let each = 0; each < held.limit; each++) {
-      const id = this.#rib.prefixes.find(held.prefix(each))
+      if (held.isFree(each)) continue
+      const prefix = held.prefix(each)
+      const id = this.#rib.prefixes.find(prefix)
       const isTold = (this.#told[id] ?? NOT_TOLD) >= 0 && !this.#exclusions.excludes(this.#leftOut[id] ?? 0, follower.slot)
-      if (!isTold) gone.withdraw(each, held.isSix(each), audience)
+      if (isTold) kept.take(prefix)
+      else gone.withdraw(each, held.isSix(each), audience)
     }
-    const parcels = gone.pack(new Packer(held, this.terms.longestMessage), out => this.#outs.saying(out))
+    const parcels = gone.pack(new Packer(held, this.terms.longestMessage), out => this.#wording.saying(out))
     if (parcels.length === 0) return this.#log.pull(follower)
     const loader = new Loader()
     for (const parcel of parcels) loader.add(parcel)
     return loader.finish()
   }
 
-  /** Hot enough for plain loops: it looks at the whole table whenever the attribute sets have doubled. */
-  #sweepOuts(): void {
-    const used = new Uint8Array(this.#outs.limit)
-    this.#hopsSaid.clear()
-    let last = UNKNOWN
-    for (let id = 0; id < this.#told.length; id++) {
-      const out = this.#told[id] ?? NOT_TOLD
-      if (out < 0) continue
-      used[out] = 1
-      const set = this.#rib.chosen(id)
-      if (set !== last) this.#hopsSaid.add(this.#rib.sets.get(set)?.nextHop ?? NOWHERE)
-      last = set
-    }
-    this.#outs.sweep(out => used[out] === 1)
-    for (let set = 0; set < this.#outOf.length; set++) {
-      const out = this.#outOf[set] ?? UNKNOWN
-      if (out >= 0 && used[out] === 0) this.#outOf[set] = UNKNOWN
-    }
-    this.#sweepAt = Math.max(FEW, this.#outs.size * 2)
-  }
-
   #makeRoom(): void {
     const prefixes = this.#rib.prefixes.limit
     this.#buckets.makeRoom(prefixes)
+    this.#spans.makeRoom(prefixes)
     if (prefixes > this.#told.length) {
       const length = Math.max(prefixes, this.#told.length * 2)
       this.#told = grownInt32(this.#told, length, NOT_TOLD)
       this.#leftOut = grownInt32(this.#leftOut, length)
     }
-    const sets = this.#rib.sets.limit
-    if (sets <= this.#outOf.length) return
-    const length = Math.max(sets, this.#outOf.length * 2)
-    this.#outOf = grownInt32(this.#outOf, length, UNKNOWN)
-    this.#exclusionOf = grownInt32(this.#exclusionOf, length)
-  }
-}
-
-/** The withdrawals among our own messages. */
-function* withdrawnIn({ chunk, from, to }: Parcel, dialect: Dialect): Generator<AnyPrefix, void, void> {
-  for (let at = from; at < to; ) {
-    const octets = ((chunk[at + 16] ?? 0) << 8) | (chunk[at + 17] ?? 0)
-    const said = decodeUpdate(chunk.subarray(at + 19, at + octets), dialect)
-    if (said.is === 'routes') {
-      yield* said.withdrawn
-      yield* said.ipv6.withdrawn
-    }
-    at += octets
+    this.#wording.makeRoom(this.#rib.sets.limit)
   }
 }

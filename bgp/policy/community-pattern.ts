@@ -107,6 +107,33 @@ export function parseExtendedCommunity(text: string): bigint | undefined {
   return asn <= 0xffffffffn && local <= 0xffffn ? (2n << 56n) | (subtype << 48n) | (asn << 16n) | local : undefined
 }
 
+/** One value, or those of a kind with an AS and a number in ranges. */
+export type ExtendedCommunityPattern = bigint | { readonly kind: 'rt' | 'ro'; readonly asn: Range; readonly local: Range }
+
+/** `rt:65001:*`, `ro:64512-65534:7`, or one value. */
+export function parseExtendedCommunityPattern(text: string): ExtendedCommunityPattern | undefined {
+  const one = parseExtendedCommunity(text)
+  if (one !== undefined) return one
+  const [, kind, rest] = /^(rt|ro):(.+)$/.exec(text) ?? []
+  const [asn, local, ...others] = parseParts(rest ?? '', 0xffffffff)
+  if ((kind !== 'rt' && kind !== 'ro') || asn === undefined || local === undefined || others.length > 0) return undefined
+  return { kind, asn, local }
+}
+
+export function matchesExtendedCommunity(pattern: ExtendedCommunityPattern, community: bigint): boolean {
+  if (typeof pattern === 'bigint') return pattern === community
+  if (((community >> 48n) & 0xffn) !== TARGETS.get(pattern.kind)) return false
+  const parts = partsOf(community)
+  return parts !== undefined && isIn(pattern.asn, parts.asn) && isIn(pattern.local, parts.local)
+}
+
+/** AS and number, of two octets and four or the other way round. RFC 4360 §3.1, RFC 5668 §2. */
+function partsOf(community: bigint): { readonly asn: number; readonly local: number } | undefined {
+  const kind = KINDS[Number(community >> 56n)]
+  if (kind === 'as2') return { asn: Number((community >> 32n) & 0xffffn), local: Number(community & 0xffffffffn) }
+  return kind === 'as4' ? { asn: Number((community >> 16n) & 0xffffffffn), local: Number(community & 0xffffn) } : undefined
+}
+
 function parseParts(text: string, highest: number): readonly (Range | undefined)[] {
   return text.split(':').map(part => parseRange(part, highest))
 }

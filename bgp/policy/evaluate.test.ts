@@ -104,7 +104,7 @@ const CHANGES: readonly { readonly name: string; readonly change: readonly Chang
       name: 'extended communities',
       change: [
         { set: 'extended-communities', how: 'add', values: [1n, 2n] },
-        { set: 'extended-communities', how: 'remove', values: [0x0002fde900000001n] },
+        { set: 'extended-communities', how: 'remove', matching: [0x0002fde900000001n] },
       ],
       expected: { extendedCommunities: [1n, 2n] },
     },

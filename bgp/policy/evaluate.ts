@@ -6,7 +6,7 @@ import { pathLength, prepend } from '../attributes/as-path.ts'
 import { type Attributes, NOWHERE } from '../attributes/attributes.ts'
 import { compareLarge } from '../attributes/communities.ts'
 import { matchesAsPath } from './as-path-pattern.ts'
-import { matchesCommunity, matchesLargeCommunity } from './community-pattern.ts'
+import { matchesCommunity, matchesExtendedCommunity, matchesLargeCommunity } from './community-pattern.ts'
 import type { Change, Condition, Policy, PolicyChain, PrefixRange, Rule } from './policy.ts'
 
 /** A route as a policy sees it. */
@@ -75,7 +75,7 @@ function holds(condition: Condition, route: PolicyRoute): boolean {
     case 'large-community':
       return attributes.largeCommunities.some(each => condition.anyOf.some(pattern => matchesLargeCommunity(pattern, each)))
     case 'extended-community':
-      return attributes.extendedCommunities.some(each => condition.anyOf.includes(each))
+      return attributes.extendedCommunities.some(each => condition.anyOf.some(pattern => matchesExtendedCommunity(pattern, each)))
     case 'origin':
       return attributes.origin === condition.origin
     case 'source':
@@ -162,9 +162,9 @@ function extendedAfter(list: readonly bigint[], change: ChangeOf<'extended-commu
     case 'replace':
       return change.values
     case 'remove':
-      return list.filter(each => !change.values.includes(each))
+      return list.filter(each => !change.matching.some(pattern => matchesExtendedCommunity(pattern, each)))
     default:
-      return change.how satisfies never
+      return change satisfies never
   }
 }
 

@@ -10,10 +10,12 @@ import {
   formatExtendedCommunity,
   formatLargeCommunity,
   matchesCommunity,
+  matchesExtendedCommunity,
   matchesLargeCommunity,
   parseCommunity,
   parseCommunityPattern,
   parseExtendedCommunity,
+  parseExtendedCommunityPattern,
   parseLargeCommunity,
   parseLargeCommunityPattern,
 } from './community-pattern.ts'
@@ -126,6 +128,19 @@ describe('communities', () => {
         [yes, no].map(each => matchesCommunity(pattern, parseCommunity(each) ?? 0)),
         [true, false],
       )
+    })
+
+  for (const { pattern, yes, no } of [
+    { pattern: 'rt:65001:*', yes: 'rt:65001:7', no: 'ro:65001:7' },
+    { pattern: 'rt:65001:100-199', yes: 'rt:65001:150', no: 'rt:65001:200' },
+    { pattern: 'ro:4200000000-4294967294:7', yes: 'ro:4200000001:7', no: 'ro:65001:7' },
+    { pattern: 'rt:65001:7', yes: 'rt:65001:7', no: 'rt:65001:8' },
+  ])
+    test(`extended ones by ranges: ${pattern} matches ${yes} and not ${no}`, () => {
+      const parsed = parseExtendedCommunityPattern(pattern)
+      const [match, other] = [parseExtendedCommunity(yes), parseExtendedCommunity(no)]
+      assert.ok(parsed !== undefined && match !== undefined && other !== undefined)
+      assert.deepEqual([matchesExtendedCommunity(parsed, match), matchesExtendedCommunity(parsed, other)], [true, false])
     })
 
   test('large ones by parts', () => {

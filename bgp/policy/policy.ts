@@ -4,7 +4,7 @@ import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import type { LargeCommunity, Origin } from '../attributes/attributes.ts'
 import type { AsPathPattern } from './as-path-pattern.ts'
-import type { CommunityPattern, LargeCommunityPattern } from './community-pattern.ts'
+import type { CommunityPattern, ExtendedCommunityPattern, LargeCommunityPattern } from './community-pattern.ts'
 
 /** Asked for one after another: what one accepts the next one judges, as changed; a refusal is final. */
 export type PolicyChain = readonly Policy[]
@@ -33,7 +33,7 @@ export type Condition =
   | { readonly is: 'as-path-length'; readonly atLeast: number; readonly atMost: number }
   | { readonly is: 'community'; readonly anyOf: readonly CommunityPattern[] }
   | { readonly is: 'large-community'; readonly anyOf: readonly LargeCommunityPattern[] }
-  | { readonly is: 'extended-community'; readonly anyOf: readonly bigint[] }
+  | { readonly is: 'extended-community'; readonly anyOf: readonly ExtendedCommunityPattern[] }
   | { readonly is: 'origin'; readonly origin: Origin }
   /** Who told us: ourselves, a peer of our AS, or one of another. */
   | { readonly is: 'source'; readonly kind: 'local' | 'internal' | 'external' }
@@ -56,7 +56,8 @@ export type Change =
   | { readonly set: 'communities'; readonly how: 'remove'; readonly matching: readonly CommunityPattern[] }
   | { readonly set: 'large-communities'; readonly how: 'add' | 'replace'; readonly values: readonly LargeCommunity[] }
   | { readonly set: 'large-communities'; readonly how: 'remove'; readonly matching: readonly LargeCommunityPattern[] }
-  | { readonly set: 'extended-communities'; readonly how: 'add' | 'replace' | 'remove'; readonly values: readonly bigint[] }
+  | { readonly set: 'extended-communities'; readonly how: 'add' | 'replace'; readonly values: readonly bigint[] }
+  | { readonly set: 'extended-communities'; readonly how: 'remove'; readonly matching: readonly ExtendedCommunityPattern[] }
   /** Our own AS where none is named. */
   | { readonly set: 'prepend'; readonly asn: number | undefined; readonly times: number }
   | { readonly set: 'next-hop'; readonly to: Ipv4 }

@@ -1,7 +1,8 @@
 /** How a router may stand to us, and a third speaker to each of the two. */
 import type { PeerConfig } from '@network/bgp/speaker.ts'
+import { FrrRouter } from './frr-router.ts'
 import type { StartOptions } from './ours.ts'
-import { BirdRouter, FrrRouter, type Part, type Router } from './routers.ts'
+import { BirdRouter, type Part, type Router } from './routers.ts'
 
 export const KINDS: readonly { readonly name: 'BIRD' | 'FRR'; readonly make: () => Router }[] = [
   { name: 'BIRD', make: () => new BirdRouter() },

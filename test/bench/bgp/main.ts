@@ -9,7 +9,7 @@ import { run, SMALL } from './contest.ts'
 import { progressOf } from './progress.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { PEER_NAMES, type PeerName, SPEAKERS } from './speakers.ts'
-import { type Run, render, rowsOf } from './table.ts'
+import { type Run, render, rowsOf, shareOfOthers } from './table.ts'
 
 const GIVE_UP = 2
 
@@ -84,7 +84,8 @@ function versionOf(name: PeerName): string {
 
 function asTable(): string {
   const speakers = names.map(name => `${SPEAKERS[name].title} ${versions[name]}`).join('; ')
-  const said = `${options.runs === 1 ? 'one run' : `medians of ${options.runs} interleaved runs`}, ${seconds} s`
+  const others = Math.round(100 * shareOfOthers(runs, machine.cores))
+  const said = `${options.runs === 1 ? 'one run' : `medians of ${options.runs} interleaved runs`}, ${seconds} s; others used ${others} % of the machine meanwhile`
   return `${describe(machine)}\n${speakers}\n\n${render(rows, runs, names)}\n\n${said}\n`
 }
 

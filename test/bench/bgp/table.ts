@@ -22,6 +22,8 @@ export interface Row {
   readonly medians: Readonly<Partial<Record<PeerName, number>>>
   readonly against: PeerName
   readonly ratio?: number
+  /** Ours to theirs in processor time, which tells more than the clock where others use the machine. */
+  readonly processorRatio?: number
   readonly bar: number
   readonly goal: number
   readonly verdict: 'goal met' | 'bar met' | 'NOT MET' | 'not compared'
@@ -36,15 +38,34 @@ export function rowsOf(scenarios: readonly Scenario[], runs: readonly Run[]): Ro
 
 function rowOf(scenario: string, metric: Metric, runs: readonly Run[]): Row {
   const { what, unit, of, against, bar, goal } = metric
+  const medians = mediansOf(runs, of)
+  const ratio = ratioOf(medians, against)
+  const processorRatio =
+    unit === 's'
+      ? ratioOf(
+          mediansOf(runs, ({ speakerCpu }) => speakerCpu),
+          against,
+        )
+      : undefined
+  return {
+    ...{ scenario, what, unit, medians, against, bar, goal, verdict: verdictOf(ratio, bar, goal) },
+    ...(ratio === undefined ? {} : { ratio }),
+    ...(processorRatio === undefined ? {} : { processorRatio }),
+  }
+}
+
+function mediansOf(runs: readonly Run[], of: (outcome: Outcome) => number): Row['medians'] {
   const medians: Partial<Record<PeerName, number>> = {}
   for (const name of PEER_NAMES) {
     const values = runs.filter(({ speaker }) => speaker === name).map(({ outcome }) => of(outcome))
     if (values.length > 0) medians[name] = median(values)
   }
+  return medians
+}
+
+function ratioOf(medians: Row['medians'], against: PeerName): number | undefined {
   const { cali, [against]: theirs } = medians
-  const ratio = cali === undefined || theirs === undefined ? undefined : cali / theirs
-  const shared = { scenario, what, unit, medians, against, bar, goal, verdict: verdictOf(ratio, bar, goal) }
-  return ratio === undefined ? shared : { ...shared, ratio }
+  return cali === undefined || theirs === undefined ? undefined : cali / theirs
 }
 
 function verdictOf(ratio: number | undefined, bar: number, goal: number): Row['verdict'] {
@@ -55,17 +76,33 @@ function verdictOf(ratio: number | undefined, bar: number, goal: number): Row['v
 
 /** Failures too, each with its reason: a speaker that drops routes is not fast. */
 export function render(rows: readonly Row[], runs: readonly Run[], names: readonly PeerName[]): string {
-  const head = ['SCENARIO', 'WHAT', ...names.map(name => SPEAKERS[name].title.toUpperCase()), 'RATIO', 'BAR', 'GOAL', 'VERDICT']
+  const head = [
+    'SCENARIO',
+    'WHAT',
+    ...names.map(name => SPEAKERS[name].title.toUpperCase()),
+    'RATIO',
+    'PROCESSOR',
+    'BAR',
+    'GOAL',
+    'VERDICT',
+  ]
   const cells = rows.map(row => [
     row.scenario,
     row.what,
     ...names.map(name => formatted(row.medians[name], row.unit)),
     row.ratio === undefined ? '' : `${row.ratio.toFixed(2)} × ${SPEAKERS[row.against].title}`,
+    row.processorRatio === undefined ? '' : row.processorRatio.toFixed(2),
     `${row.bar}`,
     `${row.goal}`,
     row.verdict,
   ])
   return [table(head, cells), ...failuresOf(runs)].join('\n')
+}
+
+/** Of all processors of the machine, the share that others took while jobs ran. */
+export function shareOfOthers(runs: readonly Run[], cores: number): number {
+  const sum = (of: (outcome: Outcome) => number) => runs.reduce((total, { outcome }) => total + of(outcome), 0)
+  return sum(({ foreignCpu }) => foreignCpu) / cores / sum(({ wall }) => wall)
 }
 
 function formatted(value: number | undefined, unit: string): string {

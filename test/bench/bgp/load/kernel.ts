@@ -35,7 +35,8 @@ interface Calls {
 const calls = bind()
 
 function bind(): Calls {
-  const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
+  // It is a dependency of base, which this only adds calls to.
+  const koffi: typeof import('koffi') = createRequire(import.meta.resolve('@network/base/sys/libc.ts'))('koffi')
   const c = koffi.load(null)
   return {
     connect: c.func('int connect(int fd, const void *address, unsigned int length)'),
