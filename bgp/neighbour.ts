@@ -465,6 +465,8 @@ const IN_OPEN = [
   'minHoldTime',
   'ipv4OverIpv6',
   'acceptAsSets',
+  'role',
+  'strictRole',
   'client',
   'allowOwnAs',
 ] as const

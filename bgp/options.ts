@@ -7,6 +7,7 @@ import type { Log } from '@network/base/run/log.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import type { Millis, Seconds } from '@network/base/time/units.ts'
 import type { LargeCommunity } from './attributes/attributes.ts'
+import type { Role } from './attributes/only-to-customer.ts'
 import type { HopRules } from './export/advertise.ts'
 import type { WithoutPolicy } from './policy/default.ts'
 import type { PolicyChain } from './policy/policy.ts'
@@ -90,6 +91,10 @@ export interface PeerConfig {
   readonly removePrivateAs?: true
   /** The first AS in a path of an external peer need not be its own: it is a route server. */
   readonly isRouteServer?: true
+  /** What we are to this external peer: its routes go where such routes may go, and no leak comes in or out. RFC 9234. Left out: not looked at. */
+  readonly role?: Role
+  /** A peer that does not say its own role gets no session (2/11). */
+  readonly strictRole?: true
   /** Paths with AS_SETs are used in spite of RFC 9774. */
   readonly acceptAsSets?: true
   /** This external peer is a client of ours as a route server: routes of others pass to it with AS path, next hop and MED as they were told. RFC 7947. */

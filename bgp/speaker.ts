@@ -10,6 +10,7 @@ import { type Admittance, DynamicGuests } from './dynamic.ts'
 import { explain } from './explain.ts'
 import { type GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { DownReason } from './fsm/connection.ts'
+import { numberOfRole } from './fsm/negotiate.ts'
 import { type Cleared, type Clearing, Neighbour, type Surroundings } from './neighbour.ts'
 import {
   acceptAll,
@@ -365,6 +366,7 @@ export class Speaker {
           restartTime: gracefulRestart.restartTime,
           families: families.map(family => ({ ...family, forwarding })),
         },
+        ...(config.role === undefined || neighbour.kind === 'internal' ? {} : { roles: [numberOfRole(config.role)] }),
       },
     }
   }

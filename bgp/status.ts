@@ -90,6 +90,8 @@ export interface SessionStatus {
   readonly keepaliveSeconds: number
   readonly fourOctetAs: boolean
   readonly routeRefresh: boolean
+  /** What the peer says that it is to us (RFC 9234). */
+  readonly peerRole: string | null
   readonly gracefulRestart: {
     readonly restarting: boolean
     readonly restartTimeSeconds: number

@@ -1,9 +1,10 @@
-/** Whether a best path is told to a kind of peer, and with which attributes. RFC 4271 §9.2, §5.1; RFC 4456 §6, §8; RFC 1997; RFC 2545; RFC 7947. */
+/** Whether a best path is told to a kind of peer, and with which attributes. RFC 4271 §9.2, §5.1; RFC 4456 §6, §8; RFC 1997; RFC 2545; RFC 7947; RFC 9234. */
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import { prepend } from '../attributes/as-path.ts'
 import { type Attributes, NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED, NOWHERE } from '../attributes/attributes.ts'
+import { markedTold, type Role } from '../attributes/only-to-customer.ts'
 import { DEFAULT_LOCAL_PREF } from '../rib/attribute-set.ts'
 import type { Source } from '../rib/path.ts'
 
@@ -23,6 +24,8 @@ export interface Outlet {
   readonly transparent?: true
   /** Left out: what RFC 4271 §5.1.3 says. */
   readonly hops?: HopRules
+  /** What we are to these external peers. RFC 9234. */
+  readonly role?: Role
   readonly policy?: ExportPolicy
 }
 
@@ -88,9 +91,10 @@ function outside(attributes: Attributes, source: Source, outlet: Outlet): Attrib
   const rule = ruleFor(attributes, outlet) ?? (isPassedOn ? 'unchanged' : 'self')
   const keepsHop = rule === 'unchanged' && source.kind !== 'local'
   const hops = keepsHop ? heardHops(attributes) : ownHops(attributes, outlet)
-  if (hops === undefined) return undefined
+  const told = outlet.role === undefined ? attributes : markedTold(attributes, outlet.role, outlet.localAsn)
+  if (hops === undefined || told === undefined) return undefined
   return {
-    ...attributes,
+    ...told,
     ...hops,
     asPath: isPassedOn ? attributes.asPath : prepend(attributes.asPath, outlet.localAsn),
     med: isPassedOn || source.kind === 'local' ? attributes.med : undefined,

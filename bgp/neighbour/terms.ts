@@ -23,7 +23,7 @@ export function kindOf(config: PeerConfig, rules: Rules): 'internal' | 'external
 }
 
 export function sourceOf(config: PeerConfig, rules: Rules, { terms, local }: Standing): Source {
-  const { address, name, client, allowOwnAs } = config
+  const { address, name, client, allowOwnAs, role, asn } = config
   const kind = kindOf(config, rules)
   return {
     id: formatIpv4(address),
@@ -34,11 +34,12 @@ export function sourceOf(config: PeerConfig, rules: Rules, { terms, local }: Sta
     localAddress: local.address,
     ...(client === true && kind === 'internal' ? { client } : {}),
     ...(allowOwnAs === undefined ? {} : { allowOwnAs }),
+    ...(role === undefined || kind === 'internal' ? {} : { role: { ours: role, remoteAsn: asn } }),
   }
 }
 
 export function groupTermsOf(config: PeerConfig, rules: Rules, standing: Standing): GroupTerms {
-  const { localAddress6, client, routeServerClient, nextHops, advertisementInterval } = config
+  const { localAddress6, client, routeServerClient, nextHops, advertisementInterval, role } = config
   const { terms, local } = standing
   const kind = kindOf(config, rules)
   const policy = exportPolicyOf(config, rules, standing)
@@ -53,6 +54,7 @@ export function groupTermsOf(config: PeerConfig, rules: Rules, standing: Standin
       ...(localAddress6 === undefined ? {} : { localAddress6 }),
       ...(routeServerClient === true && kind === 'external' ? { transparent: true } : {}),
       ...(nextHops === undefined ? {} : { hops: nextHops }),
+      ...(role === undefined || kind === 'internal' ? {} : { role }),
       ...(policy === undefined ? {} : { policy }),
     },
     dialect: terms.dialect,
@@ -86,7 +88,7 @@ function exportPolicyOf(config: PeerConfig, rules: Rules, { local }: Standing): 
 
 /** Undefined where nothing is asked of a route: then nobody looks at it. */
 export function admissionOf(config: PeerConfig, rules: Rules, localAddress: Ipv4): Admission | undefined {
-  const { asn, isRouteServer, localAs, importPolicy, weight } = config
+  const { asn, isRouteServer, localAs, importPolicy, weight, role } = config
   const { importFilter, withoutPolicy } = rules
   const kind = kindOf(config, rules)
   const chain = effective(importPolicy, kind, withoutPolicy)
@@ -98,6 +100,7 @@ export function admissionOf(config: PeerConfig, rules: Rules, localAddress: Ipv4
     localAs: localAs?.asn,
     chain,
     ...(weight === undefined ? {} : { weight }),
+    ...(role === undefined || kind === 'internal' ? {} : { role }),
     place: placeOf(config, rules, localAddress),
   }
   return (prefix: AnyPrefix, attributes: Attributes) => {

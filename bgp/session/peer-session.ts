@@ -389,7 +389,7 @@ export class PeerSession implements LineOwner {
   }
 
   #config(): PeeringConfig {
-    const { asn, passive, dialAfter, connectRetry = this.#tools.connectRetry, minHoldTime, acceptAsSets } = this.#peer
+    const { asn, passive, dialAfter, connectRetry = this.#tools.connectRetry, minHoldTime, acceptAsSets, role, strictRole } = this.#peer
     return {
       open: this.#listener.open(),
       remoteAsn: asn,
@@ -398,6 +398,8 @@ export class PeerSession implements LineOwner {
       dialAfter,
       ...(minHoldTime === undefined ? {} : { minHoldTime }),
       ...(acceptAsSets === undefined ? {} : { acceptAsSets }),
+      ...(role === undefined ? {} : { role }),
+      ...(strictRole === undefined ? {} : { strictRole }),
     }
   }
 

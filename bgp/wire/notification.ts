@@ -23,6 +23,7 @@ export const OPEN_FAULT = {
   unknownParameter: 4,
   badHoldTime: 6,
   missingCapability: 7,
+  roleMismatch: 11,
 } as const
 export const UPDATE_FAULT = {
   code: 3,
@@ -144,6 +145,7 @@ const SUBCODES = new Map([
   ['2/4', 'unsupported optional parameter'],
   ['2/6', 'unacceptable hold time'],
   ['2/7', 'unsupported capability'],
+  ['2/11', 'role mismatch'],
   ['3/1', 'malformed attribute list'],
   ['3/2', 'unrecognised well-known attribute'],
   ['3/3', 'missing well-known attribute'],

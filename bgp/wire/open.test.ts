@@ -67,6 +67,12 @@ describe('OPEN', () => {
       capabilities: { ...NO_CAPABILITIES, extendedMessages: true, enhancedRefresh: true, ipv4OverIpv6: true },
     },
     {
+      name: 'a role twice and another one; one of the wrong size',
+      hex: '04 fde8 005a c0000201 0f 020d 090103 090103 090104 09020000',
+      asn: 65000,
+      capabilities: { ...NO_CAPABILITIES, roles: [3, 4] },
+    },
+    {
       name: 'extended next hop of the wrong size',
       hex: '04 fde8 005a c0000201 07 0205 0503 000100',
       asn: 65000,
