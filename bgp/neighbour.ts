@@ -19,6 +19,7 @@ import { awaitedFamilies, keptFamilies } from './rib/graceful.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SoundUpdate } from './session/interpret.ts'
 import { PeerSession, type SessionListener, type SessionTools, type Standing } from './session/peer-session.ts'
+import { sayProtection } from './session/protection.ts'
 import { isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Wire, WireListener } from './session/transport.ts'
@@ -390,6 +391,7 @@ export class Neighbour implements SessionListener {
       repaired: this.#complaints?.repaired ?? { treatedAsWithdraw: 0, attributesDiscarded: 0 },
       flaps: this.#flaps,
       lastError: this.#complaints?.lastError ?? null,
+      protection: sayProtection(this.#config),
       session: standing === undefined ? null : sessionStatus(standing),
       gracefulRestart: {
         helping: until !== undefined,
@@ -461,6 +463,8 @@ export class Neighbour implements SessionListener {
 const IN_OPEN = [
   'families',
   'localAddress',
+  'device',
+  'ttlSecurity',
   'holdTime',
   'minHoldTime',
   'ipv4OverIpv6',

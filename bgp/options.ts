@@ -4,6 +4,7 @@ import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
 import type { Log } from '@network/base/run/log.ts'
+import type { Secret } from '@network/base/run/secret.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import type { Millis, Seconds } from '@network/base/time/units.ts'
 import type { LargeCommunity } from './attributes/attributes.ts'
@@ -72,6 +73,14 @@ export interface PeerConfig {
   readonly dialAfter: Millis
   /** Where sessions that we dial start from; left out: the address at which the speaker listens. */
   readonly localAddress?: Ipv4
+  /** Every segment of the session is signed with it (TCP MD5, RFC 2385): 1 to 80 octets. */
+  readonly password?: Secret
+  /** GTSM (RFC 5082): the peer is at most so many hops away, 1 for a neighbour on the link; both ends must do it. */
+  readonly ttlSecurity?: { readonly hops: number }
+  /** Time to live of what we send, 1 to 255; left out: 255 with `ttlSecurity`, else the system's. */
+  readonly ttl?: number
+  /** The interface that the session is bound to. */
+  readonly device?: string
   /** Left out: IPv4 unicast. */
   readonly families?: readonly Family[]
   /** Left out: the speaker's. */

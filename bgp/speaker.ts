@@ -4,6 +4,7 @@ import { type AnyPrefix, formatAnyPrefix, isPrefix6 } from '@network/base/net/an
 import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { toIpv6 } from '@network/base/net/ipv6.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
+import { reasonOf } from '@network/base/run/fault.ts'
 import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import { type Attributes, plainAttributes } from './attributes/attributes.ts'
 import { type Admittance, DynamicGuests } from './dynamic.ts'
@@ -24,6 +25,7 @@ import type { Path, Source } from './rib/path.ts'
 import { type Changes, Rib } from './rib/rib.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SessionTools } from './session/peer-session.ts'
+import { expectedOf } from './session/protection.ts'
 import { tcpTransport } from './session/tcp.ts'
 import type { Listening, Wire, WireListener } from './session/transport.ts'
 import { type Settled, Settlement } from './settlement.ts'
@@ -86,6 +88,7 @@ export class Speaker {
   #lastPulse: Instant
   #originated: readonly string[] = []
   readonly #listening: Listening[] = []
+  #expected: { readonly peers: readonly PeerConfig[]; readonly ranges: readonly DynamicPeers[] }
   #phase: 'new' | 'running' | 'stopped' = 'new'
 
   constructor(options: SpeakerOptions) {
@@ -106,7 +109,8 @@ export class Speaker {
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
     this.#rib = new Rib(options, options.decision, options.resolveNextHop)
     this.#around = this.#surroundings()
-    this.#guests = new DynamicGuests(options.dynamicPeers ?? [])
+    this.#expected = { peers: [], ranges: options.dynamicPeers ?? [] }
+    this.#guests = new DynamicGuests(this.#expected.ranges)
     this.#settlement = new Settlement(clock, gracefulRestart.deferral, how => this.#hasSettled(how))
   }
 
@@ -132,6 +136,7 @@ export class Speaker {
       await this.#deafen()
       return
     }
+    this.#expect()
     this.#phase = 'running'
     for (const neighbour of this.#neighbours.values()) neighbour.start()
   }
@@ -143,6 +148,8 @@ export class Speaker {
    */
   setPeers(peers: readonly PeerConfig[]): void {
     const wanted = new Map(peers.map(peer => [peer.address, peer]))
+    this.#expected = { ...this.#expected, peers }
+    this.#expect()
     for (const [address, neighbour] of [...this.#neighbours]) {
       const config = wanted.get(address)
       if (config === undefined && this.#guests.has(address)) continue
@@ -161,11 +168,15 @@ export class Speaker {
 
   /** Makes the ranges of dynamic peers exactly these; guests of ranges that are gone or changed are sent away, and may come again. */
   setDynamicPeers(ranges: readonly DynamicPeers[]): void {
-    for (const address of this.#guests.replace(ranges)) {
+    this.#expected = { ...this.#expected, ranges }
+    this.#expect()
+    const { gone, kept } = this.#guests.replace(ranges)
+    for (const address of gone) {
       this.#guests.forget(address)
       const neighbour = this.#neighbours.get(address)
       if (neighbour !== undefined) this.#dismiss(address, neighbour)
     }
+    for (const config of kept) this.#neighbours.get(config.address)?.reconfigure(config)
     this.#converge()
   }
 
@@ -289,6 +300,16 @@ export class Speaker {
     const reason = how.graceful ? RESTARTING : SHUTTING_DOWN
     const closing = [...this.#neighbours.values()].map(neighbour => neighbour.stop(reason))
     await Promise.all([this.#deafen(), ...closing, ...this.#leaving])
+  }
+
+  /** Who may come, and signed how; without the key of a peer the system drops what that one sends. */
+  #expect(): void {
+    const expected = expectedOf(this.#expected.peers, this.#expected.ranges)
+    try {
+      for (const listening of this.#listening) listening.expect(expected)
+    } catch (reason) {
+      this.#options.log.error('peers cannot be protected as told', { why: reasonOf(reason) })
+    }
   }
 
   async #deafen(): Promise<void> {

@@ -52,6 +52,14 @@ export interface PeerStatus {
   /** How often an established session was lost. */
   readonly flaps: number
   readonly lastError: PeerError | null
+  /** What its streams carry and demand; the password itself is told to nobody. */
+  readonly protection: {
+    readonly md5: boolean
+    /** GTSM: how many hops away it may be. */
+    readonly ttlSecurityHops: number | null
+    readonly ttl: number | null
+    readonly device: string | null
+  }
   readonly session: SessionStatus | null
   readonly gracefulRestart: {
     /** We keep the peer's routes while it is away, or until it has told all again. */
@@ -109,6 +117,8 @@ export interface ExplainedPath {
   /** Address of the peer, or `local` for a route of our own. */
   readonly from: string
   readonly name: string
+  /** What the peer calls this one of its paths; left out: it tells one path a prefix. RFC 7911. */
+  readonly pathId?: number
   readonly nextHop: string | null
   readonly stale: boolean
   /** Packets may go this way: it is the best, or multipath takes it along. */

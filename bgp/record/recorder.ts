@@ -5,7 +5,7 @@ import type { Instant } from '@network/base/time/units.ts'
 import type { SpeakerOptions } from '../options.ts'
 import { acceptAll } from '../options.ts'
 import { tcpTransport } from '../session/tcp.ts'
-import type { Dial, DialListener, Endpoint, Listening, Transport, Wire, WireListener } from '../session/transport.ts'
+import type { Dial, DialListener, Endpoint, Guard, Listening, Transport, Wire, WireListener } from '../session/transport.ts'
 import { Speaker } from '../speaker.ts'
 import { type Input, MAGIC, type Output, toLine, VERSION } from './format.ts'
 
@@ -30,6 +30,12 @@ export function recordedSpeaker(options: SpeakerOptions, write: (line: string) =
       return (...args: readonly unknown[]) => tape.enter({ is: 'call', method, args }, () => Reflect.apply(value, target, args))
     },
   })
+}
+
+interface Errand {
+  readonly to: Endpoint
+  readonly from: Endpoint['address'] | undefined
+  readonly guard: Guard | undefined
 }
 
 class Tape {
@@ -66,7 +72,7 @@ class Tape {
     }
     this.transport = {
       listen: (at, accept) => this.#listen(at, accept),
-      dial: (to, from, listener) => this.#dial(to, from, listener),
+      dial: (to, from, listener, guard) => this.#dial({ to, from, guard }, listener),
       turn: act => this.#turn(act),
     }
   }
@@ -145,6 +151,7 @@ class Tape {
     this.enter({ is: 'listening', listen, endpoint: bound.endpoint }, () => undefined)
     return {
       endpoint: bound.endpoint,
+      expect: peers => bound.expect(peers),
       close: async () => {
         this.#outputs.push({ is: 'stop-listening', listen })
         await bound.close()
@@ -153,20 +160,20 @@ class Tape {
     }
   }
 
-  #dial(to: Endpoint, from: Endpoint['address'] | undefined, listener: DialListener): Dial {
+  #dial({ to, from, guard }: Errand, listener: DialListener): Dial {
     const dial = this.#dials++
     this.#outputs.push({ is: 'dial', to, from })
-    const under = this.#under.dial(to, from, {
+    const heard: DialListener = {
       opened: wire => {
         const { local, remote } = wire
         const number = this.#wires++
         return this.enter({ is: 'opened', dial, wire: number, local, remote }, () => {
-          const heard = listener.opened(this.#taped(number, wire))
-          return this.#around(number, heard)
+          return this.#around(number, listener.opened(this.#taped(number, wire)))
         })
       },
       failed: reason => this.enter({ is: 'failed', dial, reason }, () => listener.failed(reason)),
-    })
+    }
+    const under = this.#under.dial(to, from, heard, guard)
     return {
       cancel: () => {
         this.#outputs.push({ is: 'give-up', dial })
@@ -204,6 +211,7 @@ class Tape {
         for (const slice of slices) send(slice)
         return returned(wire.sendAll(slices))
       },
+      guard: guard => wire.guard(guard),
       close: async () => {
         this.#outputs.push({ is: 'close', wire: number })
         await wire.close()

@@ -166,6 +166,7 @@ class Stage {
     this.#unbinding[listen] = unbinding
     binding?.resolve({
       endpoint: endpoint(at),
+      expect: () => undefined,
       close: () => {
         this.#outputs.push({ is: 'stop-listening', listen })
         return unbinding.promise
@@ -208,6 +209,7 @@ class Stage {
         for (const slice of slices) send(slice)
         return returned()
       },
+      guard: () => undefined,
       close: () => {
         this.#outputs.push({ is: 'close', wire: number })
         const closing = Promise.withResolvers<void>()

@@ -1,8 +1,22 @@
 /** A network in memory under one clock: the fake of session/tcp, with latency, lost streams, cuts, crashes and power failures. */
+import { isPrefix6 } from '@network/base/net/any-prefix.ts'
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import { contains } from '@network/base/net/prefix.ts'
+import { Secret } from '@network/base/run/secret.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
-import type { Dial, DialListener, Endpoint, Listening, Transport, Wire, WireListener } from '../session/transport.ts'
+import {
+  type Dial,
+  type DialListener,
+  type Endpoint,
+  type Expected,
+  type Guard,
+  type Listening,
+  type Transport,
+  UNGUARDED,
+  type Wire,
+  type WireListener,
+} from '../session/transport.ts'
 
 type Accept = (wire: Wire) => WireListener | undefined
 
@@ -10,6 +24,7 @@ export class MemoryNetwork {
   readonly clock: Clock
   readonly #latency: (from: Ipv4, to: Ipv4) => Millis
   readonly #listening = new Map<string, Accept>()
+  readonly #expected = new Map<string, readonly Expected[]>()
   readonly #wires = new Set<MemoryWire>()
   /** What is under way on a line that is cut, in order: TCP sends it again once the line is whole. */
   readonly #cuts = new Map<string, (() => void)[]>()
@@ -29,7 +44,8 @@ export class MemoryNetwork {
     this.#lives.set(address, life)
     return {
       listen: async (at, accept) => this.#listen(at, accept),
-      dial: (to, _from, listener) => (life.over ? NO_DIAL : this.#dial({ address, port: this.#nextPort++ }, to, listener)),
+      dial: (to, _from, listener, guard = UNGUARDED) =>
+        life.over ? NO_DIAL : this.#dial({ address, port: this.#nextPort++ }, to, { listener, guard }),
       turn: act => void this.clock.wakeAt(this.clock.now(), act),
     }
   }
@@ -104,21 +120,37 @@ export class MemoryNetwork {
     this.#listening.set(key, accept)
     return {
       endpoint: at,
+      expect: peers => void this.#expected.set(key, peers),
       close: async () => {
-        if (this.#listening.get(key) === accept) this.#listening.delete(key)
+        if (this.#listening.get(key) !== accept) return
+        this.#listening.delete(key)
+        this.#expected.delete(key)
       },
     }
   }
 
-  #dial(from: Endpoint, to: Endpoint, listener: DialListener): Dial {
+  #dial(from: Endpoint, to: Endpoint, { listener, guard }: { readonly listener: DialListener; readonly guard: Guard }): Dial {
     const arrival = after(this.clock.now(), this.#latency(from.address, to.address))
     const cancel = this.clock.wakeAt(arrival, () => {
-      if (this.#isCut(from.address, to.address)) return
+      if (this.#isCut(from.address, to.address) || !this.#isSigned(from, to, guard)) return
       const accept = this.#listening.get(`${to.address}:${to.port}`)
       if (accept === undefined) listener.failed({ code: 'ECONNREFUSED', says: `connection refused by port ${to.port}` })
       else this.#join(from, to, { accept, listener })
     })
     return { cancel }
+  }
+
+  /** As TCP does it: what is signed otherwise than expected is dropped without a word. */
+  #isSigned(from: Endpoint, to: Endpoint, { password }: Guard): boolean {
+    const peers = this.#expected.get(`${to.address}:${to.port}`) ?? []
+    const keys = peers.filter(
+      ({ range, guard }) => guard.password !== undefined && !isPrefix6(range) && contains(range, from.address),
+    )
+    const best = keys.reduce<Expected | undefined>(
+      (a, b) => (a === undefined || b.range.length > a.range.length ? b : a),
+      undefined,
+    )
+    return Secret.same(best?.guard.password, password)
   }
 
   #join(from: Endpoint, to: Endpoint, ends: { readonly accept: Accept; readonly listener: DialListener }): void {
@@ -198,6 +230,10 @@ class MemoryWire implements Wire {
   sendAll(slices: readonly Uint8Array[]): boolean {
     for (const slice of slices) this.send(slice)
     return true
+  }
+
+  guard(_guard: Guard): undefined {
+    return undefined
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /** A transport that tells an observer of every message that passes, for BMP, MRT and whoever else only watches. */
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import type { DialListener, Endpoint, Transport, Wire, WireListener } from '../session/transport.ts'
+import type { DialListener, Endpoint, Guard, Transport, Wire, WireListener } from '../session/transport.ts'
 import { Framer } from '../wire/framing.ts'
 import { frame, type MessageKind } from '../wire/header.ts'
 
@@ -27,14 +27,16 @@ export function observed(transport: Transport, observer: Observer): Transport {
         const listener = accept(watched)
         return listener === undefined ? undefined : watched.listenerAround(listener)
       }),
-    dial: (to: Endpoint, from: Ipv4 | undefined, listener: DialListener) =>
-      transport.dial(to, from, {
+    dial: (to: Endpoint, from: Ipv4 | undefined, listener: DialListener, guard?: Guard) => {
+      const watching: DialListener = {
         failed: reason => listener.failed(reason),
         opened: wire => {
           const watched = new WatchedWire(wire, 'us', observer)
           return watched.listenerAround(listener.opened(watched))
         },
-      }),
+      }
+      return transport.dial(to, from, watching, guard)
+    },
     turn: act => transport.turn(act),
   }
 }
@@ -83,6 +85,10 @@ class WatchedWire implements Wire {
   sendAll(slices: readonly Uint8Array[]): boolean {
     for (const slice of slices) this.#tell('out', this.#out, slice)
     return this.#wire.sendAll(slices)
+  }
+
+  guard(guard: Guard): string | undefined {
+    return this.#wire.guard(guard)
   }
 
   close(): Promise<void> {
