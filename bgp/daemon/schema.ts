@@ -126,6 +126,8 @@ const sessionFields = {
   asOverride: v.optional(flag('The AS of the peer becomes ours in paths towards it.')),
   removePrivateAs: v.optional(flag('Private AS numbers are taken out of paths towards the peer.')),
   routeServer: v.optional(flag('The first AS of a path need not be the one of the peer.')),
+  role: v.optional(oneOf('provider', 'rs', 'rs-client', 'customer', 'peer')),
+  strictRole: v.optional(flag('A peer that does not say its role gets no session (RFC 9234).')),
   acceptAsSets: v.optional(flag('Paths with AS_SETs are used, against RFC 9774.')),
   routeServerClient: v.optional(flag('Routes of others pass to this external peer as they were told (RFC 7947).')),
   nextHops: v.optional(v.strictObject({ ipv4: v.optional(hopRule), ipv6: v.optional(hopRule) }, MAPPING)),

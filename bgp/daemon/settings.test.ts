@@ -8,6 +8,30 @@ import { millis, seconds } from '@network/base/time/units.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import { readSettings, type Settings } from './settings.ts'
 
+describe('roles', () => {
+  const BASE = 'routerId: 192.0.2.1\nasn: 64512\nexternalWithoutPolicy: accept\nneighbours:\n'
+
+  test('of a group and of a neighbour', () => {
+    const { peers } = read(
+      `${BASE}  - {address: 192.0.2.2, group: transit, strictRole: true}\ngroups: {transit: {asn: 65001, role: customer}}\n`,
+    )
+    assert.deepEqual([peers[0]?.role, peers[0]?.strictRole], ['customer', true])
+  })
+
+  test('are for peers of another AS, and who insists on one has one', () => {
+    const says = (neighbour: string) => {
+      const read = readSettings(`${BASE}  - ${neighbour}\n`)
+      return read.ok ? [] : read.problems.map(({ field, says: words }) => `${field}: ${words}`)
+    }
+    assert.deepEqual(says('{address: 192.0.2.2, role: peer}'), [
+      'neighbours.0.role: a peer of our own AS 64512 has no role: remove it',
+    ])
+    assert.deepEqual(says('{address: 192.0.2.2, asn: 65001, strictRole: true}'), [
+      'neighbours.0.strictRole: insists on a role, and we have none ourselves: say "role"',
+    ])
+  })
+})
+
 describe('settings', () => {
   test('as little as may be said', () => {
     const { speaker, peers, originations, control } = read('routerId: 192.0.2.1\nasn: 64512\nneighbours: [192.0.2.2]\n')

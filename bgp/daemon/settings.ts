@@ -61,10 +61,12 @@ function* complaintsAbout(config: Config): Generator<Complaint, void, void> {
     seen.add(neighbour.address)
     yield* complaintsAboutGroup(neighbour, path, config)
     yield* complaintsAboutSession(neighbour, path, config)
+    yield* complaintsAboutRole(neighbour, path, config)
   }
   for (const [index, each] of dynamicNeighbours.entries()) {
     yield* complaintsAboutGroup(each, ['dynamicNeighbours', index], config)
     yield* complaintsAboutSession(each, ['dynamicNeighbours', index], config)
+    yield* complaintsAboutRole(each, ['dynamicNeighbours', index], config)
   }
 }
 
@@ -84,6 +86,15 @@ function* complaintsAboutSession(session: Group, path: Path, { policies }: Confi
     for (const [index, name] of (session[way] ?? []).entries())
       if (policies[name] === undefined)
         yield { path: [...path, way, index], says: `there is no policy "${name}": ${oneOfNames(policies)}` }
+}
+
+/** RFC 9234 §4: roles are for other ASes. */
+function* complaintsAboutRole(neighbour: Neighbour | DynamicNeighbour, path: Path, config: Config): Generator<Complaint> {
+  const { session, asn } = resolved(neighbour, config)
+  if (session.role !== undefined && asn === (session.localAs?.asn ?? config.asn))
+    yield { path: [...path, 'role'], says: `a peer of our own AS ${asn} has no role: remove it` }
+  if (session.role === undefined && session.strictRole === true)
+    yield { path: [...path, 'strictRole'], says: 'insists on a role, and we have none ourselves: say "role"' }
 }
 
 /** What is legal and still probably not meant. RFC 8212. */
@@ -184,6 +195,8 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
       asOverride: onlyTrue(session.asOverride),
       removePrivateAs: onlyTrue(session.removePrivateAs),
       isRouteServer: onlyTrue(session.routeServer),
+      role: session.role,
+      strictRole: onlyTrue(session.strictRole),
       acceptAsSets: onlyTrue(session.acceptAsSets),
       routeServerClient: onlyTrue(session.routeServerClient),
       nextHops: session.nextHops === undefined ? undefined : given(session.nextHops),

@@ -76,12 +76,14 @@ router bgp ${part.asn}
  no bgp default ipv4-unicast
  no bgp network import-check
  ${part.reflects ? 'bgp cluster-id 9.9.9.9' : ''}
+ ${longLivedOf(part)}
  ${part.gracefulRestart ? 'bgp graceful-restart\n bgp graceful-restart preserve-fw-state' : ''}
 ${forEach(
   (address, asn) => ` neighbor ${address} remote-as ${asn}
  neighbor ${address} timers 3 9
  neighbor ${address} timers connect 1
  neighbor ${address} advertisement-interval 0
+ ${address === OURS ? roleOf(part) : ''}
  ${part.ipv4OverIpv6 ? `neighbor ${address} capability extended-nexthop` : ''}`,
 )}
  address-family ipv4 unicast
@@ -108,6 +110,17 @@ route-map out permit 10
  set ipv6 next-hop global ${THEIRS6}
 `
   }
+}
+
+function roleOf({ role, strictRole }: Part): string {
+  if (role === undefined) return ''
+  return `neighbor ${OURS} local-role ${role === 'rs' ? 'rs-server' : role}${strictRole === true ? ' strict-mode' : ''}`
+}
+
+function longLivedOf({ longLived }: Part): string {
+  if (longLived === undefined) return ''
+  const { restartTime, staleTime } = longLived
+  return `bgp graceful-restart restart-time ${restartTime}\n bgp long-lived-graceful-restart stale-time ${staleTime}`
 }
 
 function familyOf(prefix: string): 'ipv4' | 'ipv6' {

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync 
 import { join } from 'node:path'
 import { systemClock } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
+import type { Role } from '@network/bgp/attributes/only-to-customer.ts'
 import type { Attributes } from '@network/bgp/speaker.ts'
 import { execa } from 'execa'
 import { daemonIn, execIn } from '../lab/command.ts'
@@ -32,6 +33,12 @@ export interface Part {
   readonly ipv4OverIpv6?: true
   /** Writes what it learns to the kernel of its namespace. */
   readonly forwards?: true
+  /** What it is to us (RFC 9234). */
+  readonly role?: Role
+  /** It insists on hearing what we are. */
+  readonly strictRole?: true
+  /** It keeps routes over a long absence, so many seconds (RFC 9494), and waits for a return only so many before. */
+  readonly longLived?: { readonly staleTime: number; readonly restartTime: number }
   /** What it says of its own routes beside the plain attributes: local-pref, MED, communities. */
   readonly dressed?: true
 }
@@ -197,6 +204,8 @@ export class BirdRouter extends Router {
         error wait time 1, 2;
         ${part.reflects ? 'rr client; rr cluster id 9.9.9.9;' : ''}
         ${part.gracefulRestart ? 'graceful restart on;' : ''}
+        ${longLivedOf(part)}
+        ${name === 'cali' ? roleOf(part) : ''}
         ${part.extendedMessages ? 'enable extended messages on;' : ''}
         debug { states, events };
         ipv4 { import all; export filter own; ${limit} ${wide} };
@@ -225,4 +234,15 @@ export class BirdRouter extends Router {
 /** A reflector has two clients. */
 export function thirdOf({ reflects, third }: Part): number | undefined {
   return third ?? (reflects ? 64512 : undefined)
+}
+
+function roleOf({ role, strictRole }: Part): string {
+  const strict = strictRole === true ? 'require roles on;' : ''
+  return role === undefined ? strict : `local role ${role.replace('-', '_').replace(/^rs$/, 'rs_server')}; ${strict}`
+}
+
+function longLivedOf({ longLived }: Part): string {
+  if (longLived === undefined) return ''
+  const { restartTime, staleTime } = longLived
+  return `graceful restart time ${restartTime}; long lived graceful restart on; long lived stale time ${staleTime};`
 }
