@@ -271,7 +271,7 @@ export class Neighbour implements SessionListener {
     this.#flaps++
     this.#note().blame(reason)
     const kept = terms === undefined ? [] : keptFamilies(reason, terms)
-    if (kept.length > 0) this.#keep().keep(kept, terms?.gracefulRestart?.restartTime)
+    if (kept.length > 0 && terms !== undefined) this.#keep().keep(kept, terms)
     else this.#dropRoutes()
     const routes = kept.length > 0 ? 'kept' : 'dropped'
     this.#around.log.warn('peer down', { ...this.#named, why: sayReason(reason), routes })
@@ -396,6 +396,7 @@ export class Neighbour implements SessionListener {
       gracefulRestart: {
         helping: until !== undefined,
         staleUntil: inTime?.toISOString() ?? null,
+        longLived: this.#keeping?.isLong ?? false,
         endOfRibReceived: session?.endOfRibReceived ?? false,
         endOfRibSent: session?.telling.endOfRibSent ?? false,
       },

@@ -35,6 +35,8 @@ export interface SpeakerOptions {
     readonly restarting: boolean
     /** How long `settled` waits at most for peers that do not come or do not finish. */
     readonly deferral: Millis
+    /** After the restart time, routes may stay as the last resort; left out: they go. RFC 9494. */
+    readonly longLived?: LongLived
   }
   readonly importFilter: ImportFilter
   /** RFC 4456 §7; left out: the router id. */
@@ -57,6 +59,13 @@ export interface SpeakerOptions {
   readonly log: Log
   /** TCP when left out; tests put a network in memory here. */
   readonly transport?: Transport
+}
+
+export interface LongLived {
+  /** Offered to peers: how long they keep our routes after the restart time, up to 16777215. */
+  readonly staleTime: Seconds
+  /** Peers inside that take no part are told of such routes too, with NO_EXPORT and LOCAL_PREF 0 (§4.6). Left out: what they were told is withdrawn. */
+  readonly lastResortInside?: true
 }
 
 export interface PeerConfig {

@@ -366,6 +366,7 @@ export class Speaker {
   #open(neighbour: Neighbour): Open {
     const { routerId, gracefulRestart, keepOverNotification } = this.#options
     const { config } = neighbour
+    const { longLived } = gracefulRestart
     const asn = config.localAs?.asn ?? this.#options.asn
     const restarting = gracefulRestart.restarting && !this.#settlement.isSettled
     const forwarding = gracefulRestart.restarting || neighbour.wasUp
@@ -387,6 +388,9 @@ export class Speaker {
           restartTime: gracefulRestart.restartTime,
           families: families.map(family => ({ ...family, forwarding })),
         },
+        ...(longLived === undefined
+          ? {}
+          : { longLived: families.map(family => ({ ...family, forwarding, staleTime: longLived.staleTime })) }),
         ...(config.role === undefined || neighbour.kind === 'internal' ? {} : { roles: [numberOfRole(config.role)] }),
       },
     }
@@ -406,6 +410,7 @@ export class Speaker {
         return filter() === acceptAll ? undefined : filter()
       },
       stalePathTime: gracefulRestart.restartTime,
+      ...(gracefulRestart.longLived === undefined ? {} : { longLived: gracefulRestart.longLived }),
       converge: () => this.#convergeSoon(),
       mayLeave: neighbour => this.#dropGuest(neighbour),
       groupFor: terms => this.#groupFor(terms),

@@ -64,8 +64,10 @@ export interface PeerStatus {
   readonly gracefulRestart: {
     /** We keep the peer's routes while it is away, or until it has told all again. */
     readonly helping: boolean
-    /** RFC 3339: when the stale routes go at the latest. */
+    /** RFC 3339: when the stale routes go at the latest, or become the last resort. */
     readonly staleUntil: string | null
+    /** The restart time is over, and routes stay as the last resort (RFC 9494). */
+    readonly longLived: boolean
     readonly endOfRibReceived: boolean
     readonly endOfRibSent: boolean
   }

@@ -222,6 +222,21 @@ export const configSchema = v.strictObject(
         {
           restartTime: v.optional(whole('Seconds that peers keep our routes.', 0, 4095), 120),
           notification: v.optional(flag('Routes are kept over a NOTIFICATION too (RFC 8538).'), false),
+          longLived: v.optional(
+            v.strictObject(
+              {
+                staleTime: whole(
+                  'Seconds that peers keep our routes as the last resort after the restart time (RFC 9494).',
+                  1,
+                  16777215,
+                ),
+                lastResortInside: v.optional(
+                  flag('Peers inside that take no part are told of such routes too, with NO_EXPORT and LOCAL_PREF 0.'),
+                ),
+              },
+              MAPPING,
+            ),
+          ),
         },
         MAPPING,
       ),

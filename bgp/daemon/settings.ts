@@ -2,7 +2,7 @@
 import { formatAnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { millis, type Seconds, seconds } from '@network/base/time/units.ts'
-import type { DynamicPeers, Origination, PeerConfig, SpeakerOptions } from '../options.ts'
+import type { DynamicPeers, LongLived, Origination, PeerConfig, SpeakerOptions } from '../options.ts'
 import type { PolicyChain } from '../policy/policy.ts'
 import { type PrefixSets, toPolicy, unknownSets } from './policies.ts'
 import { type Problem, type ReadConfig, readConfig } from './read-config.ts'
@@ -125,7 +125,12 @@ function toSettings(config: Config): Settings {
       listen,
       holdTime: seconds(holdTime),
       connectRetry: millis(connectRetry * 1000),
-      gracefulRestart: { restartTime: seconds(gracefulRestart.restartTime), restarting: false, deferral: DEFERRAL },
+      gracefulRestart: {
+        restartTime: seconds(gracefulRestart.restartTime),
+        restarting: false,
+        deferral: DEFERRAL,
+        ...given({ longLived: toLongLived(gracefulRestart) }),
+      },
       withoutPolicy: config.externalWithoutPolicy,
       decision: withoutFalse(config.decision),
       dynamicPeers: config.dynamicNeighbours.map(each => toDynamicPeers(each, config)),
@@ -137,6 +142,11 @@ function toSettings(config: Config): Settings {
     peers: config.neighbours.map(neighbour => toPeer(neighbour, config)),
     originations: new Map(originate.map(each => [formatAnyPrefix(each.prefix), toOrigination(each)])),
   }
+}
+
+function toLongLived({ longLived }: Config['gracefulRestart']): LongLived | undefined {
+  if (longLived === undefined) return undefined
+  return { staleTime: seconds(longLived.staleTime), ...given({ lastResortInside: onlyTrue(longLived.lastResortInside) }) }
 }
 
 function toPeer(neighbour: Neighbour, config: Config): PeerConfig {

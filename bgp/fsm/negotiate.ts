@@ -8,6 +8,7 @@ import {
   type Family,
   type GracefulRestart,
   IPV4_UNICAST,
+  type LongLivedFamily,
   NO_CAPABILITIES,
   nameOfFamily,
   sameFamily,
@@ -32,6 +33,8 @@ export interface SessionTerms {
   readonly longestMessage: number
   /** What the peer said of RFC 4724; undefined: it does not take part, and no End-of-RIB is expected. */
   readonly gracefulRestart: GracefulRestart | undefined
+  /** What the peer said of RFC 9494, if we take part in it too; left out: nothing. */
+  readonly longLived?: readonly LongLivedFamily[]
   /** Both keep routes over a NOTIFICATION that is no Hard Reset. RFC 8538. */
   readonly keptOverNotification: boolean
 }
@@ -96,6 +99,7 @@ export function negotiate(ours: Open, theirs: Open, expected: Expectation): Nego
     enhancedRefresh: both(ours, theirs, 'enhancedRefresh'),
     longestMessage: both(ours, theirs, 'extendedMessages') ? LONGEST_EXTENDED : LONGEST_MESSAGE,
     gracefulRestart: theirs.capabilities.gracefulRestart,
+    ...longLived(ours, theirs),
     keptOverNotification: [ours, theirs].every(({ capabilities }) => capabilities.gracefulRestart?.notification === true),
   }
   return { ok: true, terms }
@@ -103,6 +107,15 @@ export function negotiate(ours: Open, theirs: Open, expected: Expectation): Nego
 
 function both(ours: Open, theirs: Open, what: 'enhancedRefresh' | 'extendedMessages' | 'ipv4OverIpv6'): boolean {
   return ours.capabilities[what] && theirs.capabilities[what]
+}
+
+/** RFC 9494 §3: without graceful restart the capability says nothing. */
+function longLived(
+  { capabilities: ours }: Open,
+  { capabilities: theirs }: Open,
+): { readonly longLived?: readonly LongLivedFamily[] } {
+  if (ours.longLived === undefined || theirs.longLived === undefined || theirs.gracefulRestart === undefined) return {}
+  return { longLived: theirs.longLived }
 }
 
 function multiprotocol(ours: Open, theirs: Open): { readonly multiprotocol?: Multiprotocol } {
@@ -115,7 +128,8 @@ function addPath(ours: Open, theirs: Open): { readonly addPath?: AddPath } {
   const said = { ours: ours.capabilities.addPath ?? [], theirs: theirs.capabilities.addPath ?? [] }
   const among = (one: readonly AddPathFamily[], other: readonly AddPathFamily[]) =>
     sharedFamilies(ours, theirs).filter(
-      family => one.some(each => each.receive && sameFamily(each, family)) && other.some(each => each.send && sameFamily(each, family)),
+      family =>
+        one.some(each => each.receive && sameFamily(each, family)) && other.some(each => each.send && sameFamily(each, family)),
     )
   const ways = { in: among(said.ours, said.theirs), out: among(said.theirs, said.ours) }
   return ways.in.length + ways.out.length === 0 ? {} : { addPath: ways }

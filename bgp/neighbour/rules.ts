@@ -2,7 +2,7 @@
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Seconds } from '@network/base/time/units.ts'
-import type { ImportFilter } from '../options.ts'
+import type { ImportFilter, LongLived } from '../options.ts'
 import type { WithoutPolicy } from '../policy/default.ts'
 import type { Rib } from '../rib/rib.ts'
 
@@ -18,6 +18,8 @@ export interface Rules {
   readonly importFilter: ImportFilter | undefined
   /** How long we wait for the End-of-RIB of a peer that came back. */
   readonly stalePathTime: Seconds
+  /** Undefined: we take no part in RFC 9494. */
+  readonly longLived?: LongLived
   /** Something in the RIB changed: choose, tell the peers, tell the user. */
   converge(): void
 }

@@ -2,7 +2,7 @@
 import { type AnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Attributes } from '../attributes/attributes.ts'
-import type { ExportPolicy } from '../export/advertise.ts'
+import type { ExportPolicy, Outlet } from '../export/advertise.ts'
 import type { GroupTerms } from '../export/update-group.ts'
 import { ACCEPTED, type PeerConfig } from '../options.ts'
 import { effective } from '../policy/default.ts'
@@ -55,12 +55,19 @@ export function groupTermsOf(config: PeerConfig, rules: Rules, standing: Standin
       ...(routeServerClient === true && kind === 'external' ? { transparent: true } : {}),
       ...(nextHops === undefined ? {} : { hops: nextHops }),
       ...(role === undefined || kind === 'internal' ? {} : { role }),
+      ...longStaleOf(kind, rules, standing),
       ...(policy === undefined ? {} : { policy }),
     },
     dialect: terms.dialect,
     longestMessage: terms.longestMessage,
     ...(advertisementInterval === undefined ? {} : { interval: advertisementInterval }),
   }
+}
+
+/** RFC 9494 §4.3: to those that take part; inside, if the operator wants it, to the others too (§4.6). */
+function longStaleOf(kind: 'internal' | 'external', { longLived }: Rules, { terms }: Standing): Pick<Outlet, 'longStale'> {
+  if (longLived === undefined || terms.longLived !== undefined) return {}
+  return { longStale: longLived.lastResortInside === true && kind === 'internal' ? 'last-resort' : 'withheld' }
 }
 
 function exportPolicyOf(config: PeerConfig, rules: Rules, { local }: Standing): ExportPolicy | undefined {

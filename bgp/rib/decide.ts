@@ -3,6 +3,7 @@ import type { AttributeSet } from './attribute-set.ts'
 import type { DecisionOptions } from './decision-options.ts'
 
 export type ComparatorName =
+  | 'long-lived-stale'
   | 'local-origin'
   | 'weight'
   | 'local-pref'
@@ -25,6 +26,7 @@ export interface Comparator {
 
 /** MED compares paths of one neighbour AS only, over all that are left: the result never depends on the order of arrival. */
 export const COMPARATORS: readonly Comparator[] = [
+  { name: 'long-lived-stale', rank: ({ isLongStale }) => (isLongStale ? 1 : 0) },
   { name: 'local-origin', rank: ({ source }) => (source.kind === 'local' ? 0 : 1) },
   { name: 'weight', rank: ({ weight }) => -weight },
   { name: 'local-pref', rank: ({ localPref }) => -localPref },

@@ -1,6 +1,6 @@
 /** Adj-RIB-In of every peer, our own routes, and the Loc-RIB chosen from them, in flat tables. RFC 4271 §3.2, §9.1. */
 import { type AnyPrefix, formatAnyPrefix, parseAnyPrefix } from '@network/base/net/any-prefix.ts'
-import type { Attributes } from '../attributes/attributes.ts'
+import { type Attributes, LLGR_STALE, NO_LLGR } from '../attributes/attributes.ts'
 import { type AttributeSet, AttributeSets } from './attribute-set.ts'
 import { grownInt32, grownUint8 } from './byte-table.ts'
 import { type Comparator, type ComparatorName, comparatorsFor, decide, equallyGood } from './decide.ts'
@@ -151,6 +151,26 @@ export class Rib {
     const slot = this.#slots.get(sourceId) ?? NONE
     for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path))
       if (this.#isOf(path, which)) this.#setStale(path, slot, true)
+  }
+
+  /** What the peer did not repeat becomes the last resort, and goes where it asks for that. RFC 9494 §4.2. The number of routes that went. */
+  keepLong(sourceId: string, which: Which = 'all'): number {
+    const isMeant = (path: number) => this.#paths.isStale(path) && this.#isOf(path, which)
+    const gone = this.#removeWhere(sourceId, path => isMeant(path) && this.#says(path, NO_LLGR))
+    const becomes = new Map<number, AttributeSet>()
+    const slot = this.#slots.get(sourceId) ?? NONE
+    for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path)) {
+      const heard = this.sets.get(this.#paths.heardOf(path))
+      if (heard === undefined || heard.isLongStale || !isMeant(path)) continue
+      const set = becomes.get(heard.id) ?? this.sets.of(heard.source, longStale(heard.attributes))
+      becomes.set(heard.id, set)
+      this.#judge(path, set)
+    }
+    return gone
+  }
+
+  #says(path: number, community: number): boolean {
+    return this.sets.get(this.#paths.heardOf(path))?.attributes.communities.includes(community) ?? false
   }
 
   /** Drops what the peer did not repeat; the number of routes dropped. */
@@ -500,4 +520,8 @@ export class Rib {
     this.#before = new Int32Array(length)
     this.#after = new Int32Array(length)
   }
+}
+
+function longStale(attributes: Attributes): Attributes {
+  return { ...attributes, communities: [...attributes.communities, LLGR_STALE] }
 }

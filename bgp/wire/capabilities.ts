@@ -1,4 +1,4 @@
-/** Capabilities inside OPEN: families, four-octet AS, refresh, extended messages, graceful restart, several paths. RFC 5492, 6793, 4760, 2918, 4724, 7313, 7911, 8654, 8950, 9234. */
+/** Capabilities inside OPEN: families, four-octet AS, refresh, extended messages, graceful restart, several paths. RFC 5492, 6793, 4760, 2918, 4724, 7313, 7911, 8654, 8950, 9234, 9494. */
 import { Cursor } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
@@ -44,6 +44,12 @@ export interface AddPathFamily extends Family {
   readonly send: boolean
 }
 
+/** How long routes of a family are the last resort after the restart time. RFC 9494 §3. */
+export interface LongLivedFamily extends RestartFamily {
+  /** Up to 24 bits. */
+  readonly staleTime: Seconds
+}
+
 export interface Capabilities {
   /** Families of the multiprotocol capability; none said means IPv4 unicast only. */
   readonly families: readonly Family[]
@@ -60,6 +66,8 @@ export interface Capabilities {
   readonly addPath?: readonly AddPathFamily[]
   /** What the speaker says it is to the other one, each once: numbers of RFC 9234 §4.1. More than one is a contradiction. Left out: nothing. */
   readonly roles?: readonly number[]
+  /** Left out: it takes no part in RFC 9494. */
+  readonly longLived?: readonly LongLivedFamily[]
 }
 
 export const NO_CAPABILITIES: Capabilities = {
@@ -81,6 +89,7 @@ const GRACEFUL_RESTART = 64
 const FOUR_OCTET_AS = 65
 const ADD_PATH = 69
 const ENHANCED_REFRESH = 70
+const LONG_LIVED = 71
 const ADD_PATH_RECEIVE = 1
 const ADD_PATH_SEND = 2
 
@@ -109,6 +118,8 @@ function withCapability(known: Capabilities, code: number, body: Uint8Array): Ca
       return { ...known, extendedMessages: true }
     case ENHANCED_REFRESH:
       return { ...known, enhancedRefresh: true }
+    case LONG_LIVED:
+      return body.length % 7 === 0 ? { ...known, longLived: [...(known.longLived ?? []), ...readLongLived(cursor)] } : known
     case ROLE:
       return body.length === 1 ? { ...known, roles: [...new Set([...(known.roles ?? []), cursor.u8()])] } : known
     case FOUR_OCTET_AS:
@@ -164,6 +175,15 @@ function withAddPath(known: Capabilities, cursor: Cursor): Capabilities {
   return addPath.length === 0 ? known : { ...known, addPath }
 }
 
+function readLongLived(cursor: Cursor): readonly LongLivedFamily[] {
+  const families: LongLivedFamily[] = []
+  while (cursor.left > 0) {
+    const family = { afi: cursor.u16(), safi: cursor.u8(), forwarding: (cursor.u8() & 0x80) !== 0 }
+    families.push({ ...family, staleTime: seconds(cursor.u8() * 0x10000 + cursor.u16()) })
+  }
+  return families
+}
+
 /** All capabilities as TLVs, in order of their codes. */
 export function encodeCapabilities(capabilities: Capabilities): Uint8Array {
   const writer = new Writer('network', LONGEST_MESSAGE)
@@ -177,6 +197,7 @@ export function encodeCapabilities(capabilities: Capabilities): Uint8Array {
   if (capabilities.fourOctetAs !== undefined) writer.u8(FOUR_OCTET_AS).u8(4).u32(capabilities.fourOctetAs)
   if (capabilities.addPath !== undefined && capabilities.addPath.length > 0) writeAddPath(writer, capabilities.addPath)
   if (capabilities.enhancedRefresh) writer.u8(ENHANCED_REFRESH).u8(0)
+  if (capabilities.longLived !== undefined) writeLongLived(writer, capabilities.longLived)
   return writer.finish()
 }
 
@@ -197,4 +218,13 @@ function writeAddPath(writer: Writer, families: readonly AddPathFamily[]): void 
       .u16(afi)
       .u8(safi)
       .u8((receive ? ADD_PATH_RECEIVE : 0) | (send ? ADD_PATH_SEND : 0))
+}
+
+function writeLongLived(writer: Writer, families: readonly LongLivedFamily[]): void {
+  writer.u8(LONG_LIVED).u8(7 * families.length)
+  for (const { afi, safi, forwarding, staleTime } of families) {
+    writer.u16(afi).u8(safi)
+    writer.u8(forwarding ? 0x80 : 0)
+    writer.u8(staleTime >>> 16).u16(staleTime & 0xffff)
+  }
 }

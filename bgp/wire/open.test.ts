@@ -5,7 +5,7 @@ import { ipv4 } from '@network/base/net/ipv4.ts'
 import { seconds } from '@network/base/time/units.ts'
 import fc from 'fast-check'
 import { open as anyOpen } from '../testing/arbitrary.ts'
-import { IPV4_UNICAST, NO_CAPABILITIES } from './capabilities.ts'
+import { IPV4_UNICAST, IPV6_UNICAST, NO_CAPABILITIES } from './capabilities.ts'
 import { asnOf, decodeOpen, encodeOpen, myAsOf } from './open.ts'
 
 const HEADER = 19
@@ -71,6 +71,24 @@ describe('OPEN', () => {
       hex: '04 fde8 005a c0000201 0f 020d 090103 090103 090104 09020000',
       asn: 65000,
       capabilities: { ...NO_CAPABILITIES, roles: [3, 4] },
+    },
+    {
+      name: 'long-lived graceful restart of two families',
+      hex: '04 fde8 005a c0000201 12 0210 470e 000101 80 015180 000201 00 ffffff',
+      asn: 65000,
+      capabilities: {
+        ...NO_CAPABILITIES,
+        longLived: [
+          { ...IPV4_UNICAST, forwarding: true, staleTime: seconds(86400) },
+          { ...IPV6_UNICAST, forwarding: false, staleTime: seconds(16777215) },
+        ],
+      },
+    },
+    {
+      name: 'long-lived graceful restart of the wrong size',
+      hex: '04 fde8 005a c0000201 09 0207 4705 000101 80 01',
+      asn: 65000,
+      capabilities: NO_CAPABILITIES,
     },
     {
       name: 'extended next hop of the wrong size',
