@@ -26,6 +26,7 @@ import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerStatus } from './status.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
 import { adminReset, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
+import type { Identified } from './wire/nlri.ts'
 import type { Open } from './wire/open.ts'
 import type { RefreshKind } from './wire/route-refresh.ts'
 
@@ -231,9 +232,8 @@ export class Neighbour implements SessionListener {
   }
 
   /** What it was told last of all prefixes. */
-  *told(): Generator<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }, void, void> {
-    const { prefixes } = this.#around.rib
-    for (const { id, attributes } of this.#session?.telling.told() ?? []) yield { prefix: prefixes.prefix(id), attributes }
+  *told(): Generator<{ readonly prefix: Identified<AnyPrefix>; readonly attributes: Attributes }, void, void> {
+    yield* this.#session?.telling.told() ?? []
   }
 
   keepAlive(now: Instant): void {
@@ -312,7 +312,12 @@ export class Neighbour implements SessionListener {
 
   /** Too many prefixes end the session: 6/1. */
   #weigh(session: Session): void {
-    const { maxPrefixes } = this.#config
+    const { maxPrefixes, maxPaths = MOST_PATHS } = this.#config
+    if (this.#around.rib.mostPathsOf(this.id) > maxPaths) {
+      const says = `more than ${maxPaths} paths of one prefix`
+      this.#sendAway(says, { family: IPV4_UNICAST, limit: maxPaths, restartAfter: maxPrefixes?.restartAfter })
+      return
+    }
     if (maxPrefixes === undefined) return
     const { received, six } = this.#around.rib.counts(this.id)
     for (const { family, count } of [
@@ -321,7 +326,7 @@ export class Neighbour implements SessionListener {
     ]) {
       const load = loadOf(count, maxPrefixes)
       if (load === 'over') {
-        this.#sendAway(family, maxPrefixes)
+        this.#sendAway(`more than ${maxPrefixes.limit} prefixes of ${nameOfFamily(family)}`, { family, ...maxPrefixes })
         return
       }
       if (load === 'near' && !session.isNearLimit) {
@@ -337,9 +342,8 @@ export class Neighbour implements SessionListener {
     }
   }
 
-  #sendAway(family: Family, { limit, restartAfter }: MaxPrefixes): void {
+  #sendAway(says: string, { family, limit, restartAfter }: Omit<MaxPrefixes, 'warnAt'> & { readonly family: Family }): void {
     this.#overloaded = true
-    const says = `more than ${limit} prefixes of ${nameOfFamily(family)}`
     this.#halt({ is: 'sent', notification: tooManyPrefixes(family, limit), says })
     if (restartAfter === undefined) return
     this.#returnAlarm ??= new Alarm(this.#tools.clock, () => this.#mayReturn())
@@ -460,6 +464,9 @@ export class Neighbour implements SessionListener {
   }
 }
 
+/** A peer that tells more paths of one prefix is broken, or wants to break us: each one costs time in every choice. */
+const MOST_PATHS = 256
+
 /** What OPEN or the rules of the session rest on: a change of it needs another session. */
 const IN_OPEN = [
   'families',
@@ -474,6 +481,7 @@ const IN_OPEN = [
   'strictRole',
   'client',
   'allowOwnAs',
+  'addPath',
 ] as const
 
 function changedInOpen(before: PeerConfig, after: PeerConfig): readonly string[] {

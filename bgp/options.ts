@@ -124,6 +124,10 @@ export interface PeerConfig {
   /** Announcements wait until this long after the last ones, jittered to 0.75–1.0 of it; withdrawals never wait. RFC 4271 §9.2.1.1. Left out: 0. */
   readonly advertisementInterval?: Millis
   readonly maxPrefixes?: MaxPrefixes
+  /** Where several paths of a prefix may be told; left out: one. RFC 7911. */
+  readonly addPath?: readonly AddPath[]
+  /** Paths of one prefix that the peer may tell; one more ends the session with 6/1. Left out: 256. */
+  readonly maxPaths?: number
   /** Left out: whatever `withoutPolicy` says. Set: RFC 8212 is satisfied, with an empty chain too. */
   readonly importPolicy?: PolicyChain
   readonly exportPolicy?: PolicyChain
@@ -135,6 +139,15 @@ export interface PeerConfig {
   readonly shutdown?: string
 }
 
+/** What is offered for one family; it holds as far as the peer offers the other half. */
+export interface AddPath {
+  readonly family: Family
+  /** All paths that may be used, or so many of the best, each with its id; left out: the best one. */
+  readonly send?: number | 'all'
+  /** The peer may tell several paths. */
+  readonly receive?: true
+}
+
 export interface LocalAs {
   readonly asn: number
   /** Our real AS is left out of paths towards the peer. */
@@ -142,7 +155,7 @@ export interface LocalAs {
 }
 
 export interface MaxPrefixes {
-  /** Of each family, counted as received; one more ends the session with 6/1. */
+  /** Paths of each family, counted as received; one more ends the session with 6/1. */
   readonly limit: number
   /** Percent of the limit from which on it is logged. */
   readonly warnAt: number

@@ -30,8 +30,9 @@ import { tcpTransport } from './session/tcp.ts'
 import type { Listening, Wire, WireListener } from './session/transport.ts'
 import { type Settled, Settlement } from './settlement.ts'
 import type { Explanation, LearnedRoute, SpeakerChange, SpeakerStatus } from './status.ts'
-import { IPV4_UNICAST } from './wire/capabilities.ts'
+import { IPV4_UNICAST, sameFamily } from './wire/capabilities.ts'
 import { DECONFIGURED, shutdown } from './wire/notification.ts'
+import type { Identified } from './wire/nlri.ts'
 import { myAsOf, type Open } from './wire/open.ts'
 
 export {
@@ -243,7 +244,7 @@ export class Speaker {
   }
 
   /** What we told a peer, or will have told when it has read all. */
-  adjOut(peer: Ipv4): Iterable<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }> {
+  adjOut(peer: Ipv4): Iterable<{ readonly prefix: Identified<AnyPrefix>; readonly attributes: Attributes }> {
     return this.#neighbours.get(peer)?.told() ?? []
   }
 
@@ -382,6 +383,9 @@ export class Speaker {
         enhancedRefresh: true,
         extendedMessages: true,
         ipv4OverIpv6: config.ipv4OverIpv6 === true,
+        addPath: (config.addPath ?? [])
+          .filter(({ family }) => families.some(each => sameFamily(each, family)))
+          .map(({ family, send, receive }) => ({ ...family, send: send !== undefined, receive: receive === true })),
         gracefulRestart: {
           restarting,
           notification: keepOverNotification === true,
@@ -468,7 +472,10 @@ export class Speaker {
     const at = { now: this.#options.clock.now(), chance: this.#options.random() }
     for (const [name, group] of this.#groups) {
       if (group.size === 0) this.#groups.delete(name)
-      else group.absorb(changes.ids, changes.count, at)
+      else {
+        const { ids, count } = group.concernOf(changes)
+        group.absorb(ids, count, at)
+      }
       for (const prefix of group.takeOversized())
         this.#options.log.error('route too large to tell', { prefix: formatAnyPrefix(prefix) })
     }

@@ -11,6 +11,8 @@ import { imported } from '../policy/import.ts'
 import type { Source } from '../rib/path.ts'
 import type { Admission } from '../rib/rib.ts'
 import type { Standing } from '../session/peer-session.ts'
+import { sameFamily } from '../wire/capabilities.ts'
+import { type Dialect, dialectOut } from '../wire/dialect.ts'
 import type { Rules } from './rules.ts'
 
 /** The AS that the peer sees us in. RFC 7705. */
@@ -34,8 +36,22 @@ export function sourceOf(config: PeerConfig, rules: Rules, { terms, local }: Sta
     localAddress: local.address,
     ...(client === true && kind === 'internal' ? { client } : {}),
     ...(allowOwnAs === undefined ? {} : { allowOwnAs }),
+    ...pathIdsOf(terms.dialect),
     ...(role === undefined || kind === 'internal' ? {} : { role: { ours: role, remoteAsn: asn } }),
   }
+}
+
+function pathIdsOf({ addPath }: Dialect): Pick<Source, 'pathIds'> {
+  return addPath === undefined || addPath.in.length === 0 ? {} : { pathIds: addPath.in }
+}
+
+/** What we offered to send, as far as the peer wants it. */
+function pathsOf({ addPath = [] }: PeerConfig, { addPath: agreed }: Dialect): Pick<GroupTerms, 'paths'> {
+  const paths = (agreed?.out ?? []).map(family => ({
+    family,
+    most: addPath.find(each => sameFamily(each.family, family))?.send ?? 1,
+  }))
+  return paths.length === 0 ? {} : { paths }
 }
 
 export function groupTermsOf(config: PeerConfig, rules: Rules, standing: Standing): GroupTerms {
@@ -58,7 +74,8 @@ export function groupTermsOf(config: PeerConfig, rules: Rules, standing: Standin
       ...longStaleOf(kind, rules, standing),
       ...(policy === undefined ? {} : { policy }),
     },
-    dialect: terms.dialect,
+    dialect: dialectOut(terms.dialect),
+    ...pathsOf(config, terms.dialect),
     longestMessage: terms.longestMessage,
     ...(advertisementInterval === undefined ? {} : { interval: advertisementInterval }),
   }

@@ -5,6 +5,7 @@ import { isUsableHost6 } from '@network/base/net/ipv6.ts'
 import { mentions } from '../attributes/as-path.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 import { isLeak, type Role } from '../attributes/only-to-customer.ts'
+import type { Family } from '../wire/capabilities.ts'
 
 /** Who told the routes: a peer during one session, or ourselves. */
 export interface Source {
@@ -20,6 +21,8 @@ export interface Source {
   readonly client?: boolean
   /** How often our own AS may be in a path of this peer; left out: never. */
   readonly allowOwnAs?: number
+  /** Families in which it gives each of its paths an id; left out: none. RFC 7911. */
+  readonly pathIds?: readonly Family[]
   /** What we are to this external peer, and the AS that it is in. RFC 9234. */
   readonly role?: { readonly ours: Role; readonly remoteAsn: number }
 }
@@ -46,6 +49,8 @@ export interface Path {
   readonly key: string
   readonly prefix: AnyPrefix
   readonly source: Source
+  /** What the source calls the path, where it may tell several of one prefix; left out: it tells only one. RFC 7911. */
+  readonly pathId?: number
   /** As used: after the import policy. */
   readonly attributes: Attributes
   /** Equal for equal attributes. */
