@@ -29,6 +29,8 @@ export interface StartOptions {
   /** Peers with the third speaker too, and how. */
   readonly third?: Partial<PeerConfig> | undefined
   readonly clusterId?: string
+  /** Its routes are kept over a long absence, so many seconds, after the restart time (RFC 9494). */
+  readonly longLived?: { readonly staleTime: number; readonly restartTime: number } | undefined
   /** It lived before, and forwarding went on. */
   readonly restarting?: true
 }
@@ -53,8 +55,12 @@ export async function start({
   third,
   clusterId,
   restarting,
+  longLived,
 }: StartOptions): Promise<Us> {
-  const speaker = new Speaker(optionsFor(address, clusterId, restarting === true))
+  const speaker = new Speaker({
+    ...optionsFor(address, clusterId),
+    gracefulRestart: restartFor(restarting === true, longLived),
+  })
   const peers = (changes: Partial<PeerConfig>) => [
     peerAt(to, changes),
     ...(third === undefined ? [] : [{ ...peerAt(THIRD, third), passive: true }]),
@@ -112,14 +118,19 @@ function peerAt(address: string, changes: Partial<PeerConfig>): PeerConfig {
   }
 }
 
-function optionsFor(address: string, clusterId: string | undefined, restarting: boolean): SpeakerOptions {
+function restartFor(restarting: boolean, longLived: StartOptions['longLived']): SpeakerOptions['gracefulRestart'] {
+  const { restartTime = 120, staleTime } = longLived ?? {}
+  const base = { restartTime: seconds(restartTime), restarting, deferral: millis(60_000) }
+  return staleTime === undefined ? base : { ...base, longLived: { staleTime: seconds(staleTime) } }
+}
+
+function optionsFor(address: string, clusterId: string | undefined): Omit<SpeakerOptions, 'gracefulRestart'> {
   return {
     routerId: ipv4(address),
     asn: 64512,
     listen: { address: ipv4(address), port: 179 },
     holdTime: seconds(9),
     connectRetry: millis(1000),
-    gracefulRestart: { restartTime: seconds(120), restarting, deferral: millis(60_000) },
     importFilter: acceptAll,
     clock: systemClock,
     random: systemRandom,
