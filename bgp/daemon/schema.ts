@@ -14,6 +14,7 @@ import {
   largeCommunityField,
   largeCommunityPatternField,
   nextHopField,
+  passwordField,
   prefix4Field,
   prefixesField,
   prefixField,
@@ -114,6 +115,12 @@ const sessionFields = {
   connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600)),
   port: v.optional(whole('TCP port of the peer.', 1, 65535)),
   localAddress: v.optional(addressField),
+  password: v.optional(passwordField),
+  ttlSecurity: v.optional(
+    whole('The peer is at most so many hops away, 1 on the link; both ends must ask for it (RFC 5082).', 1, 254),
+  ),
+  ttl: v.optional(whole('Time to live of what is sent to the peer.', 1, 255)),
+  device: v.optional(words('The interface that the session is bound to.', 15)),
   passive: v.optional(flag('Wait for the peer to connect.')),
   localAs: v.optional(
     v.strictObject(

@@ -1,6 +1,7 @@
 /** Configurations and what the speaker is told of them. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import { anyPrefix } from '@network/base/net/any-prefix.ts'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
@@ -168,3 +169,33 @@ function read(text: string): Settings {
   assert.ok(settings.ok)
   return settings.settings
 }
+
+describe('protection', () => {
+  test('of a neighbour and of those who come unnamed; the password is told to nobody', () => {
+    const { peers, speaker } = read(`routerId: 192.0.2.1
+asn: 64512
+neighbours:
+  - {address: 192.0.2.2, password: hunter2, ttlSecurity: 1, device: eth0}
+  - {address: 192.0.2.3, ttl: 5}
+dynamicNeighbours: [{prefix: 198.51.100.0/24, asn: 64512, password: hunter3}]
+`)
+    const [first, second] = peers
+    assert.deepEqual(
+      [first?.password?.reveal(), first?.ttlSecurity, first?.device, second?.ttl],
+      ['hunter2', { hops: 1 }, 'eth0', 5],
+    )
+    assert.equal(speaker.dynamicPeers?.[0]?.peer.password?.reveal(), 'hunter3')
+    assert.doesNotMatch(inspect([peers, speaker], { depth: null }) + JSON.stringify([peers, speaker]), /hunter/)
+  })
+
+  test('a password that is too long is refused without being told', () => {
+    const refused = readSettings(
+      `routerId: 192.0.2.1\nasn: 64512\nneighbours: [{address: 192.0.2.2, password: ${'hunter2'.repeat(12)}}]\n`,
+    )
+    assert.ok(!refused.ok)
+    assert.deepEqual(
+      refused.problems.map(({ field, says }) => `${field}: ${says}`),
+      ['neighbours.0.password: must be 1 to 80 octets, not 84'],
+    )
+  })
+})

@@ -219,6 +219,10 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
 
 function inSeconds(value: number | undefined): Seconds | undefined {
   return value === undefined ? undefined : seconds(value)
+      password: session.password,
+      ttlSecurity: session.ttlSecurity === undefined ? undefined : { hops: session.ttlSecurity },
+      ttl: session.ttl,
+      device: session.device,
 }
 
 function onlyTrue(value: boolean | undefined): true | undefined {

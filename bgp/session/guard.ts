@@ -5,10 +5,7 @@ import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import { Secret } from '@network/base/run/secret.ts'
 import { sockaddr } from '@network/base/sys/sockaddr.ts'
 import { SOL_SOCKET, setsockopt, setsockoptInt } from '@network/base/sys/socket.ts'
-import type { Guard } from './transport.ts'
-
-/** RFC 2385 leaves it open; the kernel takes so many octets. */
-export const LONGEST_PASSWORD = 80
+import { type Guard, LONGEST_PASSWORD } from './transport.ts'
 
 const SO_BINDTODEVICE = 25
 const [IPPROTO_IP, IP_TTL, IP_MINTTL] = [0, 2, 21]

@@ -8,6 +8,9 @@ export interface Endpoint {
   readonly port: number
 }
 
+/** RFC 2385 leaves it open; the kernel takes so many octets. */
+export const LONGEST_PASSWORD = 80
+
 /** What a stream with one peer carries and demands from its first segment on. */
 export interface Guard {
   /** Every segment is signed with it, both ways (RFC 2385); at most 80 octets. */

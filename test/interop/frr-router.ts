@@ -84,7 +84,8 @@ ${forEach(
  neighbor ${address} timers connect 1
  neighbor ${address} advertisement-interval 0
  ${address === OURS ? roleOf(part) : ''}
- ${part.ipv4OverIpv6 ? `neighbor ${address} capability extended-nexthop` : ''}`,
+ ${part.ipv4OverIpv6 ? `neighbor ${address} capability extended-nexthop` : ''}
+ ${address === OURS ? protectionOf(part) : ''}`,
 )}
  address-family ipv4 unicast
 ${THEIR_ROUTES.map(route => `  network ${route}`).join('\n')}
@@ -110,6 +111,11 @@ route-map out permit 10
  set ipv6 next-hop global ${THEIRS6}
 `
   }
+}
+
+function protectionOf({ password, ttlSecurity }: Part): string {
+  return `${password === undefined ? '' : `neighbor ${OURS} password ${password}`}
+ ${ttlSecurity === undefined ? '' : `neighbor ${OURS} ttl-security hops ${ttlSecurity}`}`
 }
 
 function roleOf({ role, strictRole }: Part): string {

@@ -33,6 +33,10 @@ export interface Part {
   readonly ipv4OverIpv6?: true
   /** Writes what it learns to the kernel of its namespace. */
   readonly forwards?: true
+  /** TCP MD5 with us. */
+  readonly password?: string
+  /** GTSM: we are at most so many hops away. */
+  readonly ttlSecurity?: number
   /** What it is to us (RFC 9234). */
   readonly role?: Role
   /** It insists on hearing what we are. */
@@ -197,7 +201,7 @@ export class BirdRouter extends Router {
       protocol bgp ${name} {
         local ${THEIRS} as ${part.asn};
         neighbor ${address} as ${asn};
-        direct;
+        ${part.ttlSecurity === undefined || part.ttlSecurity === 1 ? 'direct' : `multihop ${part.ttlSecurity}`};
         hold time 9;
         connect delay time 1;
         connect retry time 1;
@@ -207,6 +211,7 @@ export class BirdRouter extends Router {
         ${longLivedOf(part)}
         ${name === 'cali' ? roleOf(part) : ''}
         ${part.extendedMessages ? 'enable extended messages on;' : ''}
+        ${name === 'cali' ? protectionOf(part) : ''}
         debug { states, events };
         ipv4 { import all; export filter own; ${limit} ${wide} };
         ipv6 { import all; export filter own; ${limit} };
@@ -234,6 +239,10 @@ export class BirdRouter extends Router {
 /** A reflector has two clients. */
 export function thirdOf({ reflects, third }: Part): number | undefined {
   return third ?? (reflects ? 64512 : undefined)
+}
+
+function protectionOf({ password, ttlSecurity }: Part): string {
+  return `${password === undefined ? '' : `password "${password}";`} ${ttlSecurity === undefined ? '' : 'ttl security on;'}`
 }
 
 function roleOf({ role, strictRole }: Part): string {
