@@ -43,6 +43,8 @@ export interface Part {
   readonly strictRole?: true
   /** It keeps routes over a long absence, so many seconds (RFC 9494), and waits for a return only so many before. */
   readonly longLived?: { readonly staleTime: number; readonly restartTime: number }
+  /** It tells us all its paths of a prefix, and hears all of ours (RFC 7911). */
+  readonly addPaths?: true
   /** What it says of its own routes beside the plain attributes: local-pref, MED, communities. */
   readonly dressed?: true
 }
@@ -197,6 +199,7 @@ export class BirdRouter extends Router {
       : ''
     const limit = part.limit === undefined ? '' : `import limit ${part.limit} action restart;`
     const wide = part.ipv4OverIpv6 ? 'extended next hop on;' : ''
+    const paths = part.addPaths ? 'add paths on;' : ''
     const peer = (name: string, address: string, asn: number) => `
       protocol bgp ${name} {
         local ${THEIRS} as ${part.asn};
@@ -213,8 +216,8 @@ export class BirdRouter extends Router {
         ${part.extendedMessages ? 'enable extended messages on;' : ''}
         ${name === 'cali' ? protectionOf(part) : ''}
         debug { states, events };
-        ipv4 { import all; export filter own; ${limit} ${wide} };
-        ipv6 { import all; export filter own; ${limit} };
+        ipv4 { import all; export filter own; ${limit} ${wide} ${paths} };
+        ipv6 { import all; export filter own; ${limit} ${paths} };
       }`
     return `
       log "${this.file('log')}" all;
