@@ -107,6 +107,25 @@ const policyNames = v.optional(listOf(words('The name of a policy.')))
 /** Next hops in what the peer is told: our own also where they would stay, our own even in reflected routes, or as heard. */
 const hopRule = oneOf('self', 'self-always', 'unchanged')
 
+const addPathFields = {
+  send: v.optional(
+    v.union(
+      [oneOf('all'), whole('So many of the best paths of each prefix.', 1, 256)],
+      'must be all, or a whole number from 1 to 256',
+    ),
+  ),
+  receive: v.optional(flag('The peer may tell several paths of a prefix.')),
+}
+/** Several paths of a prefix (RFC 7911), for all families or for one. */
+const addPathSchema = v.strictObject(
+  {
+    ...addPathFields,
+    ipv4: v.optional(v.strictObject(addPathFields, MAPPING)),
+    ipv6: v.optional(v.strictObject(addPathFields, MAPPING)),
+  },
+  MAPPING,
+)
+
 /** What may be said of a peer, of a group of them, and of those that come unnamed. */
 const sessionFields = {
   families: v.optional(listOf(familyField)),
@@ -152,10 +171,13 @@ const sessionFields = {
       MAPPING,
     ),
   ),
+  addPath: v.optional(addPathSchema),
+  maxPaths: v.optional(whole('Paths of one prefix that the peer may tell; one more ends the session. Left out: 256.', 1, 65535)),
   import: policyNames,
   export: policyNames,
   ipv4OverIpv6: v.optional(flag('IPv4 routes may have IPv6 next hops (RFC 8950).')),
   localAddress6: v.optional(address6Field),
+  drain: v.optional(flag('The session is about to end: routes are told as the last resort, and taken as such (RFC 8326).')),
   shutdown: v.optional(words('Keeps the session down; the peer is told these words.')),
 }
 
@@ -195,6 +217,33 @@ const originationSchema = shorthand(
     },
     MAPPING,
   ),
+)
+
+/** A station that hears everything by BMP (RFC 7854). */
+const bmpSchema = v.strictObject(
+  {
+    host: words('Name or address of the station.'),
+    port: v.optional(whole('TCP port.', 1, 65535), 11019),
+    statistics: v.optional(whole('Seconds between reports of statistics; 0: none.', 0, 86400), 60),
+  },
+  MAPPING,
+)
+
+/** Files in MRT (RFC 6396). */
+const mrtSchema = v.strictObject(
+  {
+    messages: v.optional(words('File to whose end every message goes.', 4096)),
+    tables: v.optional(
+      v.strictObject(
+        {
+          directory: words('Where dumps of the whole table go.', 4096),
+          every: v.optional(whole('Seconds between two dumps.', 60, 86400), 7200),
+        },
+        MAPPING,
+      ),
+    ),
+  },
+  MAPPING,
 )
 
 export const SCHEMA_TITLE = 'Configuration of cali-bgpd'
@@ -270,6 +319,17 @@ export const configSchema = v.strictObject(
     neighbours: v.optional(listOf(neighbourSchema), []),
     dynamicNeighbours: v.optional(listOf(dynamicSchema), []),
     originate: v.optional(listOf(originationSchema), []),
+    bmp: v.optional(listOf(bmpSchema), []),
+    mrt: v.optional(mrtSchema, {}),
+    lookingGlass: v.optional(
+      v.strictObject(
+        {
+          address: v.optional(words('Where to listen; 127.0.0.1 when left out.'), '127.0.0.1'),
+          port: whole('TCP port.', 1, 65535),
+        },
+        MAPPING,
+      ),
+    ),
   },
   MAPPING,
 )

@@ -2,11 +2,13 @@
 import { formatAnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { millis, type Seconds, seconds } from '@network/base/time/units.ts'
-import type { DynamicPeers, LongLived, Origination, PeerConfig, SpeakerOptions } from '../options.ts'
+import type { AddPath, DynamicPeers, LongLived, Origination, PeerConfig, SpeakerOptions } from '../options.ts'
 import type { PolicyChain } from '../policy/policy.ts'
+import { IPV4_UNICAST, IPV6_UNICAST, sameFamily } from '../wire/capabilities.ts'
 import { type PrefixSets, toPolicy, unknownSets } from './policies.ts'
 import { type Problem, type ReadConfig, readConfig } from './read-config.ts'
 import type { Config, DynamicNeighbour, Group, Neighbour } from './schema.ts'
+import type { WatchSettings } from './watchers.ts'
 
 export interface Settings {
   /** What cannot change while the speaker runs. */
@@ -14,6 +16,8 @@ export interface Settings {
   readonly control: string
   readonly peers: readonly PeerConfig[]
   readonly originations: ReadonlyMap<string, Origination>
+  /** What cannot change while the speaker runs either. */
+  readonly watch: WatchSettings
 }
 
 export type ReadSettings =
@@ -141,12 +145,29 @@ function toSettings(config: Config): Settings {
     },
     peers: config.neighbours.map(neighbour => toPeer(neighbour, config)),
     originations: new Map(originate.map(each => [formatAnyPrefix(each.prefix), toOrigination(each)])),
+    watch: toWatch(config),
   }
 }
 
 function toLongLived({ longLived }: Config['gracefulRestart']): LongLived | undefined {
   if (longLived === undefined) return undefined
   return { staleTime: seconds(longLived.staleTime), ...given({ lastResortInside: onlyTrue(longLived.lastResortInside) }) }
+}
+
+function toWatch({ bmp, mrt, lookingGlass }: Config): WatchSettings {
+  const { messages, tables } = mrt
+  return {
+    bmp: bmp.map(({ host, port, statistics }) => ({
+      host,
+      port,
+      statisticsEvery: statistics === 0 ? undefined : millis(statistics * 1000),
+    })),
+    mrt: {
+      messages,
+      tables: tables === undefined ? undefined : { directory: tables.directory, every: millis(tables.every * 1000) },
+    },
+    lookingGlass,
+  }
 }
 
 function toPeer(neighbour: Neighbour, config: Config): PeerConfig {
@@ -196,12 +217,19 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
               warnAt: maxPrefixes.warnAt,
               restartAfter: maxPrefixes.restartAfter === undefined ? undefined : millis(maxPrefixes.restartAfter * 1000),
             },
+      addPath: addPathOf(session, config),
+      maxPaths: session.maxPaths,
       importPolicy: chainOf(session.import, config),
       exportPolicy: chainOf(session.export, config),
       localAddress: session.localAddress,
+      password: session.password,
+      ttlSecurity: session.ttlSecurity === undefined ? undefined : { hops: session.ttlSecurity },
+      ttl: session.ttl,
+      device: session.device,
       localAddress6,
       shutdown,
       client: onlyTrue(session.routeReflectorClient),
+      drain: onlyTrue(session.drain),
       asOverride: onlyTrue(session.asOverride),
       removePrivateAs: onlyTrue(session.removePrivateAs),
       isRouteServer: onlyTrue(session.routeServer),
@@ -217,12 +245,18 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
   }
 }
 
+/** What is said of one family counts before what is said of all. */
+function addPathOf({ addPath, families }: Group, config: Config): readonly AddPath[] | undefined {
+  if (addPath === undefined) return undefined
+  const { ipv4, ipv6, ...all } = addPath
+  return (families ?? config.families ?? [IPV4_UNICAST]).map(family => {
+    const said = { ...all, ...given((sameFamily(family, IPV6_UNICAST) ? ipv6 : ipv4) ?? {}) }
+    return { family, ...given({ send: said.send, receive: onlyTrue(said.receive) }) }
+  })
+}
+
 function inSeconds(value: number | undefined): Seconds | undefined {
   return value === undefined ? undefined : seconds(value)
-      password: session.password,
-      ttlSecurity: session.ttlSecurity === undefined ? undefined : { hops: session.ttlSecurity },
-      ttl: session.ttl,
-      device: session.device,
 }
 
 function onlyTrue(value: boolean | undefined): true | undefined {

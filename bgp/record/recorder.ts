@@ -188,14 +188,14 @@ class Tape {
 
   #around(wire: number, listener: WireListener): WireListener {
     return {
-      data: bytes => this.enter({ is: 'data', wire, bytes: bytes.slice() }, () => listener.data(bytes)),
+      data: bytes => this.enter({ is: 'data', wire, bytes: new Uint8Array(bytes) }, () => listener.data(bytes)),
       drained: () => this.enter({ is: 'drained', wire }, () => listener.drained()),
       lost: why => this.enter({ is: 'lost', wire, why }, () => listener.lost(why)),
     }
   }
 
   #taped(number: number, wire: Wire): Wire {
-    const send = (bytes: Uint8Array) => this.#outputs.push({ is: 'send', wire: number, bytes: bytes.slice() })
+    const send = (bytes: Uint8Array) => this.#outputs.push({ is: 'send', wire: number, bytes: new Uint8Array(bytes) })
     const returned = (value: boolean) => {
       this.#sends.push(value)
       return value

@@ -196,7 +196,7 @@ class Stage {
   }
 
   #wire(number: number, local: Endpoint, remote: Endpoint): Wire {
-    const send = (bytes: Uint8Array) => this.#outputs.push({ is: 'send', wire: number, bytes: bytes.slice() })
+    const send = (bytes: Uint8Array) => this.#outputs.push({ is: 'send', wire: number, bytes: new Uint8Array(bytes) })
     const returned = () => this.#sends.shift() ?? true
     return {
       local,

@@ -22,6 +22,8 @@ import { until } from '../lab/until.ts'
 import { BIRDS, Bird, layCable, OURS } from './bird.ts'
 
 const BMP_PORT = 11019
+const GLASS_PORT = 29184
+const BGPD = join(import.meta.dirname, '..', '..', 'bgp', 'cali-bgpd')
 const ROUTES = ['10.20.0.0/24', '10.21.0.0/24']
 
 const folder = mkdtempSync('/run/watched-')
@@ -202,6 +204,56 @@ describe('MRT', () => {
     )
   })
 })
+
+describe('cali-bgpd', () => {
+  test('watched from everywhere at once: a station, both kinds of MRT, a looking glass, and a recording that replays', async () => {
+    await using bird = await Bird.start({ asn: 64513, routes: ROUTES })
+    await using collector = new Collector()
+    const at = (name: string) => join(folder, name)
+    writeFileSync(
+      at('bgpd.yaml'),
+      `routerId: ${OURS}
+asn: 64512
+listen: {address: ${OURS}}
+control: ${at('control')}
+externalWithoutPolicy: accept
+neighbours: [{address: ${BIRDS}, asn: 64513}]
+originate: [10.30.0.0/24]
+bmp: [{host: 127.0.0.1, port: ${BMP_PORT}, statistics: 1}]
+mrt: {messages: ${at('daemon.mrt')}}
+lookingGlass: {port: ${GLASS_PORT}}
+`,
+    )
+    const daemon = execa(BGPD, ['--config', at('bgpd.yaml'), '--log-level', 'warn', '--record', at('recording.jsonl')])
+    await bird.until('our route', async () => (await bird.routes()).has('10.30.0.0/24'))
+    await waitFor('routes at the station', () => collector.types().includes(ROUTE_MONITORING))
+
+    const glass = async (path: string) => asObject(await (await fetch(`http://127.0.0.1:${GLASS_PORT}${path}`)).json())
+    const { protocols } = await glass('/protocols/bgp')
+    const [name = ''] = Object.keys(asObject(protocols))
+    const { routes } = await glass(`/routes/protocol/${name}`)
+    assert.ok(Array.isArray(routes))
+    assert.deepEqual(routes.map(route => asObject(route)['network']).sort(), ROUTES)
+    assert.deepEqual(asObject(asObject(routes[0])['bgp'])['as_path'], [64513])
+    assert.equal((await fetch(`http://127.0.0.1:${GLASS_PORT}/secrets`)).status, 404)
+
+    await execa(BGPD, ['dump', at('daemon-table.mrt'), '--socket', at('control')])
+    const { stdout: table } = await execa('bgpdump', ['-m', at('daemon-table.mrt')])
+    for (const route of [...ROUTES, '10.30.0.0/24']) assert.match(table, new RegExp(`\\|${route}\\|`))
+
+    daemon.kill('SIGTERM')
+    await daemon
+    const { stdout: messages } = await execa('bgpdump', ['-m', at('daemon.mrt')])
+    for (const route of ROUTES) assert.match(messages, new RegExp(`\\|A\\|${BIRDS}\\|64513\\|${route}\\|`))
+    const { stdout: verdict } = await execa(BGPD, ['replay', at('recording.jsonl')])
+    assert.match(verdict, /^\d+ events, \d+ things done: the same again$/)
+  })
+})
+
+function asObject(value: unknown): Record<string, unknown> {
+  assert.ok(typeof value === 'object' && value !== null)
+  return { ...value }
+}
 
 async function bgpdump(name: string, records: readonly Uint8Array[]): Promise<readonly string[]> {
   const file = join(folder, name)
