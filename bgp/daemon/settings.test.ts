@@ -156,6 +156,39 @@ originate: [10.1.0.0/24, {prefix: "2001:db8::/32", med: 5, communities: ["64512:
     )
   })
 
+  test('several paths of a prefix, for all families of a peer or for one, its own words before those of its group', () => {
+    const { peers } = read(`
+routerId: 192.0.2.1
+asn: 1
+families: [ipv4-unicast, ipv6-unicast]
+groups: {reflectors: {addPath: {send: all, receive: true}, maxPaths: 8}}
+neighbours:
+  - {address: 192.0.2.2, group: reflectors}
+  - {address: 192.0.2.3, group: reflectors, addPath: {receive: true, ipv6: {send: 2, receive: false}}}
+  - {address: 192.0.2.4, families: [ipv4-unicast], addPath: {send: 3}}
+`)
+    const [four, six] = [{ family: IPV4_UNICAST }, { family: IPV6_UNICAST }]
+    assert.deepEqual(
+      peers.map(({ addPath }) => addPath),
+      [
+        [
+          { ...four, send: 'all', receive: true },
+          { ...six, send: 'all', receive: true },
+        ],
+        [
+          { ...four, receive: true },
+          { ...six, send: 2 },
+        ],
+        [{ ...four, send: 3 }],
+      ],
+    )
+    assert.deepEqual(
+      peers.map(({ maxPaths }) => maxPaths),
+      [8, 8, undefined],
+    )
+    assert.equal(readSettings('routerId: 192.0.2.1\nasn: 1\nneighbours: [{address: 192.0.2.2, addPath: {send: 0}}]\n').ok, false)
+  })
+
   test('switches of the decision: only those that are on', () => {
     const { speaker } = read(
       'routerId: 192.0.2.1\nasn: 1\ndecision: {alwaysCompareMed: true, missingMedWorst: false, multipath: 4}\n',
