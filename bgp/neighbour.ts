@@ -12,7 +12,7 @@ import { Complaints } from './neighbour/complaints.ts'
 import { Keeping, whichOf } from './neighbour/keeping.ts'
 import type { Rules } from './neighbour/rules.ts'
 import { Telling } from './neighbour/telling.ts'
-import { admissionOf, groupTermsOf, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
+import { admissionOf, groupTermsOf, isDraining, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
 import type { MaxPrefixes, PeerConfig } from './options.ts'
 import { loadOf, tooManyPrefixes } from './policy/max-prefixes.ts'
 import { awaitedFamilies, keptFamilies } from './rib/graceful.ts'
@@ -25,8 +25,8 @@ import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerStatus } from './status.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
-import { adminReset, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
 import type { Identified } from './wire/nlri.ts'
+import { adminReset, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
 import type { Open } from './wire/open.ts'
 import type { RefreshKind } from './wire/route-refresh.ts'
 
@@ -165,6 +165,13 @@ export class Neighbour implements SessionListener {
 
   #halt(reason: DownReason): void {
     this.#driver.halt(reason)
+  }
+
+  /** Another rule holds for all: tells and judges by it. */
+  followRules(): void {
+    this.judgeAgain()
+    const session = this.#session
+    if (session !== undefined) session.telling.moveTo(this.#groupFor(session.standing), this.#config.address)
   }
 
   /** What may come in has changed. */
@@ -396,6 +403,7 @@ export class Neighbour implements SessionListener {
       flaps: this.#flaps,
       lastError: this.#complaints?.lastError ?? null,
       protection: sayProtection(this.#config),
+      draining: isDraining(this.#config, this.#around),
       session: standing === undefined ? null : sessionStatus(standing),
       gracefulRestart: {
         helping: until !== undefined,

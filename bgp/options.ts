@@ -135,6 +135,8 @@ export interface PeerConfig {
   readonly ipv4OverIpv6?: true
   /** Our IPv6 address on the link to this peer: the next hop of IPv6 routes. */
   readonly localAddress6?: Ipv6
+  /** The session is about to end: what is told is marked GRACEFUL_SHUTDOWN, what is heard is the last resort (RFC 8326). */
+  readonly drain?: true
   /** Present: no session, and the peer is told these words (RFC 9003). */
   readonly shutdown?: string
 }

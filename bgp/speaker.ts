@@ -31,8 +31,8 @@ import type { Listening, Wire, WireListener } from './session/transport.ts'
 import { type Settled, Settlement } from './settlement.ts'
 import type { Explanation, LearnedRoute, SpeakerChange, SpeakerStatus } from './status.ts'
 import { IPV4_UNICAST, sameFamily } from './wire/capabilities.ts'
-import { DECONFIGURED, shutdown } from './wire/notification.ts'
 import type { Identified } from './wire/nlri.ts'
+import { DECONFIGURED, shutdown } from './wire/notification.ts'
 import { myAsOf, type Open } from './wire/open.ts'
 
 export {
@@ -50,7 +50,6 @@ export type * from './status.ts'
 export type { Attributes }
 
 const LEAVING: DownReason = { is: 'sent', notification: DECONFIGURED, says: 'the peer is no longer configured' }
-const SHUTTING_DOWN: DownReason = { is: 'sent', notification: shutdown(''), says: 'the speaker stops' }
 const RESTARTING: DownReason = { is: 'closed', why: 'the speaker stops and may come back' }
 /** While sessions come up, changes wait this long to be told together: each one would otherwise be a write to everybody. */
 const GATHERING: Millis = millis(5)
@@ -83,6 +82,10 @@ export class Speaker {
   /** One for all: a thousand peers share it. */
   readonly #around: Surroundings
   readonly #paceAlarm: Alarm
+  readonly #drainAlarm: Alarm
+  readonly #drained = Promise.withResolvers<void>()
+  #isDraining = false
+  #parting = ''
   #importFilter: ImportFilter
   #isDue = false
   #lastGreeting: Instant | undefined
@@ -106,6 +109,7 @@ export class Speaker {
     }
     this.#lastPulse = clock.now()
     this.#paceAlarm = new Alarm(clock, () => this.#converge())
+    this.#drainAlarm = new Alarm(clock, () => void this.#leave())
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
     this.#rib = new Rib(options, options.decision, options.resolveNextHop)
@@ -222,6 +226,29 @@ export class Speaker {
     return routes
   }
 
+  /**
+   * Leaves without losing a packet: peers are told that every route is the last resort (RFC 8326), and after the delay hear 6/2 with these words. Resolves
+   * when the speaker has stopped. Asked for again, the earlier end counts.
+   */
+  drain({ delay, words = '' }: { readonly delay: Millis; readonly words?: string }): Promise<void> {
+    if (this.#phase === 'stopped') return Promise.resolve()
+    this.#isDraining = true
+    for (const neighbour of this.#neighbours.values()) neighbour.followRules()
+    this.#converge()
+    this.#parting = words
+    this.#drainAlarm.by(after(this.#options.clock.now(), delay))
+    return this.drained
+  }
+
+  /** Resolves when a drain has come to its end. */
+  get drained(): Promise<void> {
+    return this.#drained.promise
+  }
+
+  async #leave(): Promise<void> {
+    await this.stop({ graceful: false, words: this.#parting })
+  }
+
   /** Every best path, of either family. */
   *routes(): Generator<Path, void, void> {
     for (const id of this.#rib.chosenIds()) {
@@ -294,13 +321,15 @@ export class Speaker {
    * Graceful closes TCP without a word, so that peers keep our routes for the restart time; otherwise they hear 6/2 and drop them.
    * No change is told any more. Resolves when all streams are gone, within about a second.
    */
-  async stop(how: { readonly graceful: boolean }): Promise<void> {
+  async stop(how: { readonly graceful: boolean; readonly words?: string }): Promise<void> {
     this.#phase = 'stopped'
     this.#settlement.cancel()
     this.#paceAlarm.cancel()
-    const reason = how.graceful ? RESTARTING : SHUTTING_DOWN
+    this.#drainAlarm.cancel()
+    const reason = how.graceful ? RESTARTING : shuttingDown(how.words ?? '')
     const closing = [...this.#neighbours.values()].map(neighbour => neighbour.stop(reason))
     await Promise.all([this.#deafen(), ...closing, ...this.#leaving])
+    if (this.#isDraining) this.#drained.resolve()
   }
 
   /** Who may come, and signed how; without the key of a peer the system drops what that one sends. */
@@ -403,6 +432,7 @@ export class Speaker {
   #surroundings(): Surroundings {
     const { log, asn, gracefulRestart, routerId, clusterId, withoutPolicy, clientToClient } = this.#options
     const filter = () => this.#importFilter
+    const draining = () => this.#isDraining
     return {
       rib: this.#rib,
       log,
@@ -414,6 +444,9 @@ export class Speaker {
         return filter() === acceptAll ? undefined : filter()
       },
       stalePathTime: gracefulRestart.restartTime,
+      get isDraining() {
+        return draining()
+      },
       ...(gracefulRestart.longLived === undefined ? {} : { longLived: gracefulRestart.longLived }),
       converge: () => this.#convergeSoon(),
       mayLeave: neighbour => this.#dropGuest(neighbour),
@@ -554,4 +587,8 @@ export class Speaker {
 
 function learnedRoute({ source, attributes, stale }: Path, prefix: Prefix): LearnedRoute {
   return { prefix, nextHop: attributes.nextHop, peer: source.address, peerName: source.name, stale, attributes }
+}
+
+function shuttingDown(words: string): DownReason {
+  return { is: 'sent', notification: shutdown(words), says: 'the speaker stops' }
 }

@@ -60,6 +60,8 @@ export interface PeerStatus {
     readonly ttl: number | null
     readonly device: string | null
   }
+  /** The session is about to end, and the peer has been told so (RFC 8326). */
+  readonly draining: boolean
   readonly session: SessionStatus | null
   readonly gracefulRestart: {
     /** We keep the peer's routes while it is away, or until it has told all again. */

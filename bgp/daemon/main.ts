@@ -32,7 +32,7 @@ const program = new Command('cali-bgpd')
   })
   .addHelpText(
     'after',
-    '\nExamples:\n  cali-bgpd --config bgpd.yaml\n  cali-bgpd show peers\n  cali-bgpd show why 10.1.0.0/16 -o json\n  cali-bgpd clear 192.0.2.2 --in',
+    '\nExamples:\n  cali-bgpd --config bgpd.yaml\n  cali-bgpd show peers\n  cali-bgpd show why 10.1.0.0/16 -o json\n  cali-bgpd clear 192.0.2.2 --in\n  cali-bgpd drain --delay 120',
   )
 
 program

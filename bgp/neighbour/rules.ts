@@ -20,6 +20,8 @@ export interface Rules {
   readonly stalePathTime: Seconds
   /** Undefined: we take no part in RFC 9494. */
   readonly longLived?: LongLived
+  /** All sessions are about to end. RFC 8326. */
+  readonly isDraining: boolean
   /** Something in the RIB changed: choose, tell the peers, tell the user. */
   converge(): void
 }

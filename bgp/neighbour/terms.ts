@@ -7,7 +7,7 @@ import type { GroupTerms } from '../export/update-group.ts'
 import { ACCEPTED, type PeerConfig } from '../options.ts'
 import { effective } from '../policy/default.ts'
 import { changesNothing, type ExportTerms, exported, nameOfTerms } from '../policy/export.ts'
-import { imported } from '../policy/import.ts'
+import { type ImportTerms, imported } from '../policy/import.ts'
 import type { Source } from '../rib/path.ts'
 import type { Admission } from '../rib/rib.ts'
 import type { Standing } from '../session/peer-session.ts'
@@ -22,6 +22,11 @@ export function shownAsn(config: PeerConfig, { localAsn }: Rules): number {
 
 export function kindOf(config: PeerConfig, rules: Rules): 'internal' | 'external' {
   return config.asn === shownAsn(config, rules) ? 'internal' : 'external'
+}
+
+/** Its session is about to end, or all are. */
+export function isDraining(config: PeerConfig, rules: Rules): boolean {
+  return config.drain === true || rules.isDraining
 }
 
 export function sourceOf(config: PeerConfig, rules: Rules, { terms, local }: Standing): Source {
@@ -96,6 +101,7 @@ function exportPolicyOf(config: PeerConfig, rules: Rules, { local }: Standing): 
     asOverride: asOverride === true,
     removePrivateAs: removePrivateAs === true,
     ...(routeServerClient === true ? { transparent: true } : {}),
+    ...(isDraining(config, rules) ? { draining: true } : {}),
     shownBehindLocalAs: localAs === undefined || localAs.replace ? undefined : rules.localAsn,
     chain: effective(exportPolicy, kind, rules.withoutPolicy),
     place: placeOf(config, rules, local.address),
@@ -117,7 +123,7 @@ export function admissionOf(config: PeerConfig, rules: Rules, localAddress: Ipv4
   const kind = kindOf(config, rules)
   const chain = effective(importPolicy, kind, withoutPolicy)
   if (importFilter === undefined && kind === 'internal' && chain.length === 0 && weight === undefined) return undefined
-  const terms = {
+  const terms: ImportTerms = {
     kind,
     peerAsn: asn,
     isRouteServer: isRouteServer === true,
@@ -125,6 +131,7 @@ export function admissionOf(config: PeerConfig, rules: Rules, localAddress: Ipv4
     chain,
     ...(weight === undefined ? {} : { weight }),
     ...(role === undefined || kind === 'internal' ? {} : { role }),
+    ...(isDraining(config, rules) ? { draining: true } : {}),
     place: placeOf(config, rules, localAddress),
   }
   return (prefix: AnyPrefix, attributes: Attributes) => {

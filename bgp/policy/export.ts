@@ -1,6 +1,6 @@
-/** What becomes of a route on its way to a peer, after the rules of the protocol. RFC 7705, RFC 6996, RFC 8212. */
+/** What becomes of a route on its way to a peer, after the rules of the protocol. RFC 7705, RFC 6996, RFC 8212, RFC 8326. */
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
-import type { AsPath, AsSegment, Attributes } from '../attributes/attributes.ts'
+import { type AsPath, type AsSegment, type Attributes, GRACEFUL_SHUTDOWN } from '../attributes/attributes.ts'
 import { evaluate, type PolicyPlace, type PolicyRoute, type PolicyVerdict } from './evaluate.ts'
 import type { PolicyChain } from './policy.ts'
 
@@ -13,14 +13,16 @@ export interface ExportTerms {
   readonly transparent?: true
   /** Our real AS, to be shown behind the one that we pretend to be in; undefined: there is no pretence, or it is not shown. */
   readonly shownBehindLocalAs: number | undefined
+  /** The session is about to end: whoever has another way is to take it. RFC 8326 §4. */
+  readonly draining?: true
   readonly chain: PolicyChain
   readonly place: PolicyPlace
 }
 
 /** True when every route goes out as the protocol made it. */
 export function changesNothing(terms: ExportTerms): boolean {
-  const { asOverride, removePrivateAs, shownBehindLocalAs, chain } = terms
-  return !asOverride && !removePrivateAs && shownBehindLocalAs === undefined && chain.length === 0
+  const { asOverride, removePrivateAs, shownBehindLocalAs, chain, draining } = terms
+  return draining !== true && !asOverride && !removePrivateAs && shownBehindLocalAs === undefined && chain.length === 0
 }
 
 /** Equal for terms that treat every route alike. */
@@ -40,7 +42,16 @@ export function exported(
 ): PolicyVerdict {
   const asPath = rewritten(attributes.asPath, terms)
   const route = asPath === attributes.asPath ? attributes : { ...attributes, asPath }
-  return evaluate(terms.chain, { prefix, attributes: route, source }, terms.place)
+  const verdict = evaluate(terms.chain, { prefix, attributes: route, source }, terms.place)
+  if (terms.draining !== true || verdict.is === 'rejected') return verdict
+  return { ...verdict, attributes: parting(verdict.attributes, terms.kind) }
+}
+
+/** The last resort of who hears it: by LOCAL_PREF inside, by the community outside. */
+function parting(attributes: Attributes, kind: ExportTerms['kind']): Attributes {
+  const { communities } = attributes
+  const marked = communities.includes(GRACEFUL_SHUTDOWN) ? communities : [...communities, GRACEFUL_SHUTDOWN]
+  return { ...attributes, communities: marked, ...(kind === 'internal' ? { localPref: 0 } : {}) }
 }
 
 /** The AS in front is ours and stays. */

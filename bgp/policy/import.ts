@@ -17,6 +17,8 @@ export interface ImportTerms {
   readonly weight?: number
   /** What we are to this external peer. */
   readonly role?: Role
+  /** The session is about to end: what came over it is our own last resort too. RFC 8326 §4. */
+  readonly draining?: true
   readonly chain: PolicyChain
   readonly place: PolicyPlace
 }
@@ -33,7 +35,8 @@ export function imported(prefix: AnyPrefix, heard: Attributes, terms: ImportTerm
   const shown = dressed(heard, terms)
   const verdict = evaluate(chain, { prefix, attributes: shown, source: kind }, place)
   if (verdict.is === 'rejected') return { is: 'refused', why: `rejected by ${verdict.by}` }
-  return { is: 'usable', attributes: kind === 'external' ? obeyed(verdict.attributes) : verdict.attributes }
+  const judged = kind === 'external' ? obeyed(verdict.attributes) : verdict.attributes
+  return { is: 'usable', attributes: terms.draining === true && kind === 'external' ? { ...judged, localPref: 0 } : judged }
 }
 
 function dressed(told: Attributes, { localAs, weight, role, peerAsn }: ImportTerms): Attributes {

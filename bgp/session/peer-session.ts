@@ -409,7 +409,16 @@ export class PeerSession implements LineOwner {
   }
 
   #config(): PeeringConfig {
-    const { asn, passive, dialAfter, connectRetry = this.#tools.connectRetry, minHoldTime, acceptAsSets, role, strictRole } = this.#peer
+    const {
+      asn,
+      passive,
+      dialAfter,
+      connectRetry = this.#tools.connectRetry,
+      minHoldTime,
+      acceptAsSets,
+      role,
+      strictRole,
+    } = this.#peer
     return {
       open: this.#listener.open(),
       remoteAsn: asn,

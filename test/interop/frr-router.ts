@@ -78,6 +78,7 @@ router bgp ${part.asn}
  no bgp network import-check
  ${part.reflects ? 'bgp cluster-id 9.9.9.9' : ''}
  ${longLivedOf(part)}
+ ${part.drains ? 'bgp graceful-shutdown' : ''}
  ${part.gracefulRestart ? 'bgp graceful-restart\n bgp graceful-restart preserve-fw-state' : ''}
 ${forEach(
   (address, asn) => ` neighbor ${address} remote-as ${asn}

@@ -37,6 +37,8 @@ export interface Part {
   readonly password?: string
   /** GTSM: we are at most so many hops away. */
   readonly ttlSecurity?: number
+  /** It is about to leave, and says so (RFC 8326). */
+  readonly drains?: true
   /** What it is to us (RFC 9234). */
   readonly role?: Role
   /** It insists on hearing what we are. */
@@ -197,6 +199,7 @@ export class BirdRouter extends Router {
       ? `bgp_local_pref = 250; bgp_med = 77; bgp_community.add((64512, 7)); bgp_large_community.add((64512, 1, 2));
          bgp_ext_community.add((rt, 64512, 5)); bgp_origin = ORIGIN_INCOMPLETE;`
       : ''
+    const parting = part.drains ? 'bgp_community.add((65535, 0));' : ''
     const limit = part.limit === undefined ? '' : `import limit ${part.limit} action restart;`
     const wide = part.ipv4OverIpv6 ? 'extended next hop on;' : ''
     const paths = part.addPaths ? 'add paths on;' : ''
@@ -226,7 +229,7 @@ export class BirdRouter extends Router {
       graceful restart wait 2;
       filter own {
         if source != RTS_STATIC && source != RTS_BGP then reject;
-        if source = RTS_STATIC then { ${dress} }
+        if source = RTS_STATIC then { ${dress} ${parting} }
         accept;
       }
       protocol device {}
