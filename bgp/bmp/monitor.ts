@@ -6,11 +6,13 @@ import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 import { encodeAttributes } from '../attributes/encode.ts'
+import { negotiate } from '../fsm/negotiate.ts'
 import type { Speaker } from '../speaker.ts'
 import type { PeerState } from '../status.ts'
 import type { Line, Observer } from '../watch/observe.ts'
-import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
+import { type Family, IPV4_UNICAST, IPV6_UNICAST, sameFamily } from '../wire/capabilities.ts'
 import { HEADER_OCTETS, type MessageKind } from '../wire/header.ts'
+import type { Identified } from '../wire/nlri.ts'
 import { asnOf, decodeOpen } from '../wire/open.ts'
 import { encodeAnnouncement, encodeEndOfRib, encodeReachable } from '../wire/update.ts'
 import {
@@ -37,6 +39,8 @@ export interface Audience {
 export interface UpPeer {
   readonly line: Line
   readonly peer: MonitoredPeer
+  /** Families in which the peer gives each path an id: a station expects them there. RFC 7911. */
+  readonly pathIds: readonly Family[]
   /** The Peer Up message. */
   readonly announcement: Uint8Array
 }
@@ -93,7 +97,7 @@ export class Monitor implements Observer {
     const at = this.#clock.wall()
     const peer = { ...up.peer, twoOctetAs: false }
     const messages = [up.announcement]
-    for (const update of this.#updatesOf(up.line.remote.address)) messages.push(routeMonitoring(peer, at, update))
+    for (const update of this.#updatesOf(up)) messages.push(routeMonitoring(peer, at, update))
     for (const family of [IPV4_UNICAST, IPV6_UNICAST]) messages.push(routeMonitoring(peer, at, encodeEndOfRib(family)))
     return messages
   }
@@ -149,11 +153,12 @@ export class Monitor implements Observer {
     for (const [line, talk] of this.#talks) {
       const { sent, received, ending, early } = talk
       if (line.remote.address !== address || sent === undefined || received === undefined || ending !== undefined) continue
-      const peer = describe(line, sent, received)
-      if (peer === undefined) continue
+      const described = describe(line, sent, received)
+      if (described === undefined) continue
+      const { peer, pathIds } = described
       const at = this.#clock.wall()
       const ends = { local: line.local.address, localPort: line.local.port, remotePort: line.remote.port }
-      const up: UpPeer = { line, peer, announcement: peerUp(peer, at, ends, { sent, received }) }
+      const up: UpPeer = { line, peer, pathIds, announcement: peerUp(peer, at, ends, { sent, received }) }
       this.#up.set(address, up)
       for (const audience of this.#audiences) audience.welcome(up)
       for (const update of early.splice(0)) this.#tell(routeMonitoring(peer, at, update), up)
@@ -172,9 +177,11 @@ export class Monitor implements Observer {
     for (const audience of this.#audiences) audience.tell(message, about)
   }
 
-  *#updatesOf(address: Ipv4): Generator<Uint8Array, void, void> {
-    const groups = new Map<Attributes, AnyPrefix[]>()
-    for (const { attributes, prefix } of this.#speaker?.adjIn(address) ?? []) {
+  *#updatesOf({ line, pathIds }: UpPeer): Generator<Uint8Array, void, void> {
+    const groups = new Map<Attributes, Identified<AnyPrefix>[]>()
+    const hasIds = (family: Family) => pathIds.some(each => sameFamily(each, family))
+    for (const { attributes, prefix: bare, pathId = 0 } of this.#speaker?.adjIn(line.remote.address) ?? []) {
+      const prefix = hasIds(isPrefix6(bare) ? IPV6_UNICAST : IPV4_UNICAST) ? { ...bare, pathId } : bare
       const group = groups.get(attributes)
       if (group === undefined) groups.set(attributes, [prefix])
       else group.push(prefix)
@@ -185,7 +192,7 @@ export class Monitor implements Observer {
   }
 }
 
-function* updates(attributes: Attributes, prefixes: readonly AnyPrefix[]): Generator<Uint8Array, void, void> {
+function* updates(attributes: Attributes, prefixes: readonly Identified<AnyPrefix>[]): Generator<Uint8Array, void, void> {
   const block = encodeAttributes(attributes, DIALECT)
   const six = prefixes.filter(isPrefix6)
   const four = prefixes.flatMap(prefix => (isPrefix6(prefix) ? [] : [prefix]))
@@ -195,10 +202,13 @@ function* updates(attributes: Attributes, prefixes: readonly AnyPrefix[]): Gener
   else yield encodeReachable(IPV4_UNICAST, { hops: attributes, attributes: block }, four)
 }
 
-function describe(line: Line, sent: Uint8Array, received: Uint8Array): MonitoredPeer | undefined {
+function describe(line: Line, sent: Uint8Array, received: Uint8Array): Pick<UpPeer, 'peer' | 'pathIds'> | undefined {
   const theirs = decodeOpen(received.subarray(HEADER_OCTETS))
   const ours = decodeOpen(sent.subarray(HEADER_OCTETS))
   if (!theirs.ok || !ours.ok) return undefined
   const isWide = [theirs, ours].every(({ value }) => value.capabilities.fourOctetAs !== undefined)
-  return { address: line.remote.address, asn: asnOf(theirs.value), routerId: theirs.value.routerId, twoOctetAs: !isWide }
+  const asn = asnOf(theirs.value)
+  const agreed = negotiate(ours.value, theirs.value, { remoteAsn: asn })
+  const pathIds = agreed.ok ? (agreed.terms.dialect.addPath?.in ?? []) : []
+  return { peer: { address: line.remote.address, asn, routerId: theirs.value.routerId, twoOctetAs: !isWide }, pathIds }
 }

@@ -35,12 +35,13 @@ export function* tableDump(speaker: Speaker, at: Date, view = ''): Generator<Uin
 }
 
 function entryOf(
-  { source, attributes }: Path,
+  { source, attributes, pathId }: Path,
   places: ReadonlyMap<string, { readonly place: number; readonly since: number }>,
   at: Date,
 ): RibEntry {
   const known = places.get(source.id)
-  return { peer: known?.place ?? OURSELVES, since: known?.since ?? Math.floor(at.getTime() / 1000), attributes }
+  const since = known?.since ?? Math.floor(at.getTime() / 1000)
+  return { peer: known?.place ?? OURSELVES, since, attributes, ...(pathId === undefined ? {} : { pathId }) }
 }
 
 function prefixesOf(speaker: Speaker): ReadonlySet<string> {

@@ -7,6 +7,7 @@ import { silentLog } from '@network/base/run/log.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
 import { acceptAll } from '@network/bgp/options.ts'
+import { tcpTransport } from '@network/bgp/session/tcp.ts'
 import {
   type Attributes,
   type Origination,
@@ -15,6 +16,7 @@ import {
   Speaker,
   type SpeakerOptions,
 } from '@network/bgp/speaker.ts'
+import { type Observer, observed } from '@network/bgp/watch/observe.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '@network/bgp/wire/capabilities.ts'
 import { OURS, OURS6, THEIRS, THIRD } from './routers.ts'
 
@@ -33,6 +35,8 @@ export interface StartOptions {
   readonly longLived?: { readonly staleTime: number; readonly restartTime: number } | undefined
   /** It lived before, and forwarding went on. */
   readonly restarting?: true
+  /** Sees every message. */
+  readonly observer?: Observer
 }
 
 export interface Us extends AsyncDisposable {
@@ -56,10 +60,12 @@ export async function start({
   clusterId,
   restarting,
   longLived,
+  observer,
 }: StartOptions): Promise<Us> {
   const speaker = new Speaker({
     ...optionsFor(address, clusterId),
     gracefulRestart: restartFor(restarting === true, longLived),
+    ...(observer === undefined ? {} : { transport: observed(tcpTransport(systemClock), observer) }),
   })
   const peers = (changes: Partial<PeerConfig>) => [
     peerAt(to, changes),

@@ -2,8 +2,14 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
+import { systemClock } from '@network/base/time/clock.ts'
+import { Monitor } from '@network/bgp/bmp/monitor.ts'
+import { MessageLog } from '@network/bgp/mrt/message-log.ts'
+import { tableDump } from '@network/bgp/mrt/table-dump.ts'
 import type { PeerConfig } from '@network/bgp/speaker.ts'
+import { together } from '@network/bgp/watch/observe.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '@network/bgp/wire/capabilities.ts'
+import { bgpdump, decodeBmp } from './decoders.ts'
 import { OUR_ROUTES, start, type Us } from './ours.ts'
 import { KINDS } from './roles.ts'
 import { layRouterCable, OURS, type Part, type Router, THEIR_ROUTES, THEIR_ROUTES6, THEIRS, THIRD } from './routers.ts'
@@ -51,6 +57,33 @@ for (const { name, make } of KINDS)
         pathsOf(us, THEIR_ROUTE).map(({ pathId }) => pathId),
         [undefined],
       )
+    })
+
+    test('watched: bgpdump reads tables and messages with their ids, tshark the monitoring of them', async () => {
+      await using router = await make().play({ ...REFLECTOR, addPaths: true })
+      const records: Uint8Array[] = []
+      const log = new MessageLog(systemClock, record => void records.push(record))
+      const monitor = new Monitor(systemClock, { system: 'lab', description: 'cali' })
+      await using us = await start({ peer: OFFER, observer: together([log, monitor]) })
+      monitor.follow(us.speaker)
+      await using other = await start({ address: THIRD, originate: [THEIR_ROUTE] })
+      await router.until('both paths', () => pathsOf(us, THEIR_ROUTE).length === 2)
+      assert.equal(other.peer().state, 'established')
+      const table = await bgpdump([...tableDump(us.speaker, new Date(), 'lab')])
+      assert.equal(table.filter(line => line.includes(`|${THEIRS}|64512|${THEIR_ROUTE}|`)).length, 2, table.join('\n'))
+      const messages = await bgpdump(records)
+      assert.equal(messages.filter(line => line.includes(`|A|${THEIRS}|64512|${THEIR_ROUTE}|`)).length, 2, messages.join('\n'))
+      const told: Uint8Array[] = []
+      const leave = monitor.join({
+        tell: message => void told.push(message),
+        welcome: up => void told.push(...monitor.tableOf(up)),
+      })
+      leave()
+      const decoded = await decodeBmp(Buffer.concat(told))
+      const monitored = decoded.slice(decoded.indexOf('Type: Route Monitoring'))
+      assert.doesNotMatch(monitored, /[Mm]alformed|Unknown|Expert Info \((?:Warning|Error)/)
+      const ids = pathsOf(us, THEIR_ROUTE).map(({ pathId }) => pathId)
+      for (const id of ids) assert.match(monitored, new RegExp(`${THEIR_ROUTE} PathId ${id}\\b`))
     })
 
     test('it hears all of our paths, the best ones, or the best one; one goes, and the others stay', async () => {

@@ -20,8 +20,8 @@ import { observed, together } from '@network/bgp/watch/observe.ts'
 import { execa } from 'execa'
 import { until } from '../lab/until.ts'
 import { BIRDS, Bird, layCable, OURS } from './bird.ts'
+import { BMP_PORT, bgpdump, decodeBmp } from './decoders.ts'
 
-const BMP_PORT = 11019
 const GLASS_PORT = 29184
 const BGPD = join(import.meta.dirname, '..', '..', 'bgp', 'cali-bgpd')
 const ROUTES = ['10.20.0.0/24', '10.21.0.0/24']
@@ -132,7 +132,7 @@ describe('BMP', () => {
     await station.stop()
     await waitFor('the farewell', () => collector.types().at(-1) === TERMINATION)
 
-    const decoded = await decode(collector.bytes)
+    const decoded = await decodeBmp(collector.bytes)
     assert.doesNotMatch(decoded, /[Mm]alformed|Unknown|Expert Info \((?:Warning|Error)/)
     assert.match(decoded, /Type: Initiation Message \(4\)/)
     assert.match(decoded, /Type: Peer Up Notification \(3\)/)
@@ -163,7 +163,7 @@ describe('MRT', () => {
     await using _bird = await Bird.start({ asn: 64513, routes: ROUTES, dress: 'bgp_med = 7; bgp_community.add((64513,5));' })
     await using watched = new Watched()
     await watched.start()
-    const lines = await bgpdump('table.mrt', [...tableDump(watched.speaker, new Date(), 'lab')])
+    const lines = await bgpdump([...tableDump(watched.speaker, new Date(), 'lab')])
     for (const route of ROUTES)
       assert.ok(
         lines.some(
@@ -188,7 +188,7 @@ describe('MRT', () => {
       'the session to end',
       () => watched.speaker.learned().size === 0 || watched.speaker.status().peers[0]?.state !== 'established',
     )
-    const lines = await bgpdump('messages.mrt', watched.records)
+    const lines = await bgpdump(watched.records)
     for (const route of ROUTES)
       assert.ok(
         lines.some(line => line.includes(`|A|${BIRDS}|64513|${route}|64513|`)),
@@ -253,37 +253,6 @@ lookingGlass: {port: ${GLASS_PORT}}
 function asObject(value: unknown): Record<string, unknown> {
   assert.ok(typeof value === 'object' && value !== null)
   return { ...value }
-}
-
-async function bgpdump(name: string, records: readonly Uint8Array[]): Promise<readonly string[]> {
-  const file = join(folder, name)
-  writeFileSync(file, Buffer.concat(records))
-  const { stdout, stderr } = await execa('bgpdump', ['-m', file])
-  assert.doesNotMatch(stderr, /\[(?:error|warn)\]/, 'bgpdump complains of nothing')
-  return stdout.split('\n').filter(line => line !== '')
-}
-
-/** The stream as tshark takes it apart, wrapped into TCP segments of one message each. */
-async function decode(bytes: Buffer): Promise<string> {
-  const hex = join(folder, 'bmp.hex')
-  const capture = join(folder, 'bmp.pcap')
-  const packets: string[] = []
-  for (let at = 0; at + 6 <= bytes.length; ) {
-    const length = bytes.readUInt32BE(at + 1)
-    packets.push(
-      `000000 ${(
-        bytes
-          .subarray(at, at + length)
-          .toString('hex')
-          .match(/../g) ?? []
-      ).join(' ')}\n`,
-    )
-    at += length
-  }
-  writeFileSync(hex, packets.join('\n'))
-  await execa('text2pcap', ['-q', '-T', `40000,${BMP_PORT}`, hex, capture])
-  const { stdout } = await execa('tshark', ['-r', capture, '-d', `tcp.port==${BMP_PORT},bmp`, '-V', '-O', 'bmp,bgp'])
-  return stdout
 }
 
 function waitFor<T>(what: string, look: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
