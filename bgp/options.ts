@@ -105,6 +105,8 @@ export interface PeerConfig {
   readonly allowOwnAs?: number
   /** The peer's AS in a path towards it becomes ours, so that its sites may hear of each other. */
   readonly asOverride?: true
+  /** Paths that this external peer's AS is in are not told to it: it would drop them. */
+  readonly skipLoops?: true
   /** Private AS numbers (RFC 6996) are taken out of paths towards this external peer. */
   readonly removePrivateAs?: true
   /** The first AS in a path of an external peer need not be its own: it is a route server. */

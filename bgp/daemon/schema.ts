@@ -150,6 +150,7 @@ const sessionFields = {
   routeReflectorClient: v.optional(flag('Everything is reflected to this internal peer (RFC 4456).')),
   allowOwnAs: v.optional(whole('How often our AS may be in a path of the peer.', 0, 10)),
   asOverride: v.optional(flag('The AS of the peer becomes ours in paths towards it.')),
+  skipLoops: v.optional(flag('Paths that the AS of the peer is in are not told to it: it would drop them.')),
   removePrivateAs: v.optional(flag('Private AS numbers are taken out of paths towards the peer.')),
   routeServer: v.optional(flag('The first AS of a path need not be the one of the peer.')),
   role: v.optional(oneOf('provider', 'rs', 'rs-client', 'customer', 'peer')),

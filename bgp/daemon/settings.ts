@@ -231,6 +231,7 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
       client: onlyTrue(session.routeReflectorClient),
       drain: onlyTrue(session.drain),
       asOverride: onlyTrue(session.asOverride),
+      skipLoops: onlyTrue(session.skipLoops),
       removePrivateAs: onlyTrue(session.removePrivateAs),
       isRouteServer: onlyTrue(session.routeServer),
       role: session.role,

@@ -93,7 +93,7 @@ function longStaleOf(kind: 'internal' | 'external', { longLived }: Rules, { term
 }
 
 function exportPolicyOf(config: PeerConfig, rules: Rules, { local }: Standing): ExportPolicy | undefined {
-  const { asn, asOverride, removePrivateAs, routeServerClient, localAs, exportPolicy } = config
+  const { asn, asOverride, removePrivateAs, routeServerClient, localAs, exportPolicy, skipLoops } = config
   const kind = kindOf(config, rules)
   const terms: ExportTerms = {
     peerAsn: asn,
@@ -102,6 +102,7 @@ function exportPolicyOf(config: PeerConfig, rules: Rules, { local }: Standing): 
     removePrivateAs: removePrivateAs === true,
     ...(routeServerClient === true ? { transparent: true } : {}),
     ...(isDraining(config, rules) ? { draining: true } : {}),
+    ...(skipLoops === true && kind === 'external' ? { skipLoops } : {}),
     shownBehindLocalAs: localAs === undefined || localAs.replace ? undefined : rules.localAsn,
     chain: effective(exportPolicy, kind, rules.withoutPolicy),
     place: placeOf(config, rules, local.address),

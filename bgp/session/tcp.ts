@@ -26,6 +26,9 @@ import {
 /** How long a stream that we closed may take to hand over its last octets. */
 const LINGER: Millis = millis(1000)
 
+/** After so much silence the kernel asks whether the other end is there; without a hold time nobody else does. */
+const QUIET: Millis = millis(60_000)
+
 /** Octets that may wait in a stream before its sender is asked to pause. */
 const HIGH_WATER = 1 << 16
 /** A thousand peers may come back at once. */
@@ -41,7 +44,10 @@ export function tcpTransport(clock: Clock): Transport {
 }
 
 async function listen(at: Endpoint, accept: (wire: Wire) => WireListener | undefined, clock: Clock): Promise<Listening> {
-  const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER }, socket => welcome(socket, accept, clock))
+  const server = createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: QUIET, highWaterMark: HIGH_WATER },
+    socket => welcome(socket, accept, clock),
+  )
   await bind(server, at)
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : at.port
@@ -140,7 +146,7 @@ function dial(route: Route, listener: DialListener, clock: Clock): Dial {
     const soon = setImmediate(() => listener.failed({ code: 'guard', says: made }))
     return { cancel: () => clearImmediate(soon) }
   }
-  const socket = made.setNoDelay(true)
+  const socket = made.setNoDelay(true).setKeepAlive(true, QUIET)
   const failed = (error: Error) => {
     socket.destroy()
     listener.failed(failureOf(error, to))
