@@ -52,7 +52,7 @@ const KINDS = [
 /** The same seed and number give the same scenario, always. */
 export function scenarioFor(seed: number, speakers: number): Scenario {
   const random = seededRandom(seed)
-  const shape = shapeFor(random, speakers)
+  const shape = withPaths(shapeFor(random, speakers), seed)
   const sessions = sessionsOf(shape)
   const count = 4 + pick(random, 20)
   const faults = Array.from({ length: count }, () => faultFor(random, shape, sessions))
@@ -91,6 +91,12 @@ function shapeFor(random: Random, speakers: number): Shape {
     return { is: 'fabric', speakers, spines, leaves: Math.max(2, Math.floor((speakers - spines) / 8)) }
   }
   return { is: 'reflectors', speakers, reflectors: 1 + pick(random, 4) }
+}
+
+/** Two of three groups of reflectors tell several paths of a prefix. */
+function withPaths(shape: Shape, seed: number): Shape {
+  if (shape.is !== 'reflectors' || seed % 3 === 0) return shape
+  return { ...shape, paths: seed % 3 === 1 ? 'all' : 2 }
 }
 
 function sideOf(random: Random, { speakers }: Shape): readonly number[] {

@@ -1,7 +1,7 @@
 /** One scenario from start to verdict: faults come and go, time passes, and every table must be what the model says. */
 import { millis } from '@network/base/time/units.ts'
 import { type Fault, LAST_FAULT, type Scenario } from './faults.ts'
-import { expectedTables } from './model.ts'
+import { type Expected, expectedTables } from './model.ts'
 import { sessionsOf, topologyOf } from './topology.ts'
 import { type Complaint, Watch } from './watch.ts'
 import { type Tamper, TIMERS, World } from './world.ts'
@@ -84,11 +84,14 @@ function compare(world: World): Complaint | undefined {
   const expected = expectedTables(topology, world.originated)
   for (const { index } of topology.speakers) {
     const table = world.tableOf(index) ?? new Map<string, { readonly nextHop: number; readonly stale: boolean }>()
-    const wanted = expected[index] ?? new Map<string, number>()
+    const wanted = expected[index] ?? new Map<string, Expected>()
     for (const prefix of new Set([...wanted.keys(), ...table.keys()])) {
       const is = describe(table.get(prefix))
-      const should = wanted.has(prefix) ? `via ${wanted.get(prefix)}` : 'absent'
+      const should = wanted.has(prefix) ? `via ${wanted.get(prefix)?.nextHop}` : 'absent'
       if (is !== should) return { is: 'wrong table', says: `speaker ${index} has ${prefix} ${is}, it should be ${should}` }
+      const paths = world.pathsOf(index, prefix).join(', ')
+      const all = wanted.get(prefix)?.paths.join(', ') ?? ''
+      if (paths !== all) return { is: 'wrong table', says: `speaker ${index} has of ${prefix} ${paths}, it should be ${all}` }
     }
   }
   return undefined

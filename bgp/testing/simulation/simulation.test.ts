@@ -22,6 +22,16 @@ describe('twelve speakers through faults', () => {
 for (const { seed, speakers, what } of FOUND)
   test(`seed ${seed} of ${speakers}: ${what}`, () => isRight(scenarioFor(seed, speakers)))
 
+describe('reflectors that tell several paths', () => {
+  for (const paths of ['all', 2] as const)
+    for (let seed = 2001; seed <= 2006; seed++) {
+      const { faults } = scenarioFor(seed, 10)
+      const shape = { is: 'reflectors', speakers: 10, reflectors: 1 + (seed % 3), paths } as const
+      const inside = faults.filter(fault => !('speaker' in fault) || fault.speaker < shape.speakers)
+      test(`seed ${seed}, ${paths}`, () => isRight({ seed, shape, faults: inside }))
+    }
+})
+
 describe('the judge', () => {
   test('finds a speaker that refuses what it should take, and needs no fault for that', async () => {
     const scenario = scenarioFor(7, 8)
@@ -65,23 +75,33 @@ describe('the model', () => {
     const mesh = topologyOf({ is: 'mesh', speakers: 3 })
     const shared = new Set([sharedPrefix(0)])
     assert.deepEqual(
-      expectedTables(mesh, [shared, shared, new Set()]).map(table => table.get(sharedPrefix(0))),
+      expectedTables(mesh, [shared, shared, new Set()]).map(table => table.get(sharedPrefix(0))?.nextHop),
       [undefined, undefined, 0],
     )
     // Two spines, two leaves, a node below each: 0 and 1, 2 and 3, 4 and 5.
     const fabric = topologyOf({ is: 'fabric', speakers: 6, spines: 2, leaves: 2 })
     const tables = expectedTables(fabric, [new Set(), new Set(), new Set(), new Set(), new Set([blockOf(4)]), new Set()])
     assert.deepEqual(
-      tables.map(table => table.get(blockOf(4))),
+      tables.map(table => table.get(blockOf(4))?.nextHop),
       [2, 2, 4, 0, undefined, 3],
     )
+  })
+
+  test('lets a client hear of others past a reflector that has the prefix itself, if it tells all paths', () => {
+    const shape = { is: 'reflectors', speakers: 4, reflectors: 1 } as const
+    const both = new Set([sharedPrefix(0)])
+    const heard = (paths: { readonly paths?: number | 'all' }) =>
+      expectedTables(topologyOf({ ...shape, ...paths }), [both, both, both, new Set()])[3]?.get(sharedPrefix(0))
+    assert.deepEqual(heard({}), { nextHop: 0, paths: ['0 told by 0'] })
+    assert.deepEqual(heard({ paths: 2 }), { nextHop: 0, paths: ['0 told by 0', '1 told by 0'] })
+    assert.deepEqual(heard({ paths: 'all' }), { nextHop: 0, paths: ['0 told by 0', '1 told by 0', '2 told by 0'] })
   })
 
   test('lets a client hear another one through each reflector once', () => {
     const topology = topologyOf({ is: 'reflectors', speakers: 4, reflectors: 2 })
     const tables = expectedTables(topology, [new Set(), new Set(), new Set([blockOf(2)]), new Set()])
     assert.deepEqual(
-      tables.map(table => table.get(blockOf(2))),
+      tables.map(table => table.get(blockOf(2))?.nextHop),
       [2, 2, undefined, 2],
     )
   })

@@ -6,7 +6,13 @@ import { formatPrefix } from '@network/base/net/prefix.ts'
 export type Shape =
   | { readonly is: 'mesh'; readonly speakers: number }
   /** Reflectors peer with each other and with every client; clients with reflectors only. */
-  | { readonly is: 'reflectors'; readonly speakers: number; readonly reflectors: number }
+  | {
+      readonly is: 'reflectors'
+      readonly speakers: number
+      readonly reflectors: number
+      /** Of each prefix reflectors tell everybody so many paths (RFC 7911); left out: the best one, without an id. */
+      readonly paths?: number | 'all'
+    }
   /** External sessions only: every leaf with every spine, every node with its leaf. */
   | { readonly is: 'fabric'; readonly speakers: number; readonly spines: number; readonly leaves: number }
 
@@ -21,6 +27,8 @@ export interface SimulatedPeer {
   readonly index: number
   /** RFC 4456: everything is reflected to it. */
   readonly isClient: boolean
+  /** So many paths of each prefix are told to it; left out: one, without an id. */
+  readonly paths?: number | 'all'
 }
 
 export interface Topology {
@@ -45,9 +53,11 @@ export function topologyOf(shape: Shape): Topology {
     else known.push(peer)
   }
   const isReflector = (index: number) => shape.is === 'reflectors' && index < shape.reflectors
+  const pathsFrom = (index: number) =>
+    shape.is === 'reflectors' && shape.paths !== undefined && isReflector(index) ? { paths: shape.paths } : {}
   for (const [a, b] of sessions) {
-    note(a, { index: b, isClient: isReflector(a) && !isReflector(b) })
-    note(b, { index: a, isClient: isReflector(b) && !isReflector(a) })
+    note(a, { index: b, isClient: isReflector(a) && !isReflector(b), ...pathsFrom(a) })
+    note(b, { index: a, isClient: isReflector(b) && !isReflector(a), ...pathsFrom(b) })
   }
   const speakers = Array.from({ length: shape.speakers }, (_, index) => ({
     index,

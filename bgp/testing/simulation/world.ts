@@ -1,5 +1,5 @@
 /** The speakers of a simulation on one clock and one network, and what a fault does to them. */
-import { toIpv4 } from '@network/base/net/ipv4.ts'
+import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
 import { silentLog } from '@network/base/run/log.ts'
 import { ManualClock } from '@network/base/testing/manual-clock.ts'
@@ -8,10 +8,11 @@ import type { Random } from '@network/base/time/clock.ts'
 import { type Millis, millis, type Seconds, seconds } from '@network/base/time/units.ts'
 import { ACCEPTED, type Origination, type PeerConfig, type SpeakerOptions } from '../../options.ts'
 import { Speaker } from '../../speaker.ts'
+import { IPV4_UNICAST } from '../../wire/capabilities.ts'
 import { MemoryNetwork } from '../memory-network.ts'
 import type { Fault } from './faults.ts'
-import type { Originated } from './model.ts'
-import { blockOf, type SimulatedSpeaker, sharedPrefix, type Topology } from './topology.ts'
+import { type Originated, pathText } from './model.ts'
+import { blockOf, type SimulatedPeer, type SimulatedSpeaker, sharedPrefix, type Topology } from './topology.ts'
 
 export interface Timers {
   readonly holdTime: Seconds
@@ -92,6 +93,18 @@ export class World {
     for (const [key, { nextHop, stale }] of speaker.learned())
       table.set(key, { nextHop: this.#indices.get(nextHop) ?? -1, stale })
     return table
+  }
+
+  /** All paths of a prefix that a speaker may use, as the model writes them. */
+  pathsOf(index: number, prefixText: string): readonly string[] {
+    const usable = this.#places[index]?.speaker?.paths(prefixText).filter(({ standing }) => standing.is === 'usable') ?? []
+    return usable
+      .map(({ source, attributes }) => pathText(this.#indexOf(source.address), this.#indexOf(attributes.nextHop)))
+      .toSorted()
+  }
+
+  #indexOf(address: Ipv4): number {
+    return this.#indices.get(address) ?? -1
   }
 
   /** UPDATE messages sent by all that are up now, and sessions that stand, both ends counted. */
@@ -222,11 +235,12 @@ export class World {
     })
     place.speaker = speaker
     speaker.originate(this.#routesOf(place))
-    speaker.setPeers(peers.map(({ index, isClient }) => this.#peerConfig(simulated, this.#place(index).simulated, isClient)))
+    speaker.setPeers(peers.map(peer => this.#peerConfig(simulated, this.#place(peer.index).simulated, peer)))
     await speaker.start()
   }
 
-  #peerConfig(self: SimulatedSpeaker, other: SimulatedSpeaker, isClient: boolean): PeerConfig {
+  /** Everybody takes several paths of a prefix from who wants to tell them. */
+  #peerConfig(self: SimulatedSpeaker, other: SimulatedSpeaker, { isClient, paths }: SimulatedPeer): PeerConfig {
     return {
       address: other.address,
       name: `speaker-${other.index}`,
@@ -235,6 +249,7 @@ export class World {
       passive: false,
       dialAfter: millis(self.index < other.index ? 0 : 2000),
       ...(isClient ? { client: true } : {}),
+      addPath: [{ family: IPV4_UNICAST, receive: true, ...(paths === undefined ? {} : { send: paths }) }],
     }
   }
 
