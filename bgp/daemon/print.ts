@@ -63,10 +63,10 @@ function facts(path: string, value: unknown): readonly (readonly string[])[] {
   return Object.entries(value).flatMap(([name, inner]) => facts(path === '' ? name : `${path}.${name}`, inner))
 }
 
-function peerRow({ address, name, remoteAsn, state, since, prefixes, lastError }: PeerStatus): readonly string[] {
+function peerRow({ address, name, remoteAsn, state, draining, since, prefixes, lastError }: PeerStatus): readonly string[] {
   const { received, accepted, advertised, stale } = prefixes
   const counts = [received, accepted, advertised, stale].map(String)
-  return [address, name, `${remoteAsn}`, state, since, ...counts, lastError?.text ?? '']
+  return [address, name, `${remoteAsn}`, draining ? `${state} (draining)` : state, since, ...counts, lastError?.text ?? '']
 }
 
 function routeRow(route: RouteLine): readonly string[] {

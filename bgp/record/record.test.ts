@@ -5,6 +5,7 @@ import { ipv4 } from '@network/base/net/ipv4.ts'
 import { silentLog } from '@network/base/run/log.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
+import { GRACEFUL_SHUTDOWN } from '../attributes/attributes.ts'
 import { acceptAll, type SpeakerOptions } from '../options.ts'
 import { Cluster, learnedText, meshPeer, routes } from '../testing/cluster.ts'
 import { fromLine, isMoment, toLine } from './format.ts'
@@ -20,6 +21,25 @@ describe('a recording', () => {
     assert.equal(replayed.difference, undefined)
     assert.ok(replayed.outputs > 20, `${replayed.outputs} outputs`)
     assert.deepEqual(learnedText({ speaker: replayed.speaker, address: HERE, changes: [] }), learned)
+  })
+
+  test('of a drain replays too: marked routes, and the end', async () => {
+    const cluster = new Cluster()
+    const lines: string[] = []
+    const speaker = recordedSpeaker(optionsOn(cluster), line => void lines.push(line))
+    const a = await cluster.member('192.0.2.2')
+    speaker.originate(routes('10.0.1.0/26'))
+    cluster.mesh({ speaker, address: HERE, changes: [] }, a)
+    await speaker.start()
+    cluster.run(10)
+    void speaker.drain({ delay: millis(5000), words: 'bye' })
+    cluster.run(3)
+    assert.deepEqual(a.speaker.learned().get('10.0.1.0/26')?.attributes.communities, [GRACEFUL_SHUTDOWN])
+    cluster.run(5)
+    await speaker.drained
+    await new Promise(resolve => setImmediate(resolve))
+    assert.equal((await replay('memory', lines)).difference, undefined)
+    assert.ok(lines.some(line => line.includes('"method":"drain"')))
   })
 
   test('that says something else of what was sent is found out, with its line', async () => {

@@ -10,7 +10,7 @@ import { Speaker } from '../speaker.ts'
 import { type Input, MAGIC, type Output, toLine, VERSION } from './format.ts'
 
 /** Calls of a speaker that change it. */
-export const CALLS = ['start', 'setPeers', 'setDynamicPeers', 'originate', 'clear', 'stop'] as const
+export const CALLS = ['start', 'setPeers', 'setDynamicPeers', 'originate', 'clear', 'drain', 'stop'] as const
 
 /**
  * A speaker made of `options` that hands each line of its recording to `write`. While it is recorded its clock stands still during each

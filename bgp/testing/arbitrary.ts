@@ -58,7 +58,7 @@ export const attributes: fc.Arbitrary<Attributes> = record({
     .map(list => list.toSorted((a, b) => a.code - b.code)),
 })
 
-const capabilities: fc.Arbitrary<Capabilities> = record({
+const basics: fc.Arbitrary<Capabilities> = record({
   families: fc.array(record({ afi: fc.nat(0xffff), safi: fc.nat(255) }), { maxLength: 60 }),
   routeRefresh: fc.boolean(),
   fourOctetAs: maybe(asn),
@@ -74,6 +74,20 @@ const capabilities: fc.Arbitrary<Capabilities> = record({
   enhancedRefresh: fc.boolean(),
   ipv4OverIpv6: fc.boolean(),
 })
+
+const longLived = fc.array(
+  record({ afi: fc.nat(0xffff), safi: fc.nat(255), forwarding: fc.boolean(), staleTime: fc.nat(0xffffff).map(seconds) }),
+  { maxLength: 36 },
+)
+
+/** What may be left out is left out at times. */
+const capabilities: fc.Arbitrary<Capabilities> = fc
+  .tuple(basics, maybe(fc.uniqueArray(fc.nat(255), { minLength: 1, maxLength: 4 })), maybe(longLived))
+  .map(([basic, roles, long]) => ({
+    ...basic,
+    ...(roles === undefined ? {} : { roles }),
+    ...(long === undefined ? {} : { longLived: long }),
+  }))
 
 export const open: fc.Arbitrary<Open> = record({
   myAs: fc.integer({ min: 1, max: 0xffff }),
