@@ -13,6 +13,7 @@ import { Keeping, whichOf } from './neighbour/keeping.ts'
 import type { Rules } from './neighbour/rules.ts'
 import { Telling } from './neighbour/telling.ts'
 import { admissionOf, groupTermsOf, isDraining, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
+import { Watched } from './neighbour/watched.ts'
 import type { MaxPrefixes, PeerConfig } from './options.ts'
 import { loadOf, tooManyPrefixes } from './policy/max-prefixes.ts'
 import { awaitedFamilies, keptFamilies } from './rib/graceful.ts'
@@ -26,7 +27,7 @@ import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerStatus } from './status.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
 import type { Identified } from './wire/nlri.ts'
-import { adminReset, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
+import { adminReset, BFD_DOWN, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
 import type { Open } from './wire/open.ts'
 import type { RefreshKind } from './wire/route-refresh.ts'
 
@@ -73,6 +74,7 @@ export class Neighbour implements SessionListener {
   #complaints: Complaints | undefined
   #returnAlarm: Alarm | undefined
   #session: Session | undefined
+  readonly #watched: Watched
   #isStarted = false
   /** It told too many prefixes, and is kept away. */
   #overloaded = false
@@ -89,6 +91,7 @@ export class Neighbour implements SessionListener {
     this.#around = around
     this.#tools = tools
     this.#driver = new PeerSession(config, tools, this)
+    this.#watched = new Watched(around.bfd, tools.from, this)
     this.#since = clock.now()
     this.#sinceWall = clock.wall().getTime()
   }
@@ -132,7 +135,7 @@ export class Neighbour implements SessionListener {
 
   start(): void {
     this.#isStarted = true
-    if (this.#config.shutdown === undefined) this.#driver.start()
+    this.#begin()
   }
 
   /** What changes nothing that OPEN said takes effect at once; anything else begins the session anew. */
@@ -150,17 +153,44 @@ export class Neighbour implements SessionListener {
   #follow(before: PeerConfig, config: PeerConfig): void {
     if (isDeepStrictEqual(before, config)) return
     if (config.shutdown !== undefined) {
+      this.#watched.stop()
       if (before.shutdown === undefined)
         this.#halt({ is: 'sent', notification: shutdown(config.shutdown), says: 'shut down by us' })
       return
     }
     const isHalted = before.shutdown !== undefined || this.#overloaded
     const reset = changedInOpen(before, config)
+    this.#watched.follow(config)
     if (!isHalted && reset.length === 0) return
     if (!isHalted) this.#halt({ is: 'sent', notification: OTHER_CHANGE, says: `other settings: ${reset.join(', ')}` })
     this.#overloaded = false
     this.#returnAlarm?.cancel()
-    this.#driver.start()
+    this.#begin()
+  }
+
+  /** Where BFD is insisted on, it comes first. */
+  #begin(): void {
+    if (this.#config.shutdown !== undefined) return
+    this.#watched.follow(this.#config)
+    if (this.#watched.mayMeet) this.#driver.start()
+  }
+
+  /** Called by BFD. */
+  pathUp(): void {
+    if (this.#config.bfd?.strict === true && !this.#overloaded) this.#begin()
+  }
+
+  /** Called by BFD. A peer whose BFD ends with its control plane may only be restarting (RFC 5882 §4.3.2). */
+  pathDown(why: string, independent: boolean): void {
+    this.#around.log.warn('BFD down', { ...this.#named, why })
+    const isHopeless = independent && this.#keeping?.until !== undefined
+    if (this.#session !== undefined) {
+      this.#halt({ is: 'sent', notification: BFD_DOWN, says: why, mayReturn: !independent })
+      this.#begin()
+    } else if (isHopeless) {
+      this.#dropRoutes()
+      this.#around.converge()
+    } else if (this.#config.bfd?.strict === true) this.#halt({ is: 'closed', why })
   }
 
   #halt(reason: DownReason): void {
@@ -200,7 +230,7 @@ export class Neighbour implements SessionListener {
       case 'hard': {
         const words = adminReset(how.words)
         this.#halt({ is: 'sent', notification: keptOverNotification ? hardReset(words) : words, says: 'reset by us' })
-        this.#driver.start()
+        this.#begin()
         return 'reset'
       }
       default:
@@ -229,6 +259,7 @@ export class Neighbour implements SessionListener {
   }
 
   #cancelAlarms(): void {
+    this.#watched.stop()
     this.#keeping?.cancelAlarms()
     this.#returnAlarm?.cancel()
   }
@@ -359,7 +390,7 @@ export class Neighbour implements SessionListener {
 
   #mayReturn(): void {
     this.#overloaded = false
-    this.#driver.start()
+    this.#begin()
   }
 
   refresh(kind: RefreshKind, family: Family): void {
@@ -403,6 +434,7 @@ export class Neighbour implements SessionListener {
       flaps: this.#flaps,
       lastError: this.#complaints?.lastError ?? null,
       protection: sayProtection(this.#config),
+      bfd: this.#watched.status(),
       draining: isDraining(this.#config, this.#around),
       session: standing === undefined ? null : sessionStatus(standing),
       gracefulRestart: {

@@ -9,6 +9,7 @@ import type { Clock, Random } from '@network/base/time/clock.ts'
 import type { Millis, Seconds } from '@network/base/time/units.ts'
 import type { LargeCommunity } from './attributes/attributes.ts'
 import type { Role } from './attributes/only-to-customer.ts'
+import type { BfdSettings } from './bfd/monitor.ts'
 import type { HopRules } from './export/advertise.ts'
 import type { WithoutPolicy } from './policy/default.ts'
 import type { PolicyChain } from './policy/policy.ts'
@@ -90,6 +91,8 @@ export interface PeerConfig {
   readonly ttl?: number
   /** The interface that the session is bound to. */
   readonly device?: string
+  /** BFD watches the path to the peer (RFC 5880–5883): when it fails the session ends at once, with 6/10. */
+  readonly bfd?: BfdTerms
   /** Left out: IPv4 unicast. */
   readonly families?: readonly Family[]
   /** Left out: the speaker's. */
@@ -150,6 +153,11 @@ export interface AddPath {
   readonly send?: number | 'all'
   /** The peer may tell several paths. */
   readonly receive?: true
+}
+
+export interface BfdTerms extends BfdSettings {
+  /** No session before BFD is up; left out: a peer without BFD is as good as any other. */
+  readonly strict?: true
 }
 
 export interface LocalAs {

@@ -7,6 +7,7 @@ import type { Prefix } from '@network/base/net/prefix.ts'
 import { reasonOf } from '@network/base/run/fault.ts'
 import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import { type Attributes, plainAttributes } from './attributes/attributes.ts'
+import { BfdMonitor } from './bfd/monitor.ts'
 import { type Admittance, DynamicGuests } from './dynamic.ts'
 import { explain } from './explain.ts'
 import { type GroupTerms, UpdateGroup } from './export/update-group.ts'
@@ -82,6 +83,7 @@ export class Speaker {
   /** One for all: a thousand peers share it. */
   readonly #around: Surroundings
   readonly #paceAlarm: Alarm
+  readonly #bfd: BfdMonitor | undefined
   readonly #drainAlarm: Alarm
   readonly #drained = Promise.withResolvers<void>()
   #isDraining = false
@@ -107,6 +109,9 @@ export class Speaker {
       transport: transport ?? tcpTransport(clock),
       pulse: () => this.#keepAlive(),
     }
+    const { datagrams, turn } = this.#tools.transport
+    const { log } = options
+    this.#bfd = datagrams === undefined ? undefined : new BfdMonitor({ clock, random, log, datagrams, turn })
     this.#lastPulse = clock.now()
     this.#paceAlarm = new Alarm(clock, () => this.#converge())
     this.#drainAlarm = new Alarm(clock, () => void this.#leave())
@@ -413,7 +418,9 @@ export class Speaker {
         extendedMessages: true,
         ipv4OverIpv6: config.ipv4OverIpv6 === true,
         addPath: (config.addPath ?? [])
-          .filter(({ family }) => families.some(each => sameFamily(each, family)))
+          .filter(
+            ({ family, send, receive }) => (send ?? receive) !== undefined && families.some(each => sameFamily(each, family)),
+          )
           .map(({ family, send, receive }) => ({ ...family, send: send !== undefined, receive: receive === true })),
         gracefulRestart: {
           restarting,
@@ -437,6 +444,7 @@ export class Speaker {
       rib: this.#rib,
       log,
       localAsn: asn,
+      bfd: this.#bfd,
       clusterId: clusterId ?? routerId,
       ...(clientToClient === undefined ? {} : { clientToClient }),
       withoutPolicy: withoutPolicy ?? 'accept',
@@ -460,6 +468,7 @@ export class Speaker {
 
   /** Under load the timers wait until all that has arrived is read: keepalives do not. */
   #keepAlive(): void {
+    this.#bfd?.pulse()
     const now = this.#options.clock.now()
     if (between(this.#lastPulse, now) < PULSE) return
     this.#lastPulse = now

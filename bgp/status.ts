@@ -2,6 +2,7 @@
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
 import type { Attributes } from './attributes/attributes.ts'
+import type { BfdStatus } from './bfd/monitor.ts'
 
 /** A best path that came from a peer. */
 export interface LearnedRoute {
@@ -62,6 +63,8 @@ export interface PeerStatus {
   }
   /** The session is about to end, and the peer has been told so (RFC 8326). */
   readonly draining: boolean
+  /** Null: nobody asked for BFD, or it cannot run here. */
+  readonly bfd: BfdStatus | null
   readonly session: SessionStatus | null
   readonly gracefulRestart: {
     /** We keep the peer's routes while it is away, or until it has told all again. */

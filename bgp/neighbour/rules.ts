@@ -2,6 +2,7 @@
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Seconds } from '@network/base/time/units.ts'
+import type { BfdMonitor } from '../bfd/monitor.ts'
 import type { ImportFilter, LongLived } from '../options.ts'
 import type { WithoutPolicy } from '../policy/default.ts'
 import type { Rib } from '../rib/rib.ts'
@@ -10,6 +11,8 @@ export interface Rules {
   readonly rib: Rib
   readonly log: Log
   readonly localAsn: number
+  /** Undefined: there is none on this network. */
+  readonly bfd: BfdMonitor | undefined
   readonly clusterId: Ipv4
   /** Clients hear each other without us. */
   readonly clientToClient?: 'off'

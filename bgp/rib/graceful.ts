@@ -45,6 +45,7 @@ function promisesReturn(reason: DownReason, terms: SessionTerms): boolean {
     case 'superseded':
       return true
     case 'sent':
+      if (reason.mayReturn !== undefined) return reason.mayReturn
       return terms.keptOverNotification && !endsForGood(reason.notification) && !isHardReset(reason.notification)
     case 'received':
       return terms.keptOverNotification && !isHardReset(reason.notification)

@@ -8,6 +8,7 @@ import { AF_INET } from '@network/base/sys/sockaddr.ts'
 import { closeDescriptor, openSocket, SOCK_CLOEXEC, SOCK_NONBLOCK } from '@network/base/sys/socket.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, type Millis, millis } from '@network/base/time/units.ts'
+import { udpDatagrams } from '../bfd/datagrams.ts'
 import { applyGuard, FULL_TTL, setKeyOfRange, setListenerTtl } from './guard.ts'
 import {
   type Dial,
@@ -39,6 +40,7 @@ export function tcpTransport(clock: Clock): Transport {
   return {
     listen: (at, accept) => listen(at, accept, clock),
     dial: (to, from, listener, guard = UNGUARDED) => dial({ to, from, guard }, listener, clock),
+    datagrams: udpDatagrams,
     turn: act => void setImmediate(act),
   }
 }

@@ -2,6 +2,7 @@
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Secret } from '@network/base/run/secret.ts'
+import type { Datagrams } from '../bfd/datagrams.ts'
 
 export interface Endpoint {
   readonly address: Ipv4
@@ -74,6 +75,8 @@ export interface Transport {
   /** Resolves when bound; `accept` returns undefined to refuse. Rejects with a Fault that names the address. */
   listen(at: Endpoint, accept: (wire: Wire) => WireListener | undefined): Promise<Listening>
   dial(to: Endpoint, from: Ipv4 | undefined, listener: DialListener, guard?: Guard): Dial
+  /** UDP, for BFD; left out: there is none. */
+  readonly datagrams?: Datagrams
   /** Calls back when all that has arrived by now has been told to its listeners. */
   turn(act: () => void): void
 }

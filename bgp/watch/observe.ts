@@ -37,6 +37,7 @@ export function observed(transport: Transport, observer: Observer): Transport {
       }
       return transport.dial(to, from, watching, guard)
     },
+    ...(transport.datagrams === undefined ? {} : { datagrams: transport.datagrams }),
     turn: act => transport.turn(act),
   }
 }

@@ -46,11 +46,14 @@ const CEASE = {
   otherChange: 6,
   collision: 7,
   hardReset: 9,
+  bfdDown: 10,
 } as const
 export const COLLISION = notification(CEASE.code, CEASE.collision)
 export const DECONFIGURED = notification(CEASE.code, CEASE.deconfigured)
 /** RFC 4486 §4. */
 export const OTHER_CHANGE = notification(CEASE.code, CEASE.otherChange)
+/** RFC 9384. */
+export const BFD_DOWN = notification(CEASE.code, CEASE.bfdDown)
 export const REJECTED = notification(CEASE.code, CEASE.rejected)
 
 /** What is said when a session ends because its operator wants it gone, or because the peer told too much. */
