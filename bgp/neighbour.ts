@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { after, between, type Instant } from '@network/base/time/units.ts'
+import { after, between, type Instant, type Millis } from '@network/base/time/units.ts'
 import type { Attributes } from './attributes/attributes.ts'
 import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
@@ -14,8 +14,8 @@ import type { Rules } from './neighbour/rules.ts'
 import { Telling } from './neighbour/telling.ts'
 import { admissionOf, groupTermsOf, isDraining, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
 import { Watched } from './neighbour/watched.ts'
-import type { MaxPrefixes, PeerConfig } from './options.ts'
-import { loadOf, tooManyPrefixes } from './policy/max-prefixes.ts'
+import type { PeerConfig } from './options.ts'
+import { loadOf, TOO_MANY_PATHS, tooManyPrefixes } from './policy/max-prefixes.ts'
 import { awaitedFamilies, keptFamilies } from './rib/graceful.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SoundUpdate } from './session/interpret.ts'
@@ -353,7 +353,7 @@ export class Neighbour implements SessionListener {
     const { maxPrefixes, maxPaths = MOST_PATHS } = this.#config
     if (this.#around.rib.mostPathsOf(this.id) > maxPaths) {
       const says = `more than ${maxPaths} paths of one prefix`
-      this.#sendAway(says, { family: IPV4_UNICAST, limit: maxPaths, restartAfter: maxPrefixes?.restartAfter })
+      this.#sendAway({ is: 'sent', notification: TOO_MANY_PATHS, says }, maxPrefixes?.restartAfter)
       return
     }
     if (maxPrefixes === undefined) return
@@ -364,7 +364,9 @@ export class Neighbour implements SessionListener {
     ]) {
       const load = loadOf(count, maxPrefixes)
       if (load === 'over') {
-        this.#sendAway(`more than ${maxPrefixes.limit} prefixes of ${nameOfFamily(family)}`, { family, ...maxPrefixes })
+        const says = `more than ${maxPrefixes.limit} prefixes of ${nameOfFamily(family)}`
+        const notification = tooManyPrefixes(family, maxPrefixes.limit)
+        this.#sendAway({ is: 'sent', notification, says }, maxPrefixes.restartAfter)
         return
       }
       if (load === 'near' && !session.isNearLimit) {
@@ -380,9 +382,9 @@ export class Neighbour implements SessionListener {
     }
   }
 
-  #sendAway(says: string, { family, limit, restartAfter }: Omit<MaxPrefixes, 'warnAt'> & { readonly family: Family }): void {
+  #sendAway(reason: DownReason, restartAfter: Millis | undefined): void {
     this.#overloaded = true
-    this.#halt({ is: 'sent', notification: tooManyPrefixes(family, limit), says })
+    this.#halt(reason)
     if (restartAfter === undefined) return
     this.#returnAlarm ??= new Alarm(this.#tools.clock, () => this.#mayReturn())
     this.#returnAlarm.by(after(this.#tools.clock.now(), restartAfter))

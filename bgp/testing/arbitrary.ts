@@ -6,7 +6,7 @@ import { seconds } from '@network/base/time/units.ts'
 import fc from 'fast-check'
 import type { AsSegment, Attributes } from '../attributes/attributes.ts'
 import { compareLarge } from '../attributes/communities.ts'
-import type { Capabilities } from '../wire/capabilities.ts'
+import { type AddPathFamily, type Capabilities, nameOfFamily } from '../wire/capabilities.ts'
 import type { Open } from '../wire/open.ts'
 
 export const u32 = fc.nat(0xffffffff)
@@ -80,13 +80,23 @@ const longLived = fc.array(
   { maxLength: 36 },
 )
 
+const addPath: fc.Arbitrary<readonly AddPathFamily[]> = fc.uniqueArray(
+  record({ afi: fc.nat(0xffff), safi: fc.nat(255) }).chain(family =>
+    fc
+      .constantFrom({ receive: true, send: false }, { receive: false, send: true }, { receive: true, send: true })
+      .map(mode => ({ ...family, ...mode })),
+  ),
+  { minLength: 1, maxLength: 60, selector: nameOfFamily },
+)
+
 /** What may be left out is left out at times. */
 const capabilities: fc.Arbitrary<Capabilities> = fc
-  .tuple(basics, maybe(fc.uniqueArray(fc.nat(255), { minLength: 1, maxLength: 4 })), maybe(longLived))
-  .map(([basic, roles, long]) => ({
+  .tuple(basics, maybe(fc.uniqueArray(fc.nat(255), { minLength: 1, maxLength: 4 })), maybe(longLived), maybe(addPath))
+  .map(([basic, roles, long, paths]) => ({
     ...basic,
     ...(roles === undefined ? {} : { roles }),
     ...(long === undefined ? {} : { longLived: long }),
+    ...(paths === undefined ? {} : { addPath: paths }),
   }))
 
 export const open: fc.Arbitrary<Open> = record({

@@ -91,6 +91,20 @@ describe('OPEN', () => {
       capabilities: NO_CAPABILITIES,
     },
     {
+      name: 'several paths: each mode, one that nobody knows, one said again, and a body of the wrong size',
+      hex: '04 fde8 005a c0000201 21 021f 4510 00010101 00020102 00190403 00010203 4508 00010104 00010203 4501 00',
+      asn: 65000,
+      capabilities: {
+        ...NO_CAPABILITIES,
+        addPath: [
+          { ...IPV4_UNICAST, receive: true, send: false },
+          { ...IPV6_UNICAST, receive: false, send: true },
+          { afi: 25, safi: 4, receive: true, send: true },
+          { afi: 1, safi: 2, receive: true, send: true },
+        ],
+      },
+    },
+    {
       name: 'extended next hop of the wrong size',
       hex: '04 fde8 005a c0000201 07 0205 0503 000100',
       asn: 65000,
