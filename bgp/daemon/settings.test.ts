@@ -33,6 +33,23 @@ describe('roles', () => {
   })
 })
 
+test('long absences, drains and loops', () => {
+  const { speaker, peers } = read(`
+routerId: 192.0.2.1
+asn: 64512
+gracefulRestart: {restartTime: 60, longLived: {staleTime: 86400, lastResortInside: true}}
+neighbours: [{address: 192.0.2.2, drain: true, skipLoops: true}, {address: 192.0.2.3, drain: false}]
+`)
+  assert.deepEqual(speaker.gracefulRestart.longLived, { staleTime: seconds(86400), lastResortInside: true })
+  assert.deepEqual(
+    peers.map(({ drain, skipLoops }) => [drain, skipLoops]),
+    [
+      [true, true],
+      [undefined, undefined],
+    ],
+  )
+})
+
 describe('settings', () => {
   test('as little as may be said', () => {
     const { speaker, peers, originations, control } = read('routerId: 192.0.2.1\nasn: 64512\nneighbours: [192.0.2.2]\n')
@@ -219,6 +236,21 @@ dynamicNeighbours: [{prefix: 198.51.100.0/24, asn: 64512, password: hunter3}]
     )
     assert.equal(speaker.dynamicPeers?.[0]?.peer.password?.reveal(), 'hunter3')
     assert.doesNotMatch(inspect([peers, speaker], { depth: null }) + JSON.stringify([peers, speaker]), /hunter/)
+  })
+
+  test('BFD, as it is when little is said, and no faster than 100 ms', () => {
+    const BASE = 'routerId: 192.0.2.1\nasn: 64512\nneighbours:\n'
+    const { peers } = read(
+      `${BASE}  - {address: 192.0.2.2, bfd: {}}\n  - {address: 192.0.2.3, bfd: {minTx: 100, minRx: 150, strict: true}}\n`,
+    )
+    assert.deepEqual(
+      peers.map(({ bfd }) => bfd),
+      [
+        { minTx: millis(300), minRx: millis(300), multiplier: 3, multihop: false },
+        { minTx: millis(100), minRx: millis(150), multiplier: 3, multihop: false, strict: true },
+      ],
+    )
+    assert.equal(readSettings(`${BASE}  - {address: 192.0.2.2, bfd: {minTx: 50}}\n`).ok, false)
   })
 
   test('a password that is too long is refused without being told', () => {

@@ -179,10 +179,16 @@ export class AttributeSets {
   }
   readonly #reader: Reader = id => readPlain(this.#bytes.bytes(id))
   #sweepAt = FEW
+  #hasLongStale = false
 
   constructor(self: Self) {
     this.#self = self
     this.#asked = { asn: self.asn, clusterId: self.clusterId ?? self.routerId }
+  }
+
+  /** A set that was ever known says that its route is the last resort. */
+  get hasLongStale(): boolean {
+    return this.#hasLongStale
   }
 
   get size(): number {
@@ -221,6 +227,7 @@ export class AttributeSets {
     if (known !== undefined) return known
     const id = this.#bytes.add(bytes, range.from, range.to, salt)
     const set = new AttributeSet(id, source, ranksOf(means, source, this.#self), { attributes: means })
+    if (set.isLongStale) this.#hasLongStale = true
     this.#sets[id] = set
     return set
   }

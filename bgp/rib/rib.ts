@@ -79,6 +79,8 @@ export class Rib {
   readonly sets: AttributeSets
   readonly #decision: DecisionOptions
   readonly #comparators: readonly Comparator[]
+  /** Enough as long as no route is kept over a long absence: one question less for each choice. */
+  readonly #comparatorsOfFresh: readonly Comparator[]
   readonly #paths = new PathTable()
   readonly #slots = new Map<string, number>()
   readonly #freeSlots: number[] = []
@@ -107,6 +109,7 @@ export class Rib {
     this.sets = new AttributeSets(self)
     this.#decision = decision
     this.#comparators = comparatorsFor(decision)
+    this.#comparatorsOfFresh = this.#comparators.filter(({ name }) => name !== 'long-lived-stale')
   }
 
   /** The small number of a source, the same in every session with it until it is released. */
@@ -524,7 +527,7 @@ export class Rib {
     }
     if (candidates === undefined) return only
     const ordered = this.#paths.hasPathIds ? this.#setsOf(this.#inOrderOfIds([...this.#pathsAt(id)])) : candidates
-    return decide(ordered, this.#comparators)?.id ?? NONE
+    return decide(ordered, this.sets.hasLongStale ? this.#comparators : this.#comparatorsOfFresh)?.id ?? NONE
   }
 
   /** Where all else is equal the lowest path id wins, not the latest to arrive. */
