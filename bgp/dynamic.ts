@@ -37,8 +37,7 @@ export class DynamicGuests {
     if (this.#countOf(match) >= match.limit) return { is: 'refused', why: `${match.limit} peers of the range are here already` }
     this.#present.set(address, match)
     this.#halfOpen.add(address)
-    const name = formatIpv4(address)
-    return { is: 'welcome', config: { ...match.peer, address, name, port: 179, passive: true, dialAfter: millis(0) } }
+    return { is: 'welcome', config: guestOf(address, match) }
   }
 
   /** Its session stands. */
@@ -51,11 +50,21 @@ export class DynamicGuests {
     this.#halfOpen.delete(address)
   }
 
-  /** Other ranges from now on; those present who are no longer welcome, or are to be treated otherwise. */
-  replace(ranges: readonly DynamicPeers[]): readonly Ipv4[] {
+  /** Other ranges from now on: those present who are no longer welcome, or are to be treated otherwise; and those who stay, perhaps with another password. */
+  replace(ranges: readonly DynamicPeers[]): { readonly gone: readonly Ipv4[]; readonly kept: readonly PeerConfig[] } {
     this.#ranges = ranges
-    const kept = new Set(ranges.map(spelled))
-    return [...this.#present].flatMap(([address, range]) => (kept.has(spelled(range)) ? [] : [address]))
+    const bySpelling = new Map(ranges.map(range => [spelled(range), range]))
+    const gone: Ipv4[] = []
+    const kept: PeerConfig[] = []
+    for (const [address, before] of this.#present) {
+      const range = bySpelling.get(spelled(before))
+      if (range === undefined) gone.push(address)
+      else {
+        this.#present.set(address, range)
+        kept.push(guestOf(address, range))
+      }
+    }
+    return { gone, kept }
   }
 
   #countOf(match: DynamicPeers): number {
@@ -65,6 +74,11 @@ export class DynamicGuests {
   }
 }
 
+function guestOf(address: Ipv4, { peer }: DynamicPeers): PeerConfig {
+  return { ...peer, address, name: formatIpv4(address), port: 179, passive: true, dialAfter: millis(0) }
+}
+
+/** Passwords are hidden in it: they change without a new session. */
 function spelled(peers: DynamicPeers): string {
   return JSON.stringify(peers, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
 }

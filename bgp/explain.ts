@@ -7,19 +7,25 @@ import type { ExplainedPath, Explanation } from './status.ts'
 
 /** The best path first, then the rest as they were beaten last to first; `used` are those that packets may take. */
 export function explain(prefix: string, paths: readonly Path[], selection: Selection, used: readonly Path[]): Explanation {
-  const ways = new Set(used.map(({ source }) => source.id))
-  const place = new Map(selection.losers.map(({ path }, index) => [path.source.id, index + 1]))
-  const rank = (path: Path) =>
-    path.source.id === selection.best?.source.id ? Number.POSITIVE_INFINITY : (place.get(path.source.id) ?? 0)
+  const ways = new Set(used.map(nameOf))
+  const place = new Map(selection.losers.map(({ path }, index) => [nameOf(path), index + 1]))
+  const best = selection.best === undefined ? undefined : nameOf(selection.best)
+  const rank = (path: Path) => (nameOf(path) === best ? Number.POSITIVE_INFINITY : (place.get(nameOf(path)) ?? 0))
   const ordered = paths.toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(b) - rank(a)))
-  return { prefix, paths: ordered.map(path => explainPath(path, selection, ways.has(path.source.id))) }
+  return { prefix, paths: ordered.map(path => explainPath(path, selection, ways.has(nameOf(path)))) }
+}
+
+/** A peer may tell several paths, each with its id. */
+function nameOf({ source, pathId }: Path): string {
+  return `${source.id}#${pathId ?? ''}`
 }
 
 function explainPath(path: Path, selection: Selection, used: boolean): ExplainedPath {
-  const { source, attributes, stale } = path
+  const { source, attributes, stale, pathId } = path
   return {
     from: source.id,
     name: source.name,
+    ...(pathId === undefined ? {} : { pathId }),
     nextHop: source.kind === 'local' ? null : formatNextHop(attributes),
     stale,
     used,
@@ -31,9 +37,10 @@ function formatNextHop({ nextHop, nextHop6 }: Path['attributes']): string {
   return nextHop6 === undefined ? formatIpv4(nextHop) : formatIpv6(nextHop6.address)
 }
 
-function verdictOf({ source, standing }: Path, { best, losers }: Selection): ExplainedPath['verdict'] {
+function verdictOf(path: Path, { best, losers }: Selection): ExplainedPath['verdict'] {
+  const { standing } = path
   if (standing.is !== 'usable') return standing
-  const lost = losers.find(({ path }) => path.source.id === source.id)
+  const lost = losers.find(loser => nameOf(loser.path) === nameOf(path))
   if (lost !== undefined) return { is: 'lost', by: lost.lostBy }
-  return best?.source.id === source.id ? { is: 'best' } : { is: 'ineligible', why: 'not yet decided' }
+  return best !== undefined && nameOf(best) === nameOf(path) ? { is: 'best' } : { is: 'ineligible', why: 'not yet decided' }
 }

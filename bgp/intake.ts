@@ -7,7 +7,7 @@ import type { Source } from './rib/path.ts'
 import type { Rib } from './rib/rib.ts'
 import type { SoundUpdate } from './session/interpret.ts'
 import { IPV4_UNICAST } from './wire/capabilities.ts'
-import type { Dialect } from './wire/dialect.ts'
+import { type Dialect, hasPathIds } from './wire/dialect.ts'
 
 const MP_REACH = 14
 const MP_UNREACH = 15
@@ -24,12 +24,14 @@ export class Intake {
   readonly #source: Source
   readonly #mayRecognise: boolean
   readonly #maySkim: boolean
+  readonly #withIds: boolean
 
   constructor(rib: Rib, source: Source, dialect: Dialect) {
     this.#rib = rib
     this.#source = source
     this.#mayRecognise = speaks(dialect, IPV4_UNICAST)
     this.#maySkim = maySkim(dialect)
+    this.#withIds = hasPathIds(dialect, 'in', IPV4_UNICAST)
   }
 
   /** Takes in withdrawals, and routes whose attributes are known or plain; false: the message is to be read. Hot. */
@@ -39,12 +41,12 @@ export class Intake {
     const { attributes, withdrawn, announced } = fields
     if (announced.length === 0) {
       const isOnlyWithdrawal = withdrawn.length > 0 && attributes.from === attributes.to
-      return isOnlyWithdrawal && this.#rib.withdrawField(this.#source.id, withdrawn)
+      return isOnlyWithdrawal && this.#rib.withdrawField(this.#source.id, withdrawn, this.#withIds)
     }
     const set = this.#known(body, attributes.from, attributes.to)
     if (set === undefined) return false
-    if (withdrawn.length > 0 && !this.#rib.withdrawField(this.#source.id, withdrawn)) return false
-    return this.#rib.announceField(this.#source, set, announced)
+    if (withdrawn.length > 0 && !this.#rib.withdrawField(this.#source.id, withdrawn, this.#withIds)) return false
+    return this.#rib.announceField(this.#source, set, announced, this.#withIds)
   }
 
   #known(body: Uint8Array, from: number, to: number): AttributeSet | undefined {
@@ -62,7 +64,7 @@ export class Intake {
     const fields = this.#mayRecognise && remarks.length === 0 ? fieldsOf(body) : undefined
     if (only !== undefined && others.length === 0 && fields !== undefined && !isMultiprotocol(body, fields.attributes)) {
       const set = this.#rib.sets.learn(this.#source, body, fields.attributes, only.attributes)
-      this.#rib.announceField(this.#source, set, fields.announced)
+      this.#rib.announceField(this.#source, set, fields.announced, this.#withIds)
       return
     }
     for (const { attributes, prefixes } of announced) this.#rib.announce(this.#source, prefixes, attributes)

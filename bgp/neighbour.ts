@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { after, between, type Instant } from '@network/base/time/units.ts'
+import { after, between, type Instant, type Millis } from '@network/base/time/units.ts'
 import type { Attributes } from './attributes/attributes.ts'
 import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
@@ -12,19 +12,22 @@ import { Complaints } from './neighbour/complaints.ts'
 import { Keeping, whichOf } from './neighbour/keeping.ts'
 import type { Rules } from './neighbour/rules.ts'
 import { Telling } from './neighbour/telling.ts'
-import { admissionOf, groupTermsOf, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
-import type { MaxPrefixes, PeerConfig } from './options.ts'
-import { loadOf, tooManyPrefixes } from './policy/max-prefixes.ts'
+import { admissionOf, groupTermsOf, isDraining, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
+import { Watched } from './neighbour/watched.ts'
+import type { PeerConfig } from './options.ts'
+import { loadOf, TOO_MANY_PATHS, tooManyPrefixes } from './policy/max-prefixes.ts'
 import { awaitedFamilies, keptFamilies } from './rib/graceful.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SoundUpdate } from './session/interpret.ts'
 import { PeerSession, type SessionListener, type SessionTools, type Standing } from './session/peer-session.ts'
+import { sayProtection } from './session/protection.ts'
 import { isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Wire, WireListener } from './session/transport.ts'
 import type { PeerStatus } from './status.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
-import { adminReset, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
+import type { Identified } from './wire/nlri.ts'
+import { adminReset, BFD_DOWN, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
 import type { Open } from './wire/open.ts'
 import type { RefreshKind } from './wire/route-refresh.ts'
 
@@ -71,6 +74,7 @@ export class Neighbour implements SessionListener {
   #complaints: Complaints | undefined
   #returnAlarm: Alarm | undefined
   #session: Session | undefined
+  readonly #watched: Watched
   #isStarted = false
   /** It told too many prefixes, and is kept away. */
   #overloaded = false
@@ -87,6 +91,7 @@ export class Neighbour implements SessionListener {
     this.#around = around
     this.#tools = tools
     this.#driver = new PeerSession(config, tools, this)
+    this.#watched = new Watched(around.bfd, tools.from, this)
     this.#since = clock.now()
     this.#sinceWall = clock.wall().getTime()
   }
@@ -130,7 +135,7 @@ export class Neighbour implements SessionListener {
 
   start(): void {
     this.#isStarted = true
-    if (this.#config.shutdown === undefined) this.#driver.start()
+    this.#begin()
   }
 
   /** What changes nothing that OPEN said takes effect at once; anything else begins the session anew. */
@@ -148,21 +153,55 @@ export class Neighbour implements SessionListener {
   #follow(before: PeerConfig, config: PeerConfig): void {
     if (isDeepStrictEqual(before, config)) return
     if (config.shutdown !== undefined) {
+      this.#watched.stop()
       if (before.shutdown === undefined)
         this.#halt({ is: 'sent', notification: shutdown(config.shutdown), says: 'shut down by us' })
       return
     }
     const isHalted = before.shutdown !== undefined || this.#overloaded
     const reset = changedInOpen(before, config)
+    this.#watched.follow(config)
     if (!isHalted && reset.length === 0) return
     if (!isHalted) this.#halt({ is: 'sent', notification: OTHER_CHANGE, says: `other settings: ${reset.join(', ')}` })
     this.#overloaded = false
     this.#returnAlarm?.cancel()
-    this.#driver.start()
+    this.#begin()
+  }
+
+  /** Where BFD is insisted on, it comes first. */
+  #begin(): void {
+    if (this.#config.shutdown !== undefined) return
+    this.#watched.follow(this.#config)
+    if (this.#watched.mayMeet) this.#driver.start()
+  }
+
+  /** Called by BFD. */
+  pathUp(): void {
+    if (this.#config.bfd?.strict === true && !this.#overloaded) this.#begin()
+  }
+
+  /** Called by BFD. A peer whose BFD ends with its control plane may only be restarting (RFC 5882 §4.3.2). */
+  pathDown(why: string, independent: boolean): void {
+    this.#around.log.warn('BFD down', { ...this.#named, why })
+    const isHopeless = independent && this.#keeping?.until !== undefined
+    if (this.#session !== undefined) {
+      this.#halt({ is: 'sent', notification: BFD_DOWN, says: why, mayReturn: !independent })
+      this.#begin()
+    } else if (isHopeless) {
+      this.#dropRoutes()
+      this.#around.converge()
+    } else if (this.#config.bfd?.strict === true) this.#halt({ is: 'closed', why })
   }
 
   #halt(reason: DownReason): void {
     this.#driver.halt(reason)
+  }
+
+  /** Another rule holds for all: tells and judges by it. */
+  followRules(): void {
+    this.judgeAgain()
+    const session = this.#session
+    if (session !== undefined) session.telling.moveTo(this.#groupFor(session.standing), this.#config.address)
   }
 
   /** What may come in has changed. */
@@ -191,7 +230,7 @@ export class Neighbour implements SessionListener {
       case 'hard': {
         const words = adminReset(how.words)
         this.#halt({ is: 'sent', notification: keptOverNotification ? hardReset(words) : words, says: 'reset by us' })
-        this.#driver.start()
+        this.#begin()
         return 'reset'
       }
       default:
@@ -220,6 +259,7 @@ export class Neighbour implements SessionListener {
   }
 
   #cancelAlarms(): void {
+    this.#watched.stop()
     this.#keeping?.cancelAlarms()
     this.#returnAlarm?.cancel()
   }
@@ -230,9 +270,8 @@ export class Neighbour implements SessionListener {
   }
 
   /** What it was told last of all prefixes. */
-  *told(): Generator<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }, void, void> {
-    const { prefixes } = this.#around.rib
-    for (const { id, attributes } of this.#session?.telling.told() ?? []) yield { prefix: prefixes.prefix(id), attributes }
+  *told(): Generator<{ readonly prefix: Identified<AnyPrefix>; readonly attributes: Attributes }, void, void> {
+    yield* this.#session?.telling.told() ?? []
   }
 
   keepAlive(now: Instant): void {
@@ -270,7 +309,7 @@ export class Neighbour implements SessionListener {
     this.#flaps++
     this.#note().blame(reason)
     const kept = terms === undefined ? [] : keptFamilies(reason, terms)
-    if (kept.length > 0) this.#keep().keep(kept, terms?.gracefulRestart?.restartTime)
+    if (kept.length > 0 && terms !== undefined) this.#keep().keep(kept, terms)
     else this.#dropRoutes()
     const routes = kept.length > 0 ? 'kept' : 'dropped'
     this.#around.log.warn('peer down', { ...this.#named, why: sayReason(reason), routes })
@@ -311,7 +350,12 @@ export class Neighbour implements SessionListener {
 
   /** Too many prefixes end the session: 6/1. */
   #weigh(session: Session): void {
-    const { maxPrefixes } = this.#config
+    const { maxPrefixes, maxPaths = MOST_PATHS } = this.#config
+    if (this.#around.rib.mostPathsOf(this.id) > maxPaths) {
+      const says = `more than ${maxPaths} paths of one prefix`
+      this.#sendAway({ is: 'sent', notification: TOO_MANY_PATHS, says }, maxPrefixes?.restartAfter)
+      return
+    }
     if (maxPrefixes === undefined) return
     const { received, six } = this.#around.rib.counts(this.id)
     for (const { family, count } of [
@@ -320,7 +364,9 @@ export class Neighbour implements SessionListener {
     ]) {
       const load = loadOf(count, maxPrefixes)
       if (load === 'over') {
-        this.#sendAway(family, maxPrefixes)
+        const says = `more than ${maxPrefixes.limit} prefixes of ${nameOfFamily(family)}`
+        const notification = tooManyPrefixes(family, maxPrefixes.limit)
+        this.#sendAway({ is: 'sent', notification, says }, maxPrefixes.restartAfter)
         return
       }
       if (load === 'near' && !session.isNearLimit) {
@@ -336,10 +382,9 @@ export class Neighbour implements SessionListener {
     }
   }
 
-  #sendAway(family: Family, { limit, restartAfter }: MaxPrefixes): void {
+  #sendAway(reason: DownReason, restartAfter: Millis | undefined): void {
     this.#overloaded = true
-    const says = `more than ${limit} prefixes of ${nameOfFamily(family)}`
-    this.#halt({ is: 'sent', notification: tooManyPrefixes(family, limit), says })
+    this.#halt(reason)
     if (restartAfter === undefined) return
     this.#returnAlarm ??= new Alarm(this.#tools.clock, () => this.#mayReturn())
     this.#returnAlarm.by(after(this.#tools.clock.now(), restartAfter))
@@ -347,7 +392,7 @@ export class Neighbour implements SessionListener {
 
   #mayReturn(): void {
     this.#overloaded = false
-    this.#driver.start()
+    this.#begin()
   }
 
   refresh(kind: RefreshKind, family: Family): void {
@@ -390,10 +435,14 @@ export class Neighbour implements SessionListener {
       repaired: this.#complaints?.repaired ?? { treatedAsWithdraw: 0, attributesDiscarded: 0 },
       flaps: this.#flaps,
       lastError: this.#complaints?.lastError ?? null,
+      protection: sayProtection(this.#config),
+      bfd: this.#watched.status(),
+      draining: isDraining(this.#config, this.#around),
       session: standing === undefined ? null : sessionStatus(standing),
       gracefulRestart: {
         helping: until !== undefined,
         staleUntil: inTime?.toISOString() ?? null,
+        longLived: this.#keeping?.isLong ?? false,
         endOfRibReceived: session?.endOfRibReceived ?? false,
         endOfRibSent: session?.telling.endOfRibSent ?? false,
       },
@@ -457,16 +506,24 @@ export class Neighbour implements SessionListener {
   }
 }
 
+/** A peer that tells more paths of one prefix is broken, or wants to break us: each one costs time in every choice. */
+const MOST_PATHS = 256
+
 /** What OPEN or the rules of the session rest on: a change of it needs another session. */
 const IN_OPEN = [
   'families',
   'localAddress',
+  'device',
+  'ttlSecurity',
   'holdTime',
   'minHoldTime',
   'ipv4OverIpv6',
   'acceptAsSets',
+  'role',
+  'strictRole',
   'client',
   'allowOwnAs',
+  'addPath',
 ] as const
 
 function changedInOpen(before: PeerConfig, after: PeerConfig): readonly string[] {

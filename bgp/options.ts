@@ -4,9 +4,12 @@ import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
 import type { Log } from '@network/base/run/log.ts'
+import type { Secret } from '@network/base/run/secret.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import type { Millis, Seconds } from '@network/base/time/units.ts'
 import type { LargeCommunity } from './attributes/attributes.ts'
+import type { Role } from './attributes/only-to-customer.ts'
+import type { BfdSettings } from './bfd/monitor.ts'
 import type { HopRules } from './export/advertise.ts'
 import type { WithoutPolicy } from './policy/default.ts'
 import type { PolicyChain } from './policy/policy.ts'
@@ -33,6 +36,8 @@ export interface SpeakerOptions {
     readonly restarting: boolean
     /** How long `settled` waits at most for peers that do not come or do not finish. */
     readonly deferral: Millis
+    /** After the restart time, routes may stay as the last resort; left out: they go. RFC 9494. */
+    readonly longLived?: LongLived
   }
   readonly importFilter: ImportFilter
   /** RFC 4456 §7; left out: the router id. */
@@ -57,6 +62,13 @@ export interface SpeakerOptions {
   readonly transport?: Transport
 }
 
+export interface LongLived {
+  /** Offered to peers: how long they keep our routes after the restart time, up to 16777215. */
+  readonly staleTime: Seconds
+  /** Peers inside that take no part are told of such routes too, with NO_EXPORT and LOCAL_PREF 0 (§4.6). Left out: what they were told is withdrawn. */
+  readonly lastResortInside?: true
+}
+
 export interface PeerConfig {
   /** Names the session: one peer per address. */
   readonly address: Ipv4
@@ -71,6 +83,16 @@ export interface PeerConfig {
   readonly dialAfter: Millis
   /** Where sessions that we dial start from; left out: the address at which the speaker listens. */
   readonly localAddress?: Ipv4
+  /** Every segment of the session is signed with it (TCP MD5, RFC 2385): 1 to 80 octets. */
+  readonly password?: Secret
+  /** GTSM (RFC 5082): the peer is at most so many hops away, 1 for a neighbour on the link; both ends must do it. */
+  readonly ttlSecurity?: { readonly hops: number }
+  /** Time to live of what we send, 1 to 255; left out: 255 with `ttlSecurity`, else the system's. */
+  readonly ttl?: number
+  /** The interface that the session is bound to. */
+  readonly device?: string
+  /** BFD watches the path to the peer (RFC 5880–5883): when it fails the session ends at once, with 6/10. */
+  readonly bfd?: BfdTerms
   /** Left out: IPv4 unicast. */
   readonly families?: readonly Family[]
   /** Left out: the speaker's. */
@@ -86,10 +108,16 @@ export interface PeerConfig {
   readonly allowOwnAs?: number
   /** The peer's AS in a path towards it becomes ours, so that its sites may hear of each other. */
   readonly asOverride?: true
+  /** Paths that this external peer's AS is in are not told to it: it would drop them. */
+  readonly skipLoops?: true
   /** Private AS numbers (RFC 6996) are taken out of paths towards this external peer. */
   readonly removePrivateAs?: true
   /** The first AS in a path of an external peer need not be its own: it is a route server. */
   readonly isRouteServer?: true
+  /** What we are to this external peer: its routes go where such routes may go, and no leak comes in or out. RFC 9234. Left out: not looked at. */
+  readonly role?: Role
+  /** A peer that does not say its own role gets no session (2/11). */
+  readonly strictRole?: true
   /** Paths with AS_SETs are used in spite of RFC 9774. */
   readonly acceptAsSets?: true
   /** This external peer is a client of ours as a route server: routes of others pass to it with AS path, next hop and MED as they were told. RFC 7947. */
@@ -101,6 +129,10 @@ export interface PeerConfig {
   /** Announcements wait until this long after the last ones, jittered to 0.75–1.0 of it; withdrawals never wait. RFC 4271 §9.2.1.1. Left out: 0. */
   readonly advertisementInterval?: Millis
   readonly maxPrefixes?: MaxPrefixes
+  /** Where several paths of a prefix may be told; left out: one. RFC 7911. */
+  readonly addPath?: readonly AddPath[]
+  /** Paths of one prefix that the peer may tell; one more ends the session with 6/1. Left out: 256. */
+  readonly maxPaths?: number
   /** Left out: whatever `withoutPolicy` says. Set: RFC 8212 is satisfied, with an empty chain too. */
   readonly importPolicy?: PolicyChain
   readonly exportPolicy?: PolicyChain
@@ -108,8 +140,24 @@ export interface PeerConfig {
   readonly ipv4OverIpv6?: true
   /** Our IPv6 address on the link to this peer: the next hop of IPv6 routes. */
   readonly localAddress6?: Ipv6
+  /** The session is about to end: what is told is marked GRACEFUL_SHUTDOWN, what is heard is the last resort (RFC 8326). */
+  readonly drain?: true
   /** Present: no session, and the peer is told these words (RFC 9003). */
   readonly shutdown?: string
+}
+
+/** What is offered for one family; it holds as far as the peer offers the other half. */
+export interface AddPath {
+  readonly family: Family
+  /** All paths that may be used, or so many of the best, each with its id; left out: the best one. */
+  readonly send?: number | 'all'
+  /** The peer may tell several paths. */
+  readonly receive?: true
+}
+
+export interface BfdTerms extends BfdSettings {
+  /** No session before BFD is up; left out: a peer without BFD is as good as any other. */
+  readonly strict?: true
 }
 
 export interface LocalAs {
@@ -119,7 +167,7 @@ export interface LocalAs {
 }
 
 export interface MaxPrefixes {
-  /** Of each family, counted as received; one more ends the session with 6/1. */
+  /** Paths of each family, counted as received; one more ends the session with 6/1. */
   readonly limit: number
   /** Percent of the limit from which on it is logged. */
   readonly warnAt: number

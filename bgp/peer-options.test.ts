@@ -107,6 +107,16 @@ describe('AS numbers', () => {
     assert.deepEqual(b.speaker.learned().get('10.1.0.0/24')?.attributes.asPath[0]?.asns, [65100])
   })
 
+  test('skip-loops: the other site would drop it, and is not even told', async () => {
+    const told = async (ofHub: Partial<PeerConfig>) => {
+      const { hub, right } = await sites({}, ofHub)
+      return [peerOf(hub, right).prefixes.advertised, peerOf(right, hub).prefixes.received]
+    }
+    assert.deepEqual(await told({}), [1, 1], 'P0')
+    assert.deepEqual(await told({ skipLoops: true }), [0, 0])
+    assert.deepEqual(await told({ skipLoops: true, asOverride: true }), [1, 1], 'there is no loop where our AS stands for theirs')
+  })
+
   /** Two sites of AS 65001 behind AS 64512. */
   async function sites(ofSite: Partial<PeerConfig>, ofHub: Partial<PeerConfig>) {
     const cluster = new Cluster()

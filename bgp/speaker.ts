@@ -4,12 +4,15 @@ import { type AnyPrefix, formatAnyPrefix, isPrefix6 } from '@network/base/net/an
 import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { toIpv6 } from '@network/base/net/ipv6.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
+import { reasonOf } from '@network/base/run/fault.ts'
 import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import { type Attributes, plainAttributes } from './attributes/attributes.ts'
+import { BfdMonitor } from './bfd/monitor.ts'
 import { type Admittance, DynamicGuests } from './dynamic.ts'
 import { explain } from './explain.ts'
 import { type GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { DownReason } from './fsm/connection.ts'
+import { numberOfRole } from './fsm/negotiate.ts'
 import { type Cleared, type Clearing, Neighbour, type Surroundings } from './neighbour.ts'
 import {
   acceptAll,
@@ -23,11 +26,13 @@ import type { Path, Source } from './rib/path.ts'
 import { type Changes, Rib } from './rib/rib.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SessionTools } from './session/peer-session.ts'
+import { expectedOf } from './session/protection.ts'
 import { tcpTransport } from './session/tcp.ts'
 import type { Listening, Wire, WireListener } from './session/transport.ts'
 import { type Settled, Settlement } from './settlement.ts'
 import type { Explanation, LearnedRoute, SpeakerChange, SpeakerStatus } from './status.ts'
-import { IPV4_UNICAST } from './wire/capabilities.ts'
+import { IPV4_UNICAST, sameFamily } from './wire/capabilities.ts'
+import type { Identified } from './wire/nlri.ts'
 import { DECONFIGURED, shutdown } from './wire/notification.ts'
 import { myAsOf, type Open } from './wire/open.ts'
 
@@ -46,7 +51,6 @@ export type * from './status.ts'
 export type { Attributes }
 
 const LEAVING: DownReason = { is: 'sent', notification: DECONFIGURED, says: 'the peer is no longer configured' }
-const SHUTTING_DOWN: DownReason = { is: 'sent', notification: shutdown(''), says: 'the speaker stops' }
 const RESTARTING: DownReason = { is: 'closed', why: 'the speaker stops and may come back' }
 /** While sessions come up, changes wait this long to be told together: each one would otherwise be a write to everybody. */
 const GATHERING: Millis = millis(5)
@@ -79,12 +83,18 @@ export class Speaker {
   /** One for all: a thousand peers share it. */
   readonly #around: Surroundings
   readonly #paceAlarm: Alarm
+  readonly #bfd: BfdMonitor | undefined
+  readonly #drainAlarm: Alarm
+  readonly #drained = Promise.withResolvers<void>()
+  #isDraining = false
+  #parting = ''
   #importFilter: ImportFilter
   #isDue = false
   #lastGreeting: Instant | undefined
   #lastPulse: Instant
   #originated: readonly string[] = []
   readonly #listening: Listening[] = []
+  #expected: { readonly peers: readonly PeerConfig[]; readonly ranges: readonly DynamicPeers[] }
   #phase: 'new' | 'running' | 'stopped' = 'new'
 
   constructor(options: SpeakerOptions) {
@@ -99,13 +109,18 @@ export class Speaker {
       transport: transport ?? tcpTransport(clock),
       pulse: () => this.#keepAlive(),
     }
+    const { datagrams, turn } = this.#tools.transport
+    const { log } = options
+    this.#bfd = datagrams === undefined ? undefined : new BfdMonitor({ clock, random, log, datagrams, turn })
     this.#lastPulse = clock.now()
     this.#paceAlarm = new Alarm(clock, () => this.#converge())
+    this.#drainAlarm = new Alarm(clock, () => void this.#leave())
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
     this.#rib = new Rib(options, options.decision, options.resolveNextHop)
     this.#around = this.#surroundings()
-    this.#guests = new DynamicGuests(options.dynamicPeers ?? [])
+    this.#expected = { peers: [], ranges: options.dynamicPeers ?? [] }
+    this.#guests = new DynamicGuests(this.#expected.ranges)
     this.#settlement = new Settlement(clock, gracefulRestart.deferral, how => this.#hasSettled(how))
   }
 
@@ -131,6 +146,7 @@ export class Speaker {
       await this.#deafen()
       return
     }
+    this.#expect()
     this.#phase = 'running'
     for (const neighbour of this.#neighbours.values()) neighbour.start()
   }
@@ -142,6 +158,8 @@ export class Speaker {
    */
   setPeers(peers: readonly PeerConfig[]): void {
     const wanted = new Map(peers.map(peer => [peer.address, peer]))
+    this.#expected = { ...this.#expected, peers }
+    this.#expect()
     for (const [address, neighbour] of [...this.#neighbours]) {
       const config = wanted.get(address)
       if (config === undefined && this.#guests.has(address)) continue
@@ -160,11 +178,15 @@ export class Speaker {
 
   /** Makes the ranges of dynamic peers exactly these; guests of ranges that are gone or changed are sent away, and may come again. */
   setDynamicPeers(ranges: readonly DynamicPeers[]): void {
-    for (const address of this.#guests.replace(ranges)) {
+    this.#expected = { ...this.#expected, ranges }
+    this.#expect()
+    const { gone, kept } = this.#guests.replace(ranges)
+    for (const address of gone) {
       this.#guests.forget(address)
       const neighbour = this.#neighbours.get(address)
       if (neighbour !== undefined) this.#dismiss(address, neighbour)
     }
+    for (const config of kept) this.#neighbours.get(config.address)?.reconfigure(config)
     this.#converge()
   }
 
@@ -209,6 +231,29 @@ export class Speaker {
     return routes
   }
 
+  /**
+   * Leaves without losing a packet: peers are told that every route is the last resort (RFC 8326), and after the delay hear 6/2 with these words. Resolves
+   * when the speaker has stopped. Asked for again, the earlier end counts.
+   */
+  drain({ delay, words = '' }: { readonly delay: Millis; readonly words?: string }): Promise<void> {
+    if (this.#phase === 'stopped') return Promise.resolve()
+    this.#isDraining = true
+    for (const neighbour of this.#neighbours.values()) neighbour.followRules()
+    this.#converge()
+    this.#parting = words
+    this.#drainAlarm.by(after(this.#options.clock.now(), delay))
+    return this.drained
+  }
+
+  /** Resolves when a drain has come to its end. */
+  get drained(): Promise<void> {
+    return this.#drained.promise
+  }
+
+  async #leave(): Promise<void> {
+    await this.stop({ graceful: false, words: this.#parting })
+  }
+
   /** Every best path, of either family. */
   *routes(): Generator<Path, void, void> {
     for (const id of this.#rib.chosenIds()) {
@@ -231,7 +276,7 @@ export class Speaker {
   }
 
   /** What we told a peer, or will have told when it has read all. */
-  adjOut(peer: Ipv4): Iterable<{ readonly prefix: AnyPrefix; readonly attributes: Attributes }> {
+  adjOut(peer: Ipv4): Iterable<{ readonly prefix: Identified<AnyPrefix>; readonly attributes: Attributes }> {
     return this.#neighbours.get(peer)?.told() ?? []
   }
 
@@ -281,13 +326,25 @@ export class Speaker {
    * Graceful closes TCP without a word, so that peers keep our routes for the restart time; otherwise they hear 6/2 and drop them.
    * No change is told any more. Resolves when all streams are gone, within about a second.
    */
-  async stop(how: { readonly graceful: boolean }): Promise<void> {
+  async stop(how: { readonly graceful: boolean; readonly words?: string }): Promise<void> {
     this.#phase = 'stopped'
     this.#settlement.cancel()
     this.#paceAlarm.cancel()
-    const reason = how.graceful ? RESTARTING : SHUTTING_DOWN
+    this.#drainAlarm.cancel()
+    const reason = how.graceful ? RESTARTING : shuttingDown(how.words ?? '')
     const closing = [...this.#neighbours.values()].map(neighbour => neighbour.stop(reason))
     await Promise.all([this.#deafen(), ...closing, ...this.#leaving])
+    if (this.#isDraining) this.#drained.resolve()
+  }
+
+  /** Who may come, and signed how; without the key of a peer the system drops what that one sends. */
+  #expect(): void {
+    const expected = expectedOf(this.#expected.peers, this.#expected.ranges)
+    try {
+      for (const listening of this.#listening) listening.expect(expected)
+    } catch (reason) {
+      this.#options.log.error('peers cannot be protected as told', { why: reasonOf(reason) })
+    }
   }
 
   async #deafen(): Promise<void> {
@@ -344,6 +401,7 @@ export class Speaker {
   #open(neighbour: Neighbour): Open {
     const { routerId, gracefulRestart, keepOverNotification } = this.#options
     const { config } = neighbour
+    const { longLived } = gracefulRestart
     const asn = config.localAs?.asn ?? this.#options.asn
     const restarting = gracefulRestart.restarting && !this.#settlement.isSettled
     const forwarding = gracefulRestart.restarting || neighbour.wasUp
@@ -359,12 +417,21 @@ export class Speaker {
         enhancedRefresh: true,
         extendedMessages: true,
         ipv4OverIpv6: config.ipv4OverIpv6 === true,
+        addPath: (config.addPath ?? [])
+          .filter(
+            ({ family, send, receive }) => (send ?? receive) !== undefined && families.some(each => sameFamily(each, family)),
+          )
+          .map(({ family, send, receive }) => ({ ...family, send: send !== undefined, receive: receive === true })),
         gracefulRestart: {
           restarting,
           notification: keepOverNotification === true,
           restartTime: gracefulRestart.restartTime,
           families: families.map(family => ({ ...family, forwarding })),
         },
+        ...(longLived === undefined
+          ? {}
+          : { longLived: families.map(family => ({ ...family, forwarding, staleTime: longLived.staleTime })) }),
+        ...(config.role === undefined || neighbour.kind === 'internal' ? {} : { roles: [numberOfRole(config.role)] }),
       },
     }
   }
@@ -372,10 +439,12 @@ export class Speaker {
   #surroundings(): Surroundings {
     const { log, asn, gracefulRestart, routerId, clusterId, withoutPolicy, clientToClient } = this.#options
     const filter = () => this.#importFilter
+    const draining = () => this.#isDraining
     return {
       rib: this.#rib,
       log,
       localAsn: asn,
+      bfd: this.#bfd,
       clusterId: clusterId ?? routerId,
       ...(clientToClient === undefined ? {} : { clientToClient }),
       withoutPolicy: withoutPolicy ?? 'accept',
@@ -383,6 +452,10 @@ export class Speaker {
         return filter() === acceptAll ? undefined : filter()
       },
       stalePathTime: gracefulRestart.restartTime,
+      get isDraining() {
+        return draining()
+      },
+      ...(gracefulRestart.longLived === undefined ? {} : { longLived: gracefulRestart.longLived }),
       converge: () => this.#convergeSoon(),
       mayLeave: neighbour => this.#dropGuest(neighbour),
       groupFor: terms => this.#groupFor(terms),
@@ -395,6 +468,7 @@ export class Speaker {
 
   /** Under load the timers wait until all that has arrived is read: keepalives do not. */
   #keepAlive(): void {
+    this.#bfd?.pulse()
     const now = this.#options.clock.now()
     if (between(this.#lastPulse, now) < PULSE) return
     this.#lastPulse = now
@@ -440,7 +514,10 @@ export class Speaker {
     const at = { now: this.#options.clock.now(), chance: this.#options.random() }
     for (const [name, group] of this.#groups) {
       if (group.size === 0) this.#groups.delete(name)
-      else group.absorb(changes.ids, changes.count, at)
+      else {
+        const { ids, count } = group.concernOf(changes)
+        group.absorb(ids, count, at)
+      }
       for (const prefix of group.takeOversized())
         this.#options.log.error('route too large to tell', { prefix: formatAnyPrefix(prefix) })
     }
@@ -519,4 +596,8 @@ export class Speaker {
 
 function learnedRoute({ source, attributes, stale }: Path, prefix: Prefix): LearnedRoute {
   return { prefix, nextHop: attributes.nextHop, peer: source.address, peerName: source.name, stale, attributes }
+}
+
+function shuttingDown(words: string): DownReason {
+  return { is: 'sent', notification: shutdown(words), says: 'the speaker stops' }
 }

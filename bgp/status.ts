@@ -2,6 +2,7 @@
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
 import type { Attributes } from './attributes/attributes.ts'
+import type { BfdStatus } from './bfd/monitor.ts'
 
 /** A best path that came from a peer. */
 export interface LearnedRoute {
@@ -52,12 +53,26 @@ export interface PeerStatus {
   /** How often an established session was lost. */
   readonly flaps: number
   readonly lastError: PeerError | null
+  /** What its streams carry and demand; the password itself is told to nobody. */
+  readonly protection: {
+    readonly md5: boolean
+    /** GTSM: how many hops away it may be. */
+    readonly ttlSecurityHops: number | null
+    readonly ttl: number | null
+    readonly device: string | null
+  }
+  /** The session is about to end, and the peer has been told so (RFC 8326). */
+  readonly draining: boolean
+  /** Null: nobody asked for BFD, or it cannot run here. */
+  readonly bfd: BfdStatus | null
   readonly session: SessionStatus | null
   readonly gracefulRestart: {
     /** We keep the peer's routes while it is away, or until it has told all again. */
     readonly helping: boolean
-    /** RFC 3339: when the stale routes go at the latest. */
+    /** RFC 3339: when the stale routes go at the latest, or become the last resort. */
     readonly staleUntil: string | null
+    /** The restart time is over, and routes stay as the last resort (RFC 9494). */
+    readonly longLived: boolean
     readonly endOfRibReceived: boolean
     readonly endOfRibSent: boolean
   }
@@ -90,6 +105,8 @@ export interface SessionStatus {
   readonly keepaliveSeconds: number
   readonly fourOctetAs: boolean
   readonly routeRefresh: boolean
+  /** What the peer says that it is to us (RFC 9234). */
+  readonly peerRole: string | null
   readonly gracefulRestart: {
     readonly restarting: boolean
     readonly restartTimeSeconds: number
@@ -107,6 +124,8 @@ export interface ExplainedPath {
   /** Address of the peer, or `local` for a route of our own. */
   readonly from: string
   readonly name: string
+  /** What the peer calls this one of its paths; left out: it tells one path a prefix. RFC 7911. */
+  readonly pathId?: number
   readonly nextHop: string | null
   readonly stale: boolean
   /** Packets may go this way: it is the best, or multipath takes it along. */

@@ -65,7 +65,7 @@ missing_packages() {
   for purpose; do
     case $purpose in
       lab) lacks ip iproute2; lacks ping iputils-ping; lacks unshare util-linux; lacks nsenter util-linux; lacks nft nftables ;;
-      test) missing_packages lab; lacks bird bird2; lacks /usr/lib/frr/bgpd frr; lacks iptables iptables; lacks etcd etcd-server; lacks bgpdump bgpdump; lacks conntrack conntrack ;;
+      test) missing_packages lab; lacks bird bird2; lacks /usr/lib/frr/bgpd frr; lacks iptables iptables; lacks etcd etcd-server; lacks bgpdump bgpdump; lacks tshark tshark; lacks conntrack conntrack ;;
       vm)
         lacks "$(qemu_name)" "$(qemu_package)"; lacks cpio cpio; lacks modprobe kmod; lacks xz xz-utils
         has_static_busybox || echo busybox-static

@@ -11,6 +11,8 @@ export interface Libc {
   readonly recv: (fd: number, into: Uint8Array, length: number, flags: number) => number | bigint
   readonly setsockopt: (fd: number, level: number, option: number, value: Uint8Array, length: number) => number
   readonly getsockopt: (fd: number, level: number, option: number, into: Uint8Array, length: Uint8Array) => number
+  /** Where the bytes lie; true only as long as somebody holds on to them. */
+  readonly addressOf: (bytes: Uint8Array) => bigint
   readonly close: (fd: number) => number
   readonly setns: (fd: number, type: number) => number
   readonly eventfd: (initial: number, flags: number) => number
@@ -41,6 +43,7 @@ function load(): Libc {
     recv: c.func('intptr_t recv(int fd, void *into, size_t length, int flags)'),
     setsockopt: c.func('int setsockopt(int fd, int level, int option, const void *value, unsigned int length)'),
     getsockopt: c.func('int getsockopt(int fd, int level, int option, void *into, void *length)'),
+    addressOf: bytes => BigInt(koffi.address(bytes)),
     close: c.func('int close(int fd)'),
     setns: c.func('int setns(int fd, int type)'),
     eventfd: c.func('int eventfd(unsigned int initial, int flags)'),

@@ -65,6 +65,10 @@ export const NOWHERE = toIpv4(0)
 
 export const GRACEFUL_SHUTDOWN = 0xffff0000
 export const BLACKHOLE = 0xffff029a
+/** The peer that told it is away for long. RFC 9494 §2. */
+export const LLGR_STALE = 0xffff0006
+/** Not to be kept so long. RFC 9494 §2. */
+export const NO_LLGR = 0xffff0007
 export const NO_EXPORT = 0xffffff01
 export const NO_ADVERTISE = 0xffffff02
 export const NO_EXPORT_SUBCONFED = 0xffffff03

@@ -6,8 +6,8 @@ import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { type Ipv6, isLinkLocal, type Prefix6, toIpv6 } from '@network/base/net/ipv6.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, sameFamily } from '../wire/capabilities.ts'
-import type { Dialect } from '../wire/dialect.ts'
-import { readPrefixes, readPrefixes6, writeAnyPrefix } from '../wire/nlri.ts'
+import { type Dialect, hasPathIds } from '../wire/dialect.ts'
+import { type Identified, readPrefixes, readPrefixes6, writeAnyPrefix } from '../wire/nlri.ts'
 import { type Ipv6NextHop, NOWHERE } from './attributes.ts'
 
 export interface NextHops {
@@ -18,13 +18,13 @@ export interface NextHops {
 export type Reach =
   /** Of a family that was not agreed on: its routes are not read (RFC 4760 §7). */
   | { readonly is: 'foreign' }
-  | { readonly is: 'ipv4'; readonly hops: NextHops; readonly prefixes: readonly Prefix[] }
-  | { readonly is: 'ipv6'; readonly hops: NextHops; readonly prefixes: readonly Prefix6[] }
+  | { readonly is: 'ipv4'; readonly hops: NextHops; readonly prefixes: readonly Identified<Prefix>[] }
+  | { readonly is: 'ipv6'; readonly hops: NextHops; readonly prefixes: readonly Identified<Prefix6>[] }
 
 export type Unreach =
   | { readonly is: 'foreign' }
-  | { readonly is: 'ipv4'; readonly prefixes: readonly Prefix[] }
-  | { readonly is: 'ipv6'; readonly prefixes: readonly Prefix6[] }
+  | { readonly is: 'ipv4'; readonly prefixes: readonly Identified<Prefix>[] }
+  | { readonly is: 'ipv6'; readonly prefixes: readonly Identified<Prefix6>[] }
 
 const BAD_PREFIX = 'bad prefix'
 
@@ -35,15 +35,16 @@ export function readReach(body: Cursor, dialect: Dialect): Reach | string {
   body.skip(1)
   const networks = body.rest()
   if (!speaks(dialect, family)) return { is: 'foreign' }
+  const withIds = hasPathIds(dialect, 'in', family)
   if (sameFamily(family, IPV4_UNICAST)) {
     const wide = dialect.multiprotocol?.ipv6NextHop === true && hop.left !== 4
     const hops = wide ? readHops6(hop) : readHops4(hop)
-    const prefixes = readPrefixes(networks)
+    const prefixes = readPrefixes(networks, withIds)
     if (typeof hops === 'string') return hops
     return prefixes === undefined ? BAD_PREFIX : { is: 'ipv4', hops, prefixes }
   }
   const hops = readHops6(hop)
-  const prefixes = readPrefixes6(networks)
+  const prefixes = readPrefixes6(networks, withIds)
   if (typeof hops === 'string') return hops
   return prefixes === undefined ? BAD_PREFIX : { is: 'ipv6', hops, prefixes }
 }
@@ -52,11 +53,12 @@ export function readUnreach(body: Cursor, dialect: Dialect): Unreach | string {
   const family = readFamily(body)
   const networks = body.rest()
   if (!speaks(dialect, family)) return { is: 'foreign' }
+  const withIds = hasPathIds(dialect, 'in', family)
   if (sameFamily(family, IPV4_UNICAST)) {
-    const prefixes = readPrefixes(networks)
+    const prefixes = readPrefixes(networks, withIds)
     return prefixes === undefined ? BAD_PREFIX : { is: 'ipv4', prefixes }
   }
-  const prefixes = readPrefixes6(networks)
+  const prefixes = readPrefixes6(networks, withIds)
   return prefixes === undefined ? BAD_PREFIX : { is: 'ipv6', prefixes }
 }
 
@@ -68,7 +70,7 @@ export function speaks({ multiprotocol }: Dialect, family: Family): boolean {
 }
 
 /** A body: family, next hop, a reserved octet, and the prefixes. */
-export function encodeReach(family: Family, hops: NextHops, prefixes: readonly AnyPrefix[]): Uint8Array {
+export function encodeReach(family: Family, hops: NextHops, prefixes: readonly Identified<AnyPrefix>[]): Uint8Array {
   const writer = new Writer().u16(family.afi).u8(family.safi)
   writeHops(writer, hops)
   writer.u8(0)
@@ -83,7 +85,7 @@ export function sizeOfReachHead({ nextHop6 }: NextHops): number {
 }
 
 /** Without prefixes it is the End-of-RIB of the family (RFC 4724 §2). */
-export function encodeUnreach(family: Family, prefixes: readonly AnyPrefix[]): Uint8Array {
+export function encodeUnreach(family: Family, prefixes: readonly Identified<AnyPrefix>[]): Uint8Array {
   const writer = new Writer().u16(family.afi).u8(family.safi)
   for (const prefix of prefixes) writeAnyPrefix(writer, prefix)
   return writer.finish()

@@ -283,7 +283,7 @@ const largeCommunities: AttributeRow = {
   onError: 'treat-as-withdraw',
 }
 
-/** RFC 9234 §5: without roles, only its length is looked at. */
+/** Kept as bytes: what roles make of it is in `only-to-customer.ts`. RFC 9234 §5. */
 const onlyToCustomer: AttributeRow = {
   code: 35,
   name: 'ONLY_TO_CUSTOMER',

@@ -3,7 +3,7 @@
  * order, each as our own encoder writes it; anything else is left to the decoder, which knows every fault. RFC 4271 §5, RFC 4456 §8.
  */
 import type { Dialect } from '../wire/dialect.ts'
-import { NO_EXPORT_SUBCONFED } from './attributes.ts'
+import { LLGR_STALE, NO_EXPORT_SUBCONFED } from './attributes.ts'
 
 /** Numbers only, so that one may serve for every block. */
 export interface Skimmed {
@@ -116,6 +116,8 @@ function skimCommunities(bytes: Uint8Array, from: number, to: number, into: Skim
     const community = u32(bytes, at)
     if (community <= last) return false
     last = community
+    // It changes the choice: the decoder says so.
+    if (community === LLGR_STALE) return false
     if (community >= FIRST_WELL_KNOWN && community <= NO_EXPORT_SUBCONFED) into.wellKnown = true
   }
   return true

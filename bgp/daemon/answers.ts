@@ -6,11 +6,14 @@ import type { AsPath, Attributes } from '../attributes/attributes.ts'
 import { formatCommunity, formatExtendedCommunity, formatLargeCommunity } from '../policy/community-pattern.ts'
 import type { Speaker } from '../speaker.ts'
 import type { ExplainedPath, Explanation, PeerStatus, SpeakerStatus } from '../status.ts'
+import type { Identified } from '../wire/nlri.ts'
 
 export interface RouteLine {
   readonly prefix: string
   /** The peer that told it, or `local`. */
   readonly from: string
+  /** What the peer, or we in what is told, call this one of several paths; null: there is but one. */
+  readonly pathId: number | null
   readonly stale: boolean
   readonly nextHop: string
   readonly asPath: string
@@ -117,13 +120,15 @@ function aboutPeer(
   return isPeer ? { is: 'routes', routes: tell(address) } : { is: 'unknown', says: `there is no peer ${text}` }
 }
 
-type Told = { readonly source: { readonly id: string }; readonly stale: boolean }
+type Told = { readonly pathId?: number; readonly source: { readonly id: string }; readonly stale: boolean }
 
-function toLine(prefix: AnyPrefix, attributes: Attributes, told: Told | undefined): RouteLine {
+/** A route as `show` prints it. */
+export function toLine(prefix: Identified<AnyPrefix>, attributes: Attributes, told: Told | undefined): RouteLine {
   const { aggregator, nextHop, nextHop6, originatorId } = attributes
   return {
     prefix: formatAnyPrefix(prefix),
     from: told?.source.id ?? 'us',
+    pathId: told?.pathId ?? prefix.pathId ?? null,
     stale: told?.stale ?? false,
     nextHop: nextHop6 === undefined ? formatIpv4(nextHop) : formatIpv6(nextHop6.address),
     asPath: formatAsPath(attributes.asPath),

@@ -1,13 +1,17 @@
 /** The daemon's unix socket: one question or order a connection, as HTTP with JSON. */
-import { rmSync } from 'node:fs'
+import { createWriteStream, rmSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import { tableDump } from '../mrt/table-dump.ts'
 import type { Speaker } from '../speaker.ts'
 import { type Answer, answer, toQuestion } from './answers.ts'
-import { obey, toOrder } from './orders.ts'
+import { drain, obey, toOrder } from './orders.ts'
+
+const TABLE = '/table.mrt'
 
 /** Listens on `path`, mode 0600; a live daemon on the same path is a Fault. */
 export async function openControl(path: string, speaker: Speaker): Promise<AsyncDisposable> {
@@ -36,9 +40,31 @@ export function ask(path: string, question: string, about: string | undefined): 
   return call(path, 'GET', `/${question}${about === undefined ? '' : `?${new URLSearchParams({ about })}`}`)
 }
 
+/** Has the daemon behind `path` leave after so many seconds. */
+export function orderDrain(path: string, delay: string, words: string): Promise<unknown> {
+  return call(path, 'POST', `/drain?${new URLSearchParams({ delay, words })}`)
+}
+
 /** Has the daemon behind `path` clear sessions: `how` is in, out, `in,out` or hard. */
 export function order(path: string, whom: string, how: string, words: string): Promise<unknown> {
   return call(path, 'POST', `/clear?${new URLSearchParams({ whom, how, words })}`)
+}
+
+/** Writes everything that the daemon behind `path` knows into a file, as MRT; gives its size in octets. */
+export function fetchTable(path: string, file: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath: path, path: TABLE }, response => {
+      const written = createWriteStream(file)
+      const refuse = (cause: Error) =>
+        reject(new Fault('bgpd.dump', { doing: 'write', on: file, says: cause.message }, { cause }))
+      written.on('error', refuse)
+      response.on('error', refuse)
+      written.on('finish', () => resolve(written.bytesWritten))
+      response.pipe(written)
+    })
+    asked.on('error', cause => reject(unreachable(path, cause)))
+    asked.end()
+  })
 }
 
 function call(path: string, method: 'GET' | 'POST', url: string): Promise<unknown> {
@@ -61,8 +87,18 @@ function unreachable(path: string, cause: unknown): Fault {
 
 function reply({ url = '/', method }: IncomingMessage, response: ServerResponse, speaker: Speaker): void {
   const { pathname, searchParams } = new URL(url, 'http://bgpd')
+  if (pathname === TABLE && method === 'GET') {
+    dump(speaker, response)
+    return
+  }
   const said = method === 'POST' ? ordered(pathname, searchParams, speaker) : asked(pathname, searchParams, speaker)
   response.writeHead(said.is === 'unknown' ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(said))
+}
+
+/** In pieces: a million prefixes are a hundred megabytes. */
+function dump(speaker: Speaker, response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/octet-stream' })
+  Readable.from(tableDump(speaker, new Date()), { objectMode: false }).pipe(response)
 }
 
 function asked(pathname: string, given: URLSearchParams, speaker: Speaker): Answer {
@@ -72,7 +108,9 @@ function asked(pathname: string, given: URLSearchParams, speaker: Speaker): Answ
 
 /** What changes something is never the answer to a mere question. */
 function ordered(pathname: string, given: URLSearchParams, speaker: Speaker): Answer {
-  if (pathname !== '/clear') return { is: 'unknown', says: `nobody knows the order "${pathname.slice(1)}"; there is clear` }
+  if (pathname === '/drain') return drain(given.get('delay') ?? '', given.get('words') ?? '', speaker)
+  if (pathname !== '/clear')
+    return { is: 'unknown', says: `nobody knows the order "${pathname.slice(1)}"; there are clear and drain` }
   const wanted = toOrder(given.get('whom') ?? '', given.get('how') ?? '', given.get('words') ?? '')
   return typeof wanted === 'string' ? { is: 'unknown', says: wanted } : obey(wanted, speaker)
 }

@@ -5,10 +5,13 @@ import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import { acceptAll } from '../options.ts'
+import { recordedSpeaker } from '../record/recorder.ts'
+import { tcpTransport } from '../session/tcp.ts'
 import type { Transport } from '../session/transport.ts'
 import { Speaker } from '../speaker.ts'
 import { sayProblems } from './read-config.ts'
 import { readSettings, type Settings } from './settings.ts'
+import { Watchers } from './watchers.ts'
 
 export interface Surroundings {
   readonly clock: Clock
@@ -16,6 +19,8 @@ export interface Surroundings {
   readonly log: Log
   /** TCP when left out. */
   readonly transport?: Transport
+  /** Everything that reaches the speaker is written down, a line at a time. */
+  readonly record?: (line: string) => void
 }
 
 /** How often the file is looked at. */
@@ -23,6 +28,7 @@ const LOOK_EVERY_MS = 1000
 
 export class Daemon {
   readonly speaker: Speaker
+  readonly watchers: Watchers
   readonly #file: string
   readonly #log: Log
   #settings: Settings
@@ -32,9 +38,10 @@ export class Daemon {
     this.#file = file
     this.#log = around.log
     this.#settings = this.#read()
-    const { transport, ...rest } = around
-    const options = { ...this.#settings.speaker, importFilter: acceptAll, ...rest }
-    this.speaker = new Speaker(transport === undefined ? options : { ...options, transport })
+    const { transport = tcpTransport(around.clock), record, ...rest } = around
+    this.watchers = new Watchers(this.#settings.watch, rest)
+    const options = { ...this.#settings.speaker, importFilter: acceptAll, ...rest, transport: this.watchers.around(transport) }
+    this.speaker = record === undefined ? new Speaker(options) : recordedSpeaker(options, record)
     this.speaker.originate(this.#settings.originations)
     this.speaker.setPeers(this.#settings.peers)
   }
@@ -111,5 +118,8 @@ function unchangeable(before: Settings, after: Settings): readonly string[] {
   const { dynamicPeers: _after, ...fixedAfter } = after.speaker
   const names = new Set([...Object.keys(fixedBefore), ...Object.keys(fixedAfter)])
   const changed = [...names].filter(name => !isDeepStrictEqual(Reflect.get(fixedBefore, name), Reflect.get(fixedAfter, name)))
-  return before.control === after.control ? changed : [...changed, 'control']
+  const watch = (['bmp', 'mrt', 'lookingGlass'] as const).filter(
+    name => !isDeepStrictEqual(before.watch[name], after.watch[name]),
+  )
+  return [...changed, ...watch, ...(before.control === after.control ? [] : ['control'])]
 }

@@ -3,6 +3,7 @@ import { type AnyPrefix, parseAnyPrefix } from '@network/base/net/any-prefix.ts'
 import { type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
 import { type Ipv6, parseIpv6 } from '@network/base/net/ipv6.ts'
 import { type Prefix, parsePrefix } from '@network/base/net/prefix.ts'
+import { Secret } from '@network/base/run/secret.ts'
 import * as v from 'valibot'
 import { parseAsPathPattern } from '../policy/as-path-pattern.ts'
 import {
@@ -14,6 +15,7 @@ import {
   parseLargeCommunityPattern,
 } from '../policy/community-pattern.ts'
 import type { PrefixRange } from '../policy/policy.ts'
+import { LONGEST_PASSWORD } from '../session/transport.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 
 /** A value, or in words what is wrong and how to write it. */
@@ -41,6 +43,12 @@ function spelt<T>(description: string, example: string, parse: (written: string)
   })
 }
 
+/** A password of TCP MD5; what is wrong with it is told without it. */
+export const passwordField = text<Secret>('1 to 80 octets that both ends know', 'correct horse battery staple', written => {
+  const octets = new TextEncoder().encode(written).length
+  if (octets >= 1 && octets <= LONGEST_PASSWORD) return { ok: true, value: new Secret(written) }
+  return { ok: false, says: `must be 1 to ${LONGEST_PASSWORD} octets, not ${octets}` }
+})
 export const addressField = spelt<Ipv4>('an IPv4 address', '192.0.2.1', parseIpv4)
 export const address6Field = spelt<Ipv6>('an IPv6 address', '2001:db8::1', parseIpv6)
 export const prefix4Field = text<Prefix>('an IPv4 prefix', '10.244.0.0/16', parsePrefix)

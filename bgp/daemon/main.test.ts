@@ -87,6 +87,11 @@ describe('a running daemon', () => {
     assert.equal((await run('clear', 'all', '--in', '--hard', '--socket', socket)).code, 2)
   })
 
+  test('a drain that cannot be is refused', async () => {
+    const { code, err } = await run('drain', '--delay', 'soon', '--socket', socket)
+    assert.deepEqual([code, err], [2, 'error: "soon" is no number of seconds\n'])
+  })
+
   test('SIGHUP takes over the file, a wrong one is refused', async () => {
     writeFileSync(config, `${TEXT}kernel: true\n`)
     daemon.kill('SIGHUP')
@@ -102,6 +107,22 @@ describe('a running daemon', () => {
     assert.equal(code, 1)
     assert.match(err, /another cali-bgpd answers there/)
   })
+})
+
+test('a drain ends the daemon, and that is no failure', async () => {
+  const own = mkdtempSync(join(tmpdir(), 'bgpd-'))
+  const path = join(own, 'control')
+  writeFileSync(join(own, 'bgpd.yaml'), TEXT.replace(socket, path))
+  const daemon = spawn(PROGRAM, ['--config', join(own, 'bgpd.yaml')], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const exited = once(daemon, 'exit')
+  assert.ok(daemon.stderr !== null)
+  for await (const line of createInterface(daemon.stderr)) {
+    if (line.includes('"msg":"running"'))
+      assert.deepEqual(await run('drain', '--delay', '0', '--socket', path), { code: 0, out: 'PEER  DONE\n', err: '' })
+    if (line.includes('"msg":"stopping"')) assert.match(line, /"signal":"drained"/)
+  }
+  assert.deepEqual(await exited, [0, null])
+  rmSync(own, { recursive: true })
 })
 
 test('a wrong configuration, a missing one, and none', async () => {

@@ -1,11 +1,13 @@
 /** cali-bgpd: a BGP speaker of its own, by a configuration file; `show` asks a running one. It never writes to the kernel. */
-import { readFileSync } from 'node:fs'
+import { createWriteStream, readFileSync } from 'node:fs'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import type { Log } from '@network/base/run/log.ts'
 import { Scope } from '@network/base/run/scope.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { Argument, Command, Option } from 'commander'
+import { replay } from '../record/replay.ts'
 import { QUESTIONS } from './answers.ts'
-import { ask, openControl, order } from './control.ts'
+import { ask, fetchTable, openControl, order, orderDrain } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import { LEVELS, type Level, openLog } from './log.ts'
@@ -22,14 +24,15 @@ const program = new Command('cali-bgpd')
   .option('--config <file>', 'YAML or JSON; bgp/daemon/config.schema.json says what may stand in it')
   .addOption(new Option('--log-level <level>', 'how much to tell').choices(LEVELS).default('info'))
   .option('--check', 'only say whether the configuration is right')
+  .option('--record <file>', 'write down all that reaches the speaker, for "cali-bgpd replay"; passwords are left out')
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
-  .action(async (options: { readonly config?: string; readonly logLevel: Level; readonly check?: true }, command: Command) => {
-    if (options.config === undefined) command.error('error: --config <file> is needed', { exitCode: EXIT_USAGE })
-    else process.exitCode = options.check === true ? check(options.config) : await run(options.config, options.logLevel)
+  .action(async ({ config, logLevel, check: isCheck, record }: RunOptions, command: Command) => {
+    if (config === undefined) command.error('error: --config <file> is needed', { exitCode: EXIT_USAGE })
+    else process.exitCode = isCheck === true ? check(config) : await run(config, logLevel, record)
   })
   .addHelpText(
     'after',
-    '\nExamples:\n  cali-bgpd --config bgpd.yaml\n  cali-bgpd show peers\n  cali-bgpd show why 10.1.0.0/16 -o json\n  cali-bgpd clear 192.0.2.2 --in',
+    '\nExamples:\n  cali-bgpd --config bgpd.yaml\n  cali-bgpd show peers\n  cali-bgpd show why 10.1.0.0/16 -o json\n  cali-bgpd clear 192.0.2.2 --in\n  cali-bgpd drain --delay 120',
   )
 
 program
@@ -72,7 +75,56 @@ program
     process.exitCode = await told(options.output, () => order(options.socket, peer, wayOf(options), options.message))
   })
 
+program
+  .command('dump')
+  .description('Writes everything that a running cali-bgpd knows into a file, as MRT (RFC 6396), which bgpdump reads.')
+  .argument('<file>', 'the file to write')
+  .option('--socket <path>', 'where the daemon listens', DEFAULT_CONTROL)
+  .action(async (file: string, { socket }: { readonly socket: string }) => {
+    process.exitCode = await tried(async () => {
+      process.stderr.write(`${await fetchTable(socket, file)} octets written to ${file}\n`)
+      return 0
+    })
+  })
+  .addHelpText('after', '\nExample:\n  cali-bgpd dump table.mrt && bgpdump -m table.mrt')
+
+program
+  .command('replay')
+  .description('Has all of a recording happen again to a new speaker without a network, and says whether it did the same.')
+  .argument('<file>', 'what --record wrote')
+  .action(async (file: string) => {
+    process.exitCode = await tried(() => replayed(file))
+  })
+  .addHelpText('after', '\nExample:\n  cali-bgpd --config bgpd.yaml --record night.jsonl\n  cali-bgpd replay night.jsonl')
+
+program
+  .command('drain')
+  .description(
+    'Has a running cali-bgpd leave: peers are told that its routes are the last resort (RFC 8326), and after the delay the sessions and the daemon end.',
+  )
+  .option('--delay <seconds>', 'how long others have to find another way', '60')
+  .option('--message <words>', 'what the other operators read', '')
+  .option('--socket <path>', 'where the daemon listens', DEFAULT_CONTROL)
+  .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+  .action(async (options: DrainOptions) => {
+    process.exitCode = await told(options.output, () => orderDrain(options.socket, options.delay, options.message))
+  })
+
 await program.parseAsync()
+
+interface DrainOptions {
+  readonly delay: string
+  readonly message: string
+  readonly socket: string
+  readonly output: string
+}
+
+interface RunOptions {
+  readonly config?: string
+  readonly logLevel: Level
+  readonly check?: true
+  readonly record?: string
+}
 
 interface ClearOptions {
   readonly in?: true
@@ -89,27 +141,84 @@ function wayOf({ in: hears, out: tells, hard }: ClearOptions): string {
   return ways.length === 0 ? 'in,out' : ways.join()
 }
 
-async function run(file: string, level: Level): Promise<number> {
+async function run(file: string, level: Level, recording: string | undefined): Promise<number> {
   const log = openLog(level, systemClock, line => process.stderr.write(line))
   const stopping = Promise.withResolvers<string>()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopping.resolve(name))
-  try {
-    const daemon = new Daemon(file, { clock: systemClock, random: systemRandom, log })
+  return await tried(async () => {
+    const record = recording === undefined ? undefined : openRecording(recording, log)
+    const around = { clock: systemClock, random: systemRandom, log }
+    const daemon = new Daemon(file, record === undefined ? around : { ...around, record: record.write })
     const died = (task: string, reason: unknown) => log.error('task died', { task, why: reasonOf(reason) })
     await using scope = new Scope('bgpd', died, { clock: systemClock })
+    if (record !== undefined) scope.defer('recording', record.close)
     scope.defer('speaker', () => daemon.speaker.stop({ graceful: false }))
+    await daemon.watchers.start(daemon.speaker, scope)
     scope.own(await openControl(daemon.control, daemon.speaker))
     await daemon.speaker.start()
     const unwatch = daemon.watch(() => daemon.reload())
     scope.defer('watching the file', async () => unwatch())
     process.on('SIGHUP', () => daemon.reload())
     log.info('running', { config: file, control: daemon.control })
+    void daemon.speaker.drained.then(() => stopping.resolve('drained'))
     log.info('stopping', { signal: await stopping.promise })
     return 0
+  })
+}
+
+/** Prints a Fault, and gives the exit code that goes with it. */
+async function tried(work: () => Promise<number>): Promise<number> {
+  try {
+    return await work()
   } catch (reason) {
     if (!(reason instanceof Fault)) throw reason
     process.stderr.write(`error: ${reason.message}\n`)
     return reason.code === 'bgpd.config' ? EXIT_USAGE : EXIT_FAILED
+  }
+}
+
+interface Recording {
+  readonly write: (line: string) => void
+  readonly close: () => Promise<void>
+}
+
+/** A recording with holes would replay to something else: where a line cannot be written, it ends. */
+function openRecording(path: string, log: Log): Recording {
+  const file = createWriteStream(path)
+  let isOver = false
+  file.on('error', cause => {
+    isOver = true
+    log.error('recording ends', { file: path, why: cause.message })
+  })
+  return {
+    write: line => {
+      if (!isOver) file.write(`${line}\n`)
+    },
+    close: () =>
+      new Promise(resolve => {
+        if (isOver) resolve()
+        else file.end(() => resolve())
+      }),
+  }
+}
+
+async function replayed(file: string): Promise<number> {
+  const { events, outputs, difference } = await replay(file, linesOf(file))
+  if (difference === undefined) {
+    process.stdout.write(`${events} events, ${outputs} things done: the same again\n`)
+    return 0
+  }
+  process.stdout.write(`${file}:${difference.line}: ${difference.says}\n`)
+  return EXIT_FAILED
+}
+
+function linesOf(file: string): readonly string[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter(line => line !== '')
+  } catch (cause) {
+    throw new Fault('bgpd.recording', { doing: 'read', on: file, says: reasonOf(cause) }, { cause })
   }
 }
 

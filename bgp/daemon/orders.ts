@@ -1,5 +1,6 @@
-/** What `clear` orders, done by the speaker: to hear all again, to tell all again, or to begin sessions anew. */
+/** What `clear` and `drain` order, done by the speaker: to hear all again, to tell all again, to begin sessions anew, or to leave. */
 import { formatIpv4, type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
+import { millis } from '@network/base/time/units.ts'
 import type { Cleared, Clearing } from '../neighbour.ts'
 import type { Speaker } from '../speaker.ts'
 import type { Answer } from './answers.ts'
@@ -36,6 +37,15 @@ export function obey({ whom, how }: Order, speaker: Speaker): Answer {
   if (whom !== 'all' && meant.length === 0) return { is: 'unknown', says: `there is no peer ${formatIpv4(whom)}` }
   const lines = meant.flatMap(peer => how.map(way => ({ peer: formatIpv4(peer), ...said(speaker.clear(peer, way)) })))
   return { is: 'done', lines }
+}
+
+/** Has the speaker leave; `delay` in whole seconds. In words what is wrong with it. */
+export function drain(delay: string, words: string, speaker: Speaker): Answer {
+  if (!/^\d{1,6}$/.test(delay)) return { is: 'unknown', says: `"${delay}" is no number of seconds` }
+  void speaker.drain({ delay: millis(Number(delay) * 1000), words })
+  const peers = speaker.status().peers.filter(({ state }) => state === 'established')
+  const says = `told that its routes are the last resort; 6/2 in ${delay} s`
+  return { is: 'done', lines: peers.map(({ address }) => ({ peer: address, done: 'draining', says })) }
 }
 
 function said(done: Cleared | undefined): { readonly done: Cleared | null; readonly says: string } {

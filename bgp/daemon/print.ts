@@ -36,7 +36,12 @@ export function print(answer: Answer): string {
     case 'why':
       return table(
         ['FROM', 'NAME', 'NEXT HOP', 'VERDICT'],
-        answer.explanation.paths.map(path => [path.from, path.name, path.nextHop ?? '', sayVerdict(path)]),
+        answer.explanation.paths.map(path => [
+          `${path.from}${sayPathId(path.pathId)}`,
+          path.name,
+          path.nextHop ?? '',
+          sayVerdict(path),
+        ]),
       )
     case 'peer':
       return table(['WHAT', 'VALUE'], facts('', answer.peer))
@@ -58,17 +63,42 @@ function facts(path: string, value: unknown): readonly (readonly string[])[] {
   return Object.entries(value).flatMap(([name, inner]) => facts(path === '' ? name : `${path}.${name}`, inner))
 }
 
-function peerRow({ address, name, remoteAsn, state, since, prefixes, lastError }: PeerStatus): readonly string[] {
+function peerRow({ address, name, remoteAsn, state, draining, since, prefixes, lastError }: PeerStatus): readonly string[] {
   const { received, accepted, advertised, stale } = prefixes
   const counts = [received, accepted, advertised, stale].map(String)
-  return [address, name, `${remoteAsn}`, state, since, ...counts, lastError?.text ?? '']
+  return [address, name, `${remoteAsn}`, draining ? `${state} (draining)` : state, since, ...counts, lastError?.text ?? '']
 }
 
 function routeRow(route: RouteLine): readonly string[] {
-  const { prefix, from, nextHop, localPref, med, asPath, origin, communities, largeCommunities, extendedCommunities, stale } =
-    route
+  const {
+    prefix,
+    from,
+    pathId,
+    nextHop,
+    localPref,
+    med,
+    asPath,
+    origin,
+    communities,
+    largeCommunities,
+    extendedCommunities,
+    stale,
+  } = route
   const said = [...communities, ...largeCommunities, ...extendedCommunities].join(' ')
-  return [prefix, `${from}${stale ? ' (stale)' : ''}`, nextHop, `${localPref ?? ''}`, `${med ?? ''}`, asPath, origin, said]
+  return [
+    prefix,
+    `${from}${sayPathId(pathId)}${stale ? ' (stale)' : ''}`,
+    nextHop,
+    `${localPref ?? ''}`,
+    `${med ?? ''}`,
+    asPath,
+    origin,
+    said,
+  ]
+}
+
+function sayPathId(pathId: number | null | undefined): string {
+  return pathId === null || pathId === undefined ? '' : ` #${pathId}`
 }
 
 /** One line a row under a line of headings; an empty cell is a dash, so that columns can be counted. */

@@ -14,6 +14,7 @@ import {
   largeCommunityField,
   largeCommunityPatternField,
   nextHopField,
+  passwordField,
   prefix4Field,
   prefixesField,
   prefixField,
@@ -106,6 +107,25 @@ const policyNames = v.optional(listOf(words('The name of a policy.')))
 /** Next hops in what the peer is told: our own also where they would stay, our own even in reflected routes, or as heard. */
 const hopRule = oneOf('self', 'self-always', 'unchanged')
 
+const addPathFields = {
+  send: v.optional(
+    v.union(
+      [oneOf('all'), whole('So many of the best paths of each prefix.', 1, 256)],
+      'must be all, or a whole number from 1 to 256',
+    ),
+  ),
+  receive: v.optional(flag('The peer may tell several paths of a prefix.')),
+}
+/** Several paths of a prefix (RFC 7911), for all families or for one. */
+const addPathSchema = v.strictObject(
+  {
+    ...addPathFields,
+    ipv4: v.optional(v.strictObject(addPathFields, MAPPING)),
+    ipv6: v.optional(v.strictObject(addPathFields, MAPPING)),
+  },
+  MAPPING,
+)
+
 /** What may be said of a peer, of a group of them, and of those that come unnamed. */
 const sessionFields = {
   families: v.optional(listOf(familyField)),
@@ -114,6 +134,12 @@ const sessionFields = {
   connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600)),
   port: v.optional(whole('TCP port of the peer.', 1, 65535)),
   localAddress: v.optional(addressField),
+  password: v.optional(passwordField),
+  ttlSecurity: v.optional(
+    whole('The peer is at most so many hops away, 1 on the link; both ends must ask for it (RFC 5082).', 1, 254),
+  ),
+  ttl: v.optional(whole('Time to live of what is sent to the peer.', 1, 255)),
+  device: v.optional(words('The interface that the session is bound to.', 15)),
   passive: v.optional(flag('Wait for the peer to connect.')),
   localAs: v.optional(
     v.strictObject(
@@ -124,8 +150,11 @@ const sessionFields = {
   routeReflectorClient: v.optional(flag('Everything is reflected to this internal peer (RFC 4456).')),
   allowOwnAs: v.optional(whole('How often our AS may be in a path of the peer.', 0, 10)),
   asOverride: v.optional(flag('The AS of the peer becomes ours in paths towards it.')),
+  skipLoops: v.optional(flag('Paths that the AS of the peer is in are not told to it: it would drop them.')),
   removePrivateAs: v.optional(flag('Private AS numbers are taken out of paths towards the peer.')),
   routeServer: v.optional(flag('The first AS of a path need not be the one of the peer.')),
+  role: v.optional(oneOf('provider', 'rs', 'rs-client', 'customer', 'peer')),
+  strictRole: v.optional(flag('A peer that does not say its role gets no session (RFC 9234).')),
   acceptAsSets: v.optional(flag('Paths with AS_SETs are used, against RFC 9774.')),
   routeServerClient: v.optional(flag('Routes of others pass to this external peer as they were told (RFC 7947).')),
   nextHops: v.optional(v.strictObject({ ipv4: v.optional(hopRule), ipv6: v.optional(hopRule) }, MAPPING)),
@@ -143,10 +172,13 @@ const sessionFields = {
       MAPPING,
     ),
   ),
+  addPath: v.optional(addPathSchema),
+  maxPaths: v.optional(whole('Paths of one prefix that the peer may tell; one more ends the session. Left out: 256.', 1, 65535)),
   import: policyNames,
   export: policyNames,
   ipv4OverIpv6: v.optional(flag('IPv4 routes may have IPv6 next hops (RFC 8950).')),
   localAddress6: v.optional(address6Field),
+  drain: v.optional(flag('The session is about to end: routes are told as the last resort, and taken as such (RFC 8326).')),
   shutdown: v.optional(words('Keeps the session down; the peer is told these words.')),
 }
 
@@ -188,6 +220,33 @@ const originationSchema = shorthand(
   ),
 )
 
+/** A station that hears everything by BMP (RFC 7854). */
+const bmpSchema = v.strictObject(
+  {
+    host: words('Name or address of the station.'),
+    port: v.optional(whole('TCP port.', 1, 65535), 11019),
+    statistics: v.optional(whole('Seconds between reports of statistics; 0: none.', 0, 86400), 60),
+  },
+  MAPPING,
+)
+
+/** Files in MRT (RFC 6396). */
+const mrtSchema = v.strictObject(
+  {
+    messages: v.optional(words('File to whose end every message goes.', 4096)),
+    tables: v.optional(
+      v.strictObject(
+        {
+          directory: words('Where dumps of the whole table go.', 4096),
+          every: v.optional(whole('Seconds between two dumps.', 60, 86400), 7200),
+        },
+        MAPPING,
+      ),
+    ),
+  },
+  MAPPING,
+)
+
 export const SCHEMA_TITLE = 'Configuration of cali-bgpd'
 
 export const configSchema = v.strictObject(
@@ -220,6 +279,21 @@ export const configSchema = v.strictObject(
         {
           restartTime: v.optional(whole('Seconds that peers keep our routes.', 0, 4095), 120),
           notification: v.optional(flag('Routes are kept over a NOTIFICATION too (RFC 8538).'), false),
+          longLived: v.optional(
+            v.strictObject(
+              {
+                staleTime: whole(
+                  'Seconds that peers keep our routes as the last resort after the restart time (RFC 9494).',
+                  1,
+                  16777215,
+                ),
+                lastResortInside: v.optional(
+                  flag('Peers inside that take no part are told of such routes too, with NO_EXPORT and LOCAL_PREF 0.'),
+                ),
+              },
+              MAPPING,
+            ),
+          ),
         },
         MAPPING,
       ),
@@ -246,6 +320,17 @@ export const configSchema = v.strictObject(
     neighbours: v.optional(listOf(neighbourSchema), []),
     dynamicNeighbours: v.optional(listOf(dynamicSchema), []),
     originate: v.optional(listOf(originationSchema), []),
+    bmp: v.optional(listOf(bmpSchema), []),
+    mrt: v.optional(mrtSchema, {}),
+    lookingGlass: v.optional(
+      v.strictObject(
+        {
+          address: v.optional(words('Where to listen; 127.0.0.1 when left out.'), '127.0.0.1'),
+          port: whole('TCP port.', 1, 65535),
+        },
+        MAPPING,
+      ),
+    ),
   },
   MAPPING,
 )

@@ -1,12 +1,54 @@
 /** Configurations and what the speaker is told of them. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import { anyPrefix } from '@network/base/net/any-prefix.ts'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import { readSettings, type Settings } from './settings.ts'
+
+describe('roles', () => {
+  const BASE = 'routerId: 192.0.2.1\nasn: 64512\nexternalWithoutPolicy: accept\nneighbours:\n'
+
+  test('of a group and of a neighbour', () => {
+    const { peers } = read(
+      `${BASE}  - {address: 192.0.2.2, group: transit, strictRole: true}\ngroups: {transit: {asn: 65001, role: customer}}\n`,
+    )
+    assert.deepEqual([peers[0]?.role, peers[0]?.strictRole], ['customer', true])
+  })
+
+  test('are for peers of another AS, and who insists on one has one', () => {
+    const says = (neighbour: string) => {
+      const read = readSettings(`${BASE}  - ${neighbour}\n`)
+      return read.ok ? [] : read.problems.map(({ field, says: words }) => `${field}: ${words}`)
+    }
+    assert.deepEqual(says('{address: 192.0.2.2, role: peer}'), [
+      'neighbours.0.role: a peer of our own AS 64512 has no role: remove it',
+    ])
+    assert.deepEqual(says('{address: 192.0.2.2, asn: 65001, strictRole: true}'), [
+      'neighbours.0.strictRole: insists on a role, and we have none ourselves: say "role"',
+    ])
+  })
+})
+
+test('long absences, drains and loops', () => {
+  const { speaker, peers } = read(`
+routerId: 192.0.2.1
+asn: 64512
+gracefulRestart: {restartTime: 60, longLived: {staleTime: 86400, lastResortInside: true}}
+neighbours: [{address: 192.0.2.2, drain: true, skipLoops: true}, {address: 192.0.2.3, drain: false}]
+`)
+  assert.deepEqual(speaker.gracefulRestart.longLived, { staleTime: seconds(86400), lastResortInside: true })
+  assert.deepEqual(
+    peers.map(({ drain, skipLoops }) => [drain, skipLoops]),
+    [
+      [true, true],
+      [undefined, undefined],
+    ],
+  )
+})
 
 describe('settings', () => {
   test('as little as may be said', () => {
@@ -131,6 +173,39 @@ originate: [10.1.0.0/24, {prefix: "2001:db8::/32", med: 5, communities: ["64512:
     )
   })
 
+  test('several paths of a prefix, for all families of a peer or for one, its own words before those of its group', () => {
+    const { peers } = read(`
+routerId: 192.0.2.1
+asn: 1
+families: [ipv4-unicast, ipv6-unicast]
+groups: {reflectors: {addPath: {send: all, receive: true}, maxPaths: 8}}
+neighbours:
+  - {address: 192.0.2.2, group: reflectors}
+  - {address: 192.0.2.3, group: reflectors, addPath: {receive: true, ipv6: {send: 2, receive: false}}}
+  - {address: 192.0.2.4, families: [ipv4-unicast], addPath: {send: 3}}
+`)
+    const [four, six] = [{ family: IPV4_UNICAST }, { family: IPV6_UNICAST }]
+    assert.deepEqual(
+      peers.map(({ addPath }) => addPath),
+      [
+        [
+          { ...four, send: 'all', receive: true },
+          { ...six, send: 'all', receive: true },
+        ],
+        [
+          { ...four, receive: true },
+          { ...six, send: 2 },
+        ],
+        [{ ...four, send: 3 }],
+      ],
+    )
+    assert.deepEqual(
+      peers.map(({ maxPaths }) => maxPaths),
+      [8, 8, undefined],
+    )
+    assert.equal(readSettings('routerId: 192.0.2.1\nasn: 1\nneighbours: [{address: 192.0.2.2, addPath: {send: 0}}]\n').ok, false)
+  })
+
   test('switches of the decision: only those that are on', () => {
     const { speaker } = read(
       'routerId: 192.0.2.1\nasn: 1\ndecision: {alwaysCompareMed: true, missingMedWorst: false, multipath: 4}\n',
@@ -144,3 +219,48 @@ function read(text: string): Settings {
   assert.ok(settings.ok)
   return settings.settings
 }
+
+describe('protection', () => {
+  test('of a neighbour and of those who come unnamed; the password is told to nobody', () => {
+    const { peers, speaker } = read(`routerId: 192.0.2.1
+asn: 64512
+neighbours:
+  - {address: 192.0.2.2, password: hunter2, ttlSecurity: 1, device: eth0}
+  - {address: 192.0.2.3, ttl: 5}
+dynamicNeighbours: [{prefix: 198.51.100.0/24, asn: 64512, password: hunter3}]
+`)
+    const [first, second] = peers
+    assert.deepEqual(
+      [first?.password?.reveal(), first?.ttlSecurity, first?.device, second?.ttl],
+      ['hunter2', { hops: 1 }, 'eth0', 5],
+    )
+    assert.equal(speaker.dynamicPeers?.[0]?.peer.password?.reveal(), 'hunter3')
+    assert.doesNotMatch(inspect([peers, speaker], { depth: null }) + JSON.stringify([peers, speaker]), /hunter/)
+  })
+
+  test('BFD, as it is when little is said, and no faster than 100 ms', () => {
+    const BASE = 'routerId: 192.0.2.1\nasn: 64512\nneighbours:\n'
+    const { peers } = read(
+      `${BASE}  - {address: 192.0.2.2, bfd: {}}\n  - {address: 192.0.2.3, bfd: {minTx: 100, minRx: 150, strict: true}}\n`,
+    )
+    assert.deepEqual(
+      peers.map(({ bfd }) => bfd),
+      [
+        { minTx: millis(300), minRx: millis(300), multiplier: 3, multihop: false },
+        { minTx: millis(100), minRx: millis(150), multiplier: 3, multihop: false, strict: true },
+      ],
+    )
+    assert.equal(readSettings(`${BASE}  - {address: 192.0.2.2, bfd: {minTx: 50}}\n`).ok, false)
+  })
+
+  test('a password that is too long is refused without being told', () => {
+    const refused = readSettings(
+      `routerId: 192.0.2.1\nasn: 64512\nneighbours: [{address: 192.0.2.2, password: ${'hunter2'.repeat(12)}}]\n`,
+    )
+    assert.ok(!refused.ok)
+    assert.deepEqual(
+      refused.problems.map(({ field, says }) => `${field}: ${says}`),
+      ['neighbours.0.password: must be 1 to 80 octets, not 84'],
+    )
+  })
+})

@@ -2,11 +2,13 @@
 import { formatAnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { millis, type Seconds, seconds } from '@network/base/time/units.ts'
-import type { DynamicPeers, Origination, PeerConfig, SpeakerOptions } from '../options.ts'
+import type { AddPath, DynamicPeers, LongLived, Origination, PeerConfig, SpeakerOptions } from '../options.ts'
 import type { PolicyChain } from '../policy/policy.ts'
+import { IPV4_UNICAST, IPV6_UNICAST, sameFamily } from '../wire/capabilities.ts'
 import { type PrefixSets, toPolicy, unknownSets } from './policies.ts'
 import { type Problem, type ReadConfig, readConfig } from './read-config.ts'
 import type { Config, DynamicNeighbour, Group, Neighbour } from './schema.ts'
+import type { WatchSettings } from './watchers.ts'
 
 export interface Settings {
   /** What cannot change while the speaker runs. */
@@ -14,6 +16,8 @@ export interface Settings {
   readonly control: string
   readonly peers: readonly PeerConfig[]
   readonly originations: ReadonlyMap<string, Origination>
+  /** What cannot change while the speaker runs either. */
+  readonly watch: WatchSettings
 }
 
 export type ReadSettings =
@@ -61,10 +65,12 @@ function* complaintsAbout(config: Config): Generator<Complaint, void, void> {
     seen.add(neighbour.address)
     yield* complaintsAboutGroup(neighbour, path, config)
     yield* complaintsAboutSession(neighbour, path, config)
+    yield* complaintsAboutRole(neighbour, path, config)
   }
   for (const [index, each] of dynamicNeighbours.entries()) {
     yield* complaintsAboutGroup(each, ['dynamicNeighbours', index], config)
     yield* complaintsAboutSession(each, ['dynamicNeighbours', index], config)
+    yield* complaintsAboutRole(each, ['dynamicNeighbours', index], config)
   }
 }
 
@@ -84,6 +90,15 @@ function* complaintsAboutSession(session: Group, path: Path, { policies }: Confi
     for (const [index, name] of (session[way] ?? []).entries())
       if (policies[name] === undefined)
         yield { path: [...path, way, index], says: `there is no policy "${name}": ${oneOfNames(policies)}` }
+}
+
+/** RFC 9234 §4: roles are for other ASes. */
+function* complaintsAboutRole(neighbour: Neighbour | DynamicNeighbour, path: Path, config: Config): Generator<Complaint> {
+  const { session, asn } = resolved(neighbour, config)
+  if (session.role !== undefined && asn === (session.localAs?.asn ?? config.asn))
+    yield { path: [...path, 'role'], says: `a peer of our own AS ${asn} has no role: remove it` }
+  if (session.role === undefined && session.strictRole === true)
+    yield { path: [...path, 'strictRole'], says: 'insists on a role, and we have none ourselves: say "role"' }
 }
 
 /** What is legal and still probably not meant. RFC 8212. */
@@ -114,7 +129,12 @@ function toSettings(config: Config): Settings {
       listen,
       holdTime: seconds(holdTime),
       connectRetry: millis(connectRetry * 1000),
-      gracefulRestart: { restartTime: seconds(gracefulRestart.restartTime), restarting: false, deferral: DEFERRAL },
+      gracefulRestart: {
+        restartTime: seconds(gracefulRestart.restartTime),
+        restarting: false,
+        deferral: DEFERRAL,
+        ...given({ longLived: toLongLived(gracefulRestart) }),
+      },
       withoutPolicy: config.externalWithoutPolicy,
       decision: withoutFalse(config.decision),
       dynamicPeers: config.dynamicNeighbours.map(each => toDynamicPeers(each, config)),
@@ -125,6 +145,28 @@ function toSettings(config: Config): Settings {
     },
     peers: config.neighbours.map(neighbour => toPeer(neighbour, config)),
     originations: new Map(originate.map(each => [formatAnyPrefix(each.prefix), toOrigination(each)])),
+    watch: toWatch(config),
+  }
+}
+
+function toLongLived({ longLived }: Config['gracefulRestart']): LongLived | undefined {
+  if (longLived === undefined) return undefined
+  return { staleTime: seconds(longLived.staleTime), ...given({ lastResortInside: onlyTrue(longLived.lastResortInside) }) }
+}
+
+function toWatch({ bmp, mrt, lookingGlass }: Config): WatchSettings {
+  const { messages, tables } = mrt
+  return {
+    bmp: bmp.map(({ host, port, statistics }) => ({
+      host,
+      port,
+      statisticsEvery: statistics === 0 ? undefined : millis(statistics * 1000),
+    })),
+    mrt: {
+      messages,
+      tables: tables === undefined ? undefined : { directory: tables.directory, every: millis(tables.every * 1000) },
+    },
+    lookingGlass,
   }
 }
 
@@ -175,15 +217,25 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
               warnAt: maxPrefixes.warnAt,
               restartAfter: maxPrefixes.restartAfter === undefined ? undefined : millis(maxPrefixes.restartAfter * 1000),
             },
+      addPath: addPathOf(session, config),
+      maxPaths: session.maxPaths,
       importPolicy: chainOf(session.import, config),
       exportPolicy: chainOf(session.export, config),
       localAddress: session.localAddress,
+      password: session.password,
+      ttlSecurity: session.ttlSecurity === undefined ? undefined : { hops: session.ttlSecurity },
+      ttl: session.ttl,
+      device: session.device,
       localAddress6,
       shutdown,
       client: onlyTrue(session.routeReflectorClient),
+      drain: onlyTrue(session.drain),
       asOverride: onlyTrue(session.asOverride),
+      skipLoops: onlyTrue(session.skipLoops),
       removePrivateAs: onlyTrue(session.removePrivateAs),
       isRouteServer: onlyTrue(session.routeServer),
+      role: session.role,
+      strictRole: onlyTrue(session.strictRole),
       acceptAsSets: onlyTrue(session.acceptAsSets),
       routeServerClient: onlyTrue(session.routeServerClient),
       nextHops: session.nextHops === undefined ? undefined : given(session.nextHops),
@@ -192,6 +244,16 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
       ipv4OverIpv6: onlyTrue(session.ipv4OverIpv6),
     }),
   }
+}
+
+/** What is said of one family counts before what is said of all. */
+function addPathOf({ addPath, families }: Group, config: Config): readonly AddPath[] | undefined {
+  if (addPath === undefined) return undefined
+  const { ipv4, ipv6, ...all } = addPath
+  return (families ?? config.families ?? [IPV4_UNICAST]).map(family => {
+    const said = { ...all, ...given((sameFamily(family, IPV6_UNICAST) ? ipv6 : ipv4) ?? {}) }
+    return { family, ...given({ send: said.send, receive: onlyTrue(said.receive) }) }
+  })
 }
 
 function inSeconds(value: number | undefined): Seconds | undefined {

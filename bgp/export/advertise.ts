@@ -1,9 +1,10 @@
-/** Whether a best path is told to a kind of peer, and with which attributes. RFC 4271 §9.2, §5.1; RFC 4456 §6, §8; RFC 1997; RFC 2545; RFC 7947. */
+/** Whether a best path is told to a kind of peer, and with which attributes. RFC 4271 §9.2, §5.1; RFC 4456 §6, §8; RFC 1997; RFC 2545; RFC 7947; RFC 9234; RFC 9494. */
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import { prepend } from '../attributes/as-path.ts'
-import { type Attributes, NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED, NOWHERE } from '../attributes/attributes.ts'
+import { type Attributes, LLGR_STALE, NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED, NOWHERE } from '../attributes/attributes.ts'
+import { markedTold, type Role } from '../attributes/only-to-customer.ts'
 import { DEFAULT_LOCAL_PREF } from '../rib/attribute-set.ts'
 import type { Source } from '../rib/path.ts'
 
@@ -23,6 +24,10 @@ export interface Outlet {
   readonly transparent?: true
   /** Left out: what RFC 4271 §5.1.3 says. */
   readonly hops?: HopRules
+  /** What we are to these external peers. RFC 9234. */
+  readonly role?: Role
+  /** What becomes of routes kept over a long absence; left out: told as any other. RFC 9494 §4.3, §4.6. */
+  readonly longStale?: 'withheld' | 'last-resort'
   readonly policy?: ExportPolicy
 }
 
@@ -45,6 +50,11 @@ export interface ExportPolicy {
 export function advertised(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
   if (isHeldBack(attributes.communities, outlet)) return undefined
   if (outlet.kind === 'external') return outside(attributes, source, outlet)
+  const said = within(attributes, source, outlet)
+  return said !== undefined && outlet.longStale === 'last-resort' ? lastResort(said) : said
+}
+
+function within(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
   if (source.kind !== 'internal') return inside(attributes, source, outlet)
   return isReflected(source, outlet) ? reflected(attributes, source, outlet) : undefined
 }
@@ -58,7 +68,15 @@ export function isReflected({ client }: Source, outlet: Outlet): boolean {
 function isHeldBack(communities: readonly number[], outlet: Outlet): boolean {
   if (communities.length === 0) return false
   if (communities.includes(NO_ADVERTISE)) return true
+  if (outlet.longStale === 'withheld' && communities.includes(LLGR_STALE)) return true
   return outlet.kind === 'external' && (communities.includes(NO_EXPORT) || communities.includes(NO_EXPORT_SUBCONFED))
+}
+
+/** RFC 9494 §4.6: for peers inside that know nothing of it. */
+function lastResort(attributes: Attributes): Attributes {
+  const { communities } = attributes
+  if (!communities.includes(LLGR_STALE)) return attributes
+  return { ...attributes, localPref: 0, communities: communities.includes(NO_EXPORT) ? communities : [...communities, NO_EXPORT] }
 }
 
 /** To our own AS: what came from outside keeps its next hop; own routes point at this end of the session. */
@@ -88,9 +106,10 @@ function outside(attributes: Attributes, source: Source, outlet: Outlet): Attrib
   const rule = ruleFor(attributes, outlet) ?? (isPassedOn ? 'unchanged' : 'self')
   const keepsHop = rule === 'unchanged' && source.kind !== 'local'
   const hops = keepsHop ? heardHops(attributes) : ownHops(attributes, outlet)
-  if (hops === undefined) return undefined
+  const told = outlet.role === undefined ? attributes : markedTold(attributes, outlet.role, outlet.localAsn)
+  if (hops === undefined || told === undefined) return undefined
   return {
-    ...attributes,
+    ...told,
     ...hops,
     asPath: isPassedOn ? attributes.asPath : prepend(attributes.asPath, outlet.localAsn),
     med: isPassedOn || source.kind === 'local' ? attributes.med : undefined,

@@ -1,6 +1,6 @@
 /** What a group has to say, encoded once: each member reads it at its own speed, and one that falls too far behind is let go of. */
-import type { PrefixTable } from '../rib/prefix-table.ts'
 import type { Exclusions } from './audience.ts'
+import type { Held } from './naming.ts'
 import { type Load, Loader, type Parcel } from './parcel.ts'
 import type { Ended, Span } from './spans.ts'
 
@@ -13,7 +13,7 @@ export interface Follower {
   /** What it reads before: all that the group told up to `batch`. */
   dump: readonly Parcel[] | undefined
   /** What it held already when it began with the dump; `all`: everything in it. */
-  kept: PrefixTable | 'all' | undefined
+  kept: Held | 'all' | undefined
   /** It wants everything once more after what it reads. */
   again: boolean
 }

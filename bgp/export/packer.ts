@@ -1,10 +1,10 @@
 /** Routes → as few UPDATEs as they fit in, written one behind the other into large chunks. RFC 4271 §4.3, RFC 4760 §4. */
 import type { NextHops } from '../attributes/multiprotocol.ts'
-import type { PrefixTable } from '../rib/prefix-table.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import { HEADER_OCTETS, messageType } from '../wire/header.ts'
 import { sizeOfPrefix } from '../wire/nlri.ts'
 import { encodeReachable, encodeUnreachable } from '../wire/update.ts'
+import type { Naming } from './naming.ts'
 import type { Audience, OpenParcel } from './parcel.ts'
 
 const CHUNK = 1 << 18
@@ -14,7 +14,8 @@ const UPDATE = messageType('update')
 const FIXED = HEADER_OCTETS + 4
 /** Head of MP_REACH with two IPv6 next hops, its own header included; of MP_UNREACH less. */
 const LONGEST_REACH_HEAD = 4 + 37
-const LONGEST_PREFIX = 17
+/** Octets that an IPv6 prefix takes more than an IPv4 one. */
+const WIDER = 12
 
 /** Prefixes chained through an array. */
 export interface Chain {
@@ -29,21 +30,21 @@ export interface Saying {
 }
 
 export class Packer {
-  readonly #prefixes: PrefixTable
+  readonly #prefixes: Naming
   readonly #longest: number
   #chunk: Uint8Array = new Uint8Array(0)
   #used = 0
   #begun = 0
   #messages = 0
 
-  constructor(prefixes: PrefixTable, longestMessage: number) {
+  constructor(prefixes: Naming, longestMessage: number) {
     this.#prefixes = prefixes
     this.#longest = longestMessage
   }
 
   /** Whether attributes of this length leave room for any prefix. */
   fits(octets: number, wide: boolean): boolean {
-    return FIXED + octets + (wide ? LONGEST_REACH_HEAD + LONGEST_PREFIX : 5) <= this.#longest
+    return FIXED + octets + this.#prefixes.longest4 + (wide ? LONGEST_REACH_HEAD + WIDER : 0) <= this.#longest
   }
 
   announce(saying: Saying, chain: Chain, audience: Audience, into: OpenParcel[]): void {
@@ -70,10 +71,11 @@ export class Packer {
 
   /** Hot: straight into the chunk. */
   #announce4(block: Uint8Array, { first, next }: Chain, audience: Audience, into: OpenParcel[]): void {
+    const most = this.#longest - this.#prefixes.longest4
     for (let id = first; id !== END; ) {
       const chunk = this.#room(this.#longest, audience, into)
       const start = this.#used
-      const limit = start + this.#longest - 5
+      const limit = start + most
       chunk.fill(255, start, start + 16)
       chunk[start + 18] = UPDATE
       chunk[start + 19] = 0
@@ -91,7 +93,7 @@ export class Packer {
     for (let id = first; id !== END; ) {
       const chunk = this.#room(this.#longest, audience, into)
       const start = this.#used
-      const limit = start + this.#longest - 7
+      const limit = start + this.#longest - 2 - this.#prefixes.longest4
       chunk.fill(255, start, start + 16)
       chunk[start + 18] = UPDATE
       let at = start + HEADER_OCTETS + 2

@@ -2,15 +2,16 @@
 import { type AnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
 import { toIpv4 } from '@network/base/net/ipv4.ts'
 import { grownInt32 } from '../rib/byte-table.ts'
+import type { Identified } from '../wire/nlri.ts'
 
 /** A prefix was told, to all but these, from one batch on; what says that it ended is beside it in the log. */
 export interface Span {
-  readonly prefix: AnyPrefix
+  readonly prefix: Identified<AnyPrefix>
   readonly since: number
   readonly exclusion: number
 }
 
-/** Numbers a span of an IPv4 prefix: address, length, since, exclusion. A table of a million routes may end at once. */
+/** Numbers a span of an IPv4 prefix without a path id: address, length, since, exclusion. A table of a million routes may end at once. */
 const ROW = 4
 
 /** What ended in a batch, in one array. */
@@ -19,19 +20,19 @@ export class Ended {
   readonly #base: number
   #rows = new Int32Array(ROW)
   #used = 0
-  readonly #sixes: Span[] = []
+  readonly #others: Span[] = []
 
   constructor(base: number) {
     this.#base = base
   }
 
   get size(): number {
-    return this.#used / ROW + this.#sixes.length
+    return this.#used / ROW + this.#others.length
   }
 
-  add(prefix: AnyPrefix, since: number, exclusion: number): void {
-    if (isPrefix6(prefix)) {
-      this.#sixes.push({ prefix, since, exclusion })
+  add(prefix: Identified<AnyPrefix>, since: number, exclusion: number): void {
+    if (isPrefix6(prefix) || prefix.pathId !== undefined) {
+      this.#others.push({ prefix, since, exclusion })
       return
     }
     if (this.#used === this.#rows.length) this.#rows = grownInt32(this.#rows, this.#used * 2)
@@ -44,7 +45,7 @@ export class Ended {
       const [address = 0, length = 0, since = 0, exclusion = 0] = this.#rows.subarray(at, at + ROW)
       yield { prefix: { address: toIpv4(address >>> 0), length }, since: since + this.#base, exclusion }
     }
-    yield* this.#sixes
+    yield* this.#others
   }
 }
 
@@ -69,7 +70,7 @@ export class Spans {
     this.#since[id] = batch - this.#epoch
   }
 
-  end(id: number, prefix: AnyPrefix, exclusion: number): void {
+  end(id: number, prefix: Identified<AnyPrefix>, exclusion: number): void {
     this.#ended.add(prefix, this.sinceOf(id), exclusion)
   }
 

@@ -8,12 +8,12 @@ import fc from 'fast-check'
 import { type Attributes, NO_ADVERTISE, plainAttributes } from '../attributes/attributes.ts'
 import { encodeAttributes, fingerprint } from '../attributes/encode.ts'
 import type { Source } from '../rib/path.ts'
-import type { PrefixTable } from '../rib/prefix-table.ts'
 import { Rib } from '../rib/rib.ts'
 import type { Dialect } from '../wire/dialect.ts'
 import { decodeUpdate } from '../wire/update.ts'
 import { advertised, type Outlet } from './advertise.ts'
 import type { Follower } from './change-log.ts'
+import type { Held } from './naming.ts'
 import { UpdateGroup } from './update-group.ts'
 
 const SELF = { asn: 64512, routerId: ipv4('192.0.2.100') }
@@ -347,7 +347,7 @@ function replay(held: Map<string, string>, slice: Uint8Array): void {
   }
 }
 
-function namesIn(table: PrefixTable): string[] {
+function namesIn(table: Held): string[] {
   const names: string[] = []
   for (let id = 0; id < table.limit; id++) if (!table.isFree(id)) names.push(formatAnyPrefix(table.prefix(id)))
   return names.toSorted()

@@ -11,17 +11,20 @@ import type { Attributes } from '../attributes/attributes.ts'
 import type { Moment } from '../fsm/connection.ts'
 import { grownInt32 } from '../rib/byte-table.ts'
 import { PrefixTable } from '../rib/prefix-table.ts'
-import type { Rib } from '../rib/rib.ts'
+import type { Changes, Rib } from '../rib/rib.ts'
 import type { Dialect } from '../wire/dialect.ts'
+import type { Identified } from '../wire/nlri.ts'
 import type { Outlet } from './advertise.ts'
 import { Exclusions } from './audience.ts'
 import { Buckets } from './buckets.ts'
 import { ChangeLog, type Follower, octetsOf } from './change-log.ts'
+import { type Held, HeldPaths, type Naming } from './naming.ts'
 import { Pace } from './pace.ts'
 import { Packer } from './packer.ts'
 import { type Audience, type Load, Loader, type Parcel } from './parcel.ts'
 import { takeSaid } from './said.ts'
 import { Spans } from './spans.ts'
+import { type PathsOf, Ways } from './ways.ts'
 import { NOT_TOLD, Wording } from './wording.ts'
 
 /** Members with equal ones share a group. */
@@ -31,6 +34,8 @@ export interface GroupTerms {
   readonly longestMessage: number
   /** Between announcements; left out: none. RFC 4271 §9.2.1.1. */
   readonly interval?: Millis
+  /** Families of which several paths of a prefix are told, each with its id; left out: the best one alone. RFC 7911. */
+  readonly paths?: readonly PathsOf[]
 }
 
 /** A dump smaller than this is kept for the next one that joins. */
@@ -56,8 +61,11 @@ export class UpdateGroup {
   readonly #spans = new Spans()
   readonly #followers = new Set<Follower>()
   /** Those who fell too far behind, with what they hold from us. */
-  readonly #stalled = new Map<Follower, PrefixTable>()
-  /** By number of prefix: what was told, and who was left out. */
+  readonly #stalled = new Map<Follower, Held>()
+  /** Where several paths of a prefix may be told; otherwise what is told of a prefix goes by its number in the RIB. */
+  readonly #ways: Ways | undefined
+  readonly #names: Naming
+  /** By that number: what was told, and who was left out. */
   #told = new Int32Array(32).fill(NOT_TOLD)
   #leftOut = new Int32Array(32)
   readonly #toldBy: number[] = [0]
@@ -68,7 +76,9 @@ export class UpdateGroup {
   constructor(terms: GroupTerms, rib: Rib) {
     this.terms = terms
     this.#rib = rib
-    this.#packer = new Packer(rib.prefixes, terms.longestMessage)
+    this.#ways = terms.paths === undefined ? undefined : new Ways(rib, terms.paths)
+    this.#names = this.#ways ?? rib.prefixes
+    this.#packer = new Packer(this.#names, terms.longestMessage)
     const { outlet, dialect } = terms
     this.#wording = new Wording(rib, { outlet, dialect, packer: this.#packer, exclusions: this.#exclusions })
     this.#log = new ChangeLog(this.#exclusions)
@@ -86,9 +96,9 @@ export class UpdateGroup {
   }
 
   /** Sessions with equal names may share a group. */
-  static nameOf({ outlet: { policy, ...outlet }, dialect, longestMessage, interval }: GroupTerms): string {
+  static nameOf({ outlet: { policy, ...outlet }, dialect, longestMessage, interval, paths }: GroupTerms): string {
     const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? value.toString(36) : value)
-    return JSON.stringify([outlet, policy?.name, dialect, longestMessage, interval], plain)
+    return JSON.stringify([outlet, policy?.name, dialect, longestMessage, interval, paths], plain)
   }
 
   /** A new member is told everything, from the dump that others of its time share. */
@@ -101,28 +111,32 @@ export class UpdateGroup {
   }
 
   /** For a member that came from another group with all this in hand: what is not told here is withdrawn before all else. */
-  retract(follower: Follower, held: PrefixTable): void {
+  retract(follower: Follower, held: Held): void {
     this.#stalled.set(follower, held)
   }
 
   /** What the member holds from us: all that it has read, and nothing that it has not. */
-  heldBy(follower: Follower): PrefixTable {
+  heldBy(follower: Follower): Held {
     const stalled = this.#stalled.get(follower)
     if (stalled !== undefined) return stalled
     const { dump, kept } = follower
-    const held = dump === undefined || kept === 'all' ? this.#heldAt(follower) : (kept ?? new PrefixTable())
+    const held = dump === undefined || kept === 'all' ? this.#heldAt(follower) : (kept ?? this.#nothingHeld())
     if (kept === 'all') return held
     takeSaid(held, this.#log.readBy(follower), this.terms.dialect)
     return held
   }
 
   /** What a member held that had read all before its batch. */
-  #heldAt({ slot, batch }: Follower): PrefixTable {
-    const held = new PrefixTable()
-    for (const id of this.toldIds(slot)) if (this.#spans.sinceOf(id) < batch) held.take(this.#rib.prefixes.prefix(id))
+  #heldAt({ slot, batch }: Follower): Held {
+    const held = this.#nothingHeld()
+    for (const id of this.toldIds(slot)) if (this.#spans.sinceOf(id) < batch) held.take(this.#names.prefix(id))
     for (const { prefix, since, exclusion } of this.#log.endedFrom(batch))
       if (since < batch && !this.#exclusions.excludes(exclusion, slot)) held.take(prefix)
     return held
+  }
+
+  #nothingHeld(): Held {
+    return this.#ways === undefined ? new PrefixTable() : new HeldPaths()
   }
 
   leave(follower: Follower): void {
@@ -150,7 +164,7 @@ export class UpdateGroup {
     return this.#log.pull(follower)
   }
 
-  /** Prefixes that the member holds or will hold when it has read all. */
+  /** Paths that the member holds or will hold when it has read all. */
   toldTo(slot: number): number {
     let count = this.#toldCount
     for (const [exclusion, told] of this.#toldBy.entries())
@@ -158,14 +172,19 @@ export class UpdateGroup {
     return count
   }
 
-  /** What the member is told of a prefix; undefined: nothing. */
+  /** What the member is told under a number; undefined: nothing. */
   tells(slot: number, id: number): Attributes | undefined {
     if ((this.#told[id] ?? NOT_TOLD) < 0 || this.#exclusions.excludes(this.#leftOut[id] ?? 0, slot)) return undefined
-    const set = this.#rib.sets.get(this.#rib.chosen(id))
-    return set === undefined ? undefined : this.#wording.attributesFor(id, set)
+    const set = this.#rib.sets.get(this.#setOf(id))
+    return set === undefined ? undefined : this.#wording.attributesFor(this.#ways?.idOf(id) ?? id, set)
   }
 
-  /** Numbers of all prefixes that the member is told of. */
+  /** What a number stands for: a prefix, or one path of it. */
+  named(id: number): Identified<AnyPrefix> {
+    return this.#names.prefix(id)
+  }
+
+  /** Numbers of all that the member is told of. */
   *toldIds(slot: number): Generator<number, void, void> {
     for (let id = 0; id < this.#told.length; id++)
       if ((this.#told[id] ?? NOT_TOLD) >= 0 && !this.#exclusions.excludes(this.#leftOut[id] ?? 0, slot)) yield id
@@ -174,6 +193,11 @@ export class UpdateGroup {
   /** When announcements that wait for their time may go; undefined: none waits. */
   get dueAt(): Instant | undefined {
     return this.#pace.dueAt
+  }
+
+  /** Which of the prefixes that changed matter here: those with another best path, or with any other one. */
+  concernOf({ ids, count, looked }: Changes): { readonly ids: Int32Array; readonly count: number } {
+    return this.#ways === undefined ? { ids, count } : looked
   }
 
   /** Looks again at these prefixes and logs what changes for the members; without a moment nothing waits. Hot. */
@@ -192,15 +216,22 @@ export class UpdateGroup {
   #append(): void {
     const parcels = this.#buckets.pack(this.#packer, out => this.#wording.saying(out))
     this.#log.append(parcels, () => this.#spans.takeEnded())
+    this.#ways?.forgetGone()
   }
 
   /** What is gone is told at once, all else waits. */
   #withdraw(ids: Int32Array, count: number): void {
     for (let index = 0; index < count; index++) {
       const id = ids[index] ?? 0
-      if (this.#isGone(id)) this.#look(id)
+      if (this.#ways !== undefined) this.#withdrawWays(this.#ways, id)
+      else if (this.#isGone(id)) this.#look(id)
       else this.#pace.hold(id)
     }
+  }
+
+  #withdrawWays(ways: Ways, id: number): void {
+    for (const { row } of ways.gone(id, set => this.#wording.outFor(id, set) >= 0)) this.#compare(row, id, NOT_TOLD)
+    if (this.#rib.chosen(id) >= 0) this.#pace.hold(id)
   }
 
   #isGone(id: number): boolean {
@@ -224,7 +255,8 @@ export class UpdateGroup {
     const named = this.#exclusions.naming(gone)
     this.#wording.forgetSlots(gone, named)
     for (let id = 0; id < this.#told.length; id++)
-      if ((this.#told[id] ?? NOT_TOLD) >= 0 && named.has(this.#leftOut[id] ?? 0)) this.#look(id)
+      if ((this.#told[id] ?? NOT_TOLD) >= 0 && named.has(this.#leftOut[id] ?? 0))
+        this.#compare(id, this.#ways?.idOf(id) ?? id, this.#setOf(id))
     this.#append()
     this.#dump = undefined
   }
@@ -242,9 +274,25 @@ export class UpdateGroup {
 
   /** Hot: one prefix. */
   #look(id: number): void {
+    if (this.#ways === undefined) this.#compare(id, id, this.#rib.chosen(id))
+    else this.#lookAtWays(this.#ways, id)
+  }
+
+  #lookAtWays(ways: Ways, id: number): void {
+    const rows = ways.refresh(id, set => this.#wording.outFor(id, set) >= 0)
+    this.#makeRoom()
+    for (const { row, set } of rows) this.#compare(row, id, set)
+  }
+
+  /** The attribute set of what a number stands for, or -1. */
+  #setOf(id: number): number {
+    return this.#ways === undefined ? this.#rib.chosen(id) : this.#ways.setOf(id)
+  }
+
+  /** What has become of a prefix, or of one path of it, since it was told. */
+  #compare(id: number, prefix: number, set: number): void {
     const before = this.#told[id] ?? NOT_TOLD
-    const set = this.#rib.chosen(id)
-    const out = set < 0 ? NOT_TOLD : this.#wording.outFor(id, set)
+    const out = set < 0 ? NOT_TOLD : this.#wording.outFor(prefix, set)
     if (out < 0) {
       if (before >= 0) this.#tellGone(id, this.#leftOut[id] ?? 0)
       return
@@ -252,14 +300,14 @@ export class UpdateGroup {
     const exclusion = this.#wording.exclusionOf(set)
     const exclusionBefore = this.#leftOut[id] ?? 0
     if (out === before && exclusion === exclusionBefore) return
-    const six = this.#rib.prefixes.isSix(id)
+    const six = this.#rib.prefixes.isSix(prefix)
     if (out !== before) this.#buckets.announce(id, six, out, this.#allBut(exclusion))
     this.#told[id] = out
     this.#leftOut[id] = exclusion
     this.#count(exclusion, 1)
     if (before >= 0) this.#count(exclusionBefore, -1)
     if (before >= 0 && exclusion === exclusionBefore) return
-    if (before >= 0) this.#spans.end(id, this.#rib.prefixes.prefix(id), exclusionBefore)
+    if (before >= 0) this.#spans.end(id, this.#names.prefix(id), exclusionBefore)
     this.#spans.begin(id, this.#log.end)
     if (before < 0) return
     const welcome = this.#exclusions.difference(exclusionBefore, exclusion)
@@ -269,10 +317,10 @@ export class UpdateGroup {
   }
 
   #tellGone(id: number, exclusion: number): void {
-    this.#buckets.withdraw(id, this.#rib.prefixes.isSix(id), this.#allBut(exclusion))
+    this.#buckets.withdraw(id, this.#names.isSix(id), this.#allBut(exclusion))
     this.#told[id] = NOT_TOLD
     this.#count(exclusion, -1)
-    this.#spans.end(id, this.#rib.prefixes.prefix(id), exclusion)
+    this.#spans.end(id, this.#names.prefix(id), exclusion)
   }
 
   #count(exclusion: number, change: number): void {
@@ -311,9 +359,9 @@ export class UpdateGroup {
   #freshDump(): Dump {
     if (this.#dump?.batch === this.#log.end) return this.#dump
     this.#makeRoom()
-    for (let id = 0; id < this.#rib.prefixes.limit; id++) {
+    for (let id = 0; id < this.#names.limit; id++) {
       const out = this.#told[id] ?? NOT_TOLD
-      if (out >= 0) this.#buckets.announce(id, this.#rib.prefixes.isSix(id), out, this.#allBut(this.#leftOut[id] ?? 0))
+      if (out >= 0) this.#buckets.announce(id, this.#names.isSix(id), out, this.#allBut(this.#leftOut[id] ?? 0))
     }
     const parcels = this.#buckets.pack(this.#packer, out => this.#wording.saying(out))
     this.#dump = { parcels, octets: octetsOf(parcels), batch: this.#log.end }
@@ -339,7 +387,7 @@ export class UpdateGroup {
     for (const follower of this.#followers) if (follower.batch < needed && !this.#stalled.has(follower)) needed = follower.batch
     this.#log.trim(needed)
     this.#spans.age(needed)
-    if (this.#wording.isFull) this.#wording.sweep(this.#told)
+    if (this.#wording.isFull) this.#wording.sweep(this.#told, id => this.#setOf(id))
   }
 
   #dropDump(): void {
@@ -364,10 +412,10 @@ export class UpdateGroup {
   }
 
   /** It reads again: what it holds and should not is withdrawn, and then it is told everything. */
-  #takeUpAgain(follower: Follower, held: PrefixTable): Load {
+  #takeUpAgain(follower: Follower, held: Held): Load {
     this.#stalled.delete(follower)
     this.#startOver(follower)
-    const kept = new PrefixTable()
+    const kept = this.#nothingHeld()
     follower.kept = kept
     const gone = new Buckets()
     gone.makeRoom(held.limit)
@@ -375,7 +423,7 @@ export class UpdateGroup {
     for (let each = 0; each < held.limit; each++) {
       if (held.isFree(each)) continue
       const prefix = held.prefix(each)
-      const id = this.#rib.prefixes.find(prefix)
+      const id = this.#names.find(prefix)
       const isTold = (this.#told[id] ?? NOT_TOLD) >= 0 && !this.#exclusions.excludes(this.#leftOut[id] ?? 0, follower.slot)
       if (isTold) kept.take(prefix)
       else gone.withdraw(each, held.isSix(each), audience)
@@ -388,11 +436,11 @@ export class UpdateGroup {
   }
 
   #makeRoom(): void {
-    const prefixes = this.#rib.prefixes.limit
-    this.#buckets.makeRoom(prefixes)
-    this.#spans.makeRoom(prefixes)
-    if (prefixes > this.#told.length) {
-      const length = Math.max(prefixes, this.#told.length * 2)
+    const { limit } = this.#names
+    this.#buckets.makeRoom(limit)
+    this.#spans.makeRoom(limit)
+    if (limit > this.#told.length) {
+      const length = Math.max(limit, this.#told.length * 2)
       this.#told = grownInt32(this.#told, length, NOT_TOLD)
       this.#leftOut = grownInt32(this.#leftOut, length)
     }

@@ -172,7 +172,7 @@ export class Wording {
   }
 
   /** Forgets what is told of no prefix. Hot enough for plain loops: it looks at the whole table whenever the attribute sets have doubled. */
-  sweep(told: Int32Array): void {
+  sweep(told: Int32Array, setOf: (id: number) => number): void {
     const used = new Uint8Array(this.#outs.limit)
     this.#hopsSaid.clear()
     let last = UNKNOWN
@@ -180,7 +180,7 @@ export class Wording {
       const out = told[id] ?? NOT_TOLD
       if (out < 0) continue
       used[out] = 1
-      const set = this.#rib.chosen(id)
+      const set = setOf(id)
       if (set !== last) this.#hopsSaid.add(this.#rib.sets.get(set)?.nextHop ?? NOWHERE)
       last = set
     }

@@ -53,7 +53,8 @@ export type ConnEvent =
 
 /** Why a connection ended: RFC 4724 needs to tell a lost one from one that was closed with a NOTIFICATION. */
 export type DownReason =
-  | { readonly is: 'sent'; readonly notification: Notification; readonly says: string }
+  /** `mayReturn`: whether this end, of itself, leaves hope for the routes; left out: as the NOTIFICATION has it. */
+  | { readonly is: 'sent'; readonly notification: Notification; readonly says: string; readonly mayReturn?: boolean }
   | { readonly is: 'received'; readonly notification: Notification }
   | { readonly is: 'tcp-lost'; readonly why: string }
   /** A newer connection of the same peer took its place. */

@@ -6,7 +6,7 @@ import { seconds } from '@network/base/time/units.ts'
 import { rawOpen } from '../testing/raw-peer.ts'
 import { type Capabilities, IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import type { Open } from '../wire/open.ts'
-import { type Expectation, negotiate } from './negotiate.ts'
+import { type Expectation, negotiate, roleSaidIn } from './negotiate.ts'
 
 const EXPECTED: Expectation = { remoteAsn: 64512 }
 const ALL: Partial<Capabilities> = {
@@ -53,6 +53,22 @@ describe('the terms', () => {
   })
 })
 
+test('roles that fit each other, or that nobody asks for', () => {
+  for (const [role, number] of [
+    ['provider', 3],
+    ['customer', 0],
+    ['rs', 2],
+    ['rs-client', 1],
+    ['peer', 4],
+  ] as const)
+    assert.equal(
+      roleSaidIn(termsWith(rawOpen({}, { roles: [number] }), { ...EXPECTED, role, strictRole: true }).remote),
+      COUNTER[role],
+    )
+  assert.equal(roleSaidIn(termsWith(rawOpen({}, { roles: [3, 4] })).remote), undefined)
+})
+const COUNTER = { provider: 'customer', customer: 'provider', rs: 'rs-client', 'rs-client': 'rs', peer: 'peer' } as const
+
 describe('no session', () => {
   const cases: readonly { name: string; theirs: Open; expected?: Expectation; says: string }[] = [
     { name: 'another AS', theirs: rawOpen({}, { fourOctetAs: 65001 }), says: '2/2 ' },
@@ -68,6 +84,30 @@ describe('no session', () => {
       theirs: rawOpen({ holdTime: seconds(9) }),
       expected: { ...EXPECTED, minHoldTime: seconds(10) },
       says: '2/6 ',
+    },
+    {
+      name: 'another role than ours calls for',
+      theirs: rawOpen({}, { roles: [4] }),
+      expected: { ...EXPECTED, role: 'provider' },
+      says: '2/11 ',
+    },
+    {
+      name: 'two roles, one of them right',
+      theirs: rawOpen({}, { roles: [3, 4] }),
+      expected: { ...EXPECTED, role: 'provider' },
+      says: '2/11 ',
+    },
+    {
+      name: 'a role that nobody knows',
+      theirs: rawOpen({}, { roles: [9] }),
+      expected: { ...EXPECTED, role: 'provider' },
+      says: '2/11 ',
+    },
+    {
+      name: 'no role where one is insisted on',
+      theirs: rawOpen(),
+      expected: { ...EXPECTED, role: 'provider', strictRole: true },
+      says: '2/11 ',
     },
     {
       name: 'no common family',

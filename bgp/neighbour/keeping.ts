@@ -1,7 +1,7 @@
-/** Routes of a peer that are kept marked: while it is away (RFC 4724), and while it tells all again (RFC 7313). */
+/** Routes of a peer that are kept marked: while it is away (RFC 4724), for long (RFC 9494), and while it tells all again (RFC 7313). */
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, type Instant, type Millis, millis, type Seconds, toMillis } from '@network/base/time/units.ts'
-import { hasLostForwarding } from '../rib/graceful.ts'
+import { type Absence, absenceOf, hasLostForwarding } from '../rib/graceful.ts'
 import type { Which } from '../rib/rib.ts'
 import { Alarm } from '../session/alarm.ts'
 import type { Standing } from '../session/peer-session.ts'
@@ -11,13 +11,23 @@ import type { Rules } from './rules.ts'
 /** RFC 7313 §4 suggests no number; what has not been repeated by then goes. */
 const LONGEST_REFRESH: Millis = millis(600_000)
 
+/** A family whose routes wait for the peer. */
+interface Awaited {
+  readonly family: Family
+  readonly until: Instant
+  /** How long its routes stay as the last resort from then on; undefined: they go. */
+  readonly longTime: Seconds | undefined
+  /** They are the last resort already. */
+  readonly isLong: boolean
+}
+
 export class Keeping {
   readonly #id: string
   readonly #rules: Rules
   readonly #clock: Clock
   readonly #expired: () => void
   readonly #alarm: Alarm
-  #until: Instant | undefined
+  #awaited: readonly Awaited[] = []
   #refreshAlarm: Alarm | undefined
   /** Families that the peer is telling again. */
   #hearing: readonly Family[] = []
@@ -30,33 +40,54 @@ export class Keeping {
     this.#alarm = new Alarm(clock, () => this.#awayTooLong())
   }
 
-  /** When routes go that the peer has not told again; undefined: it is not waited for. */
+  /** When routes go that the peer has not told again, or become the last resort; undefined: it is not waited for. */
   get until(): Instant | undefined {
-    return this.#until
+    return this.#awaited.reduce<Instant | undefined>(
+      (last, { until }) => (last === undefined || until > last ? until : last),
+      undefined,
+    )
   }
 
-  /** The session is lost: routes of these families stay for a while, the others go. */
-  keep(kept: readonly Family[], restartTime: Seconds | undefined): void {
-    const { rib, stalePathTime } = this.#rules
+  /** Some of its routes outlived the restart time. */
+  get isLong(): boolean {
+    return this.#awaited.some(({ isLong }) => isLong)
+  }
+
+  /** The session is lost: routes of these families stay for a while, the others go, and so do those that were marked already. */
+  keep(kept: readonly Family[], terms: Standing['terms']): void {
+    const { rib } = this.#rules
     for (const family of [IPV4_UNICAST, IPV6_UNICAST])
       if (!kept.some(each => sameFamily(each, family))) rib.drop(this.#id, whichOf(family))
     rib.markStale(this.#id)
-    this.#wait(restartTime ?? stalePathTime)
+    this.#awaited = kept.map(family => this.#awaiting(family, absenceOf(terms, family)))
+    this.#goOn()
   }
 
-  /** Back in time: what it does not repeat before End-of-RIB goes, and so does at once all of a family that it forgot how to forward. */
+  #awaiting(family: Family, { restartTime, longTime }: Absence): Awaited {
+    return { family, until: after(this.#clock.now(), toMillis(restartTime)), longTime, isLong: false }
+  }
+
+  /**
+   * Back in time: what it does not repeat before End-of-RIB goes, and so does at once all of a family that it forgot how to forward. The time of the
+   * last resort runs on (RFC 9494 §4.2).
+   */
   comeBack(terms: Standing['terms']): void {
-    if (this.#until === undefined) return
+    if (this.#awaited.length === 0) return
     const { rib, stalePathTime } = this.#rules
-    for (const family of [IPV4_UNICAST, IPV6_UNICAST])
-      if (hasLostForwarding(terms, family)) this.sweep(whichOf(family), 'the peer kept no forwarding state')
-    if (rib.counts(this.#id).stale > 0) this.#wait(stalePathTime)
-    else this.stop()
+    for (const { family, isLong } of this.#awaited)
+      if (hasLostForwarding(terms, family, isLong)) this.sweep(whichOf(family), 'the peer kept no forwarding state')
+    if (rib.counts(this.#id).stale === 0) {
+      this.stop()
+      return
+    }
+    const until = after(this.#clock.now(), toMillis(stalePathTime))
+    this.#awaited = this.#awaited.map(each => (each.isLong ? each : { ...each, until, longTime: undefined }))
+    this.#arm()
   }
 
   stop(): void {
     this.#alarm.cancel()
-    this.#until = undefined
+    this.#awaited = []
   }
 
   beginRefresh(family: Family): void {
@@ -102,18 +133,35 @@ export class Keeping {
     this.#rules.converge()
   }
 
-  #wait(duration: Seconds): void {
-    this.#alarm.cancel()
-    this.#until = after(this.#clock.now(), toMillis(duration))
-    this.#alarm.by(this.#until)
+  #awayTooLong(): void {
+    this.#goOn()
+    this.#rules.converge()
+    if (this.#awaited.length === 0) this.#expired()
   }
 
-  #awayTooLong(): void {
-    this.stop()
+  /** What is due goes, or stays as the last resort. */
+  #goOn(): void {
+    const now = this.#clock.now()
+    this.#awaited = this.#awaited.flatMap(each => (each.until > now ? [each] : this.#afterwards(each)))
+    this.#arm()
+  }
+
+  #afterwards({ family, longTime, isLong }: Awaited): readonly Awaited[] {
     const { rib, log } = this.#rules
-    log.warn('stale routes dropped', { peer: this.#id, routes: rib.sweepStale(this.#id), why: 'the restart time ran out' })
-    this.#rules.converge()
-    this.#expired()
+    const which = whichOf(family)
+    if (longTime === undefined || isLong) {
+      const why = isLong ? 'the long-lived stale time ran out' : 'the restart time ran out'
+      log.warn('stale routes dropped', { peer: this.#id, routes: rib.sweepStale(this.#id, which), why })
+      return []
+    }
+    const dropped = rib.keepLong(this.#id, which)
+    log.warn('stale routes are the last resort', { peer: this.#id, seconds: longTime, dropped })
+    return [{ family, until: after(this.#clock.now(), toMillis(longTime)), longTime, isLong: true }]
+  }
+
+  #arm(): void {
+    this.#alarm.cancel()
+    for (const { until } of this.#awaited) this.#alarm.by(until)
   }
 }
 

@@ -2,7 +2,8 @@
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Seconds } from '@network/base/time/units.ts'
-import type { ImportFilter } from '../options.ts'
+import type { BfdMonitor } from '../bfd/monitor.ts'
+import type { ImportFilter, LongLived } from '../options.ts'
 import type { WithoutPolicy } from '../policy/default.ts'
 import type { Rib } from '../rib/rib.ts'
 
@@ -10,6 +11,8 @@ export interface Rules {
   readonly rib: Rib
   readonly log: Log
   readonly localAsn: number
+  /** Undefined: there is none on this network. */
+  readonly bfd: BfdMonitor | undefined
   readonly clusterId: Ipv4
   /** Clients hear each other without us. */
   readonly clientToClient?: 'off'
@@ -18,6 +21,10 @@ export interface Rules {
   readonly importFilter: ImportFilter | undefined
   /** How long we wait for the End-of-RIB of a peer that came back. */
   readonly stalePathTime: Seconds
+  /** Undefined: we take no part in RFC 9494. */
+  readonly longLived?: LongLived
+  /** All sessions are about to end. RFC 8326. */
+  readonly isDraining: boolean
   /** Something in the RIB changed: choose, tell the peers, tell the user. */
   converge(): void
 }

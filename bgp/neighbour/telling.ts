@@ -1,10 +1,12 @@
 /** What one session is told: its place in an update group, End-of-RIB, and answers to its refreshes. */
+import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 import type { Follower } from '../export/change-log.ts'
 import type { UpdateGroup } from '../export/update-group.ts'
 import type { PeerSession, Standing } from '../session/peer-session.ts'
 import { type Family, sameFamily } from '../wire/capabilities.ts'
+import type { Identified } from '../wire/nlri.ts'
 import { encodeEndOfRib } from '../wire/update.ts'
 
 const NONE: readonly Family[] = []
@@ -30,7 +32,7 @@ export class Telling {
     return this.#endOfRibSent
   }
 
-  /** Prefixes that it holds or will hold when it has read all. */
+  /** Paths that it holds or will hold when it has read all. */
   get count(): number {
     return this.#group.toldTo(this.#follower.slot)
   }
@@ -88,12 +90,12 @@ export class Telling {
     this.#group.leave(this.#follower)
   }
 
-  /** What it was told last, by number of prefix. */
-  *told(): Generator<{ readonly id: number; readonly attributes: Attributes }, void, void> {
+  /** What it was told last. */
+  *told(): Generator<{ readonly prefix: Identified<AnyPrefix>; readonly attributes: Attributes }, void, void> {
     const { slot } = this.#follower
     for (const id of this.#group.toldIds(slot)) {
       const attributes = this.#group.tells(slot, id)
-      if (attributes !== undefined) yield { id, attributes }
+      if (attributes !== undefined) yield { prefix: this.#group.named(id), attributes }
     }
   }
 }

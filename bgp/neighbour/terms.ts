@@ -2,15 +2,17 @@
 import { type AnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Attributes } from '../attributes/attributes.ts'
-import type { ExportPolicy } from '../export/advertise.ts'
+import type { ExportPolicy, Outlet } from '../export/advertise.ts'
 import type { GroupTerms } from '../export/update-group.ts'
 import { ACCEPTED, type PeerConfig } from '../options.ts'
 import { effective } from '../policy/default.ts'
 import { changesNothing, type ExportTerms, exported, nameOfTerms } from '../policy/export.ts'
-import { imported } from '../policy/import.ts'
+import { type ImportTerms, imported } from '../policy/import.ts'
 import type { Source } from '../rib/path.ts'
 import type { Admission } from '../rib/rib.ts'
 import type { Standing } from '../session/peer-session.ts'
+import { sameFamily } from '../wire/capabilities.ts'
+import { type Dialect, dialectOut } from '../wire/dialect.ts'
 import type { Rules } from './rules.ts'
 
 /** The AS that the peer sees us in. RFC 7705. */
@@ -22,8 +24,13 @@ export function kindOf(config: PeerConfig, rules: Rules): 'internal' | 'external
   return config.asn === shownAsn(config, rules) ? 'internal' : 'external'
 }
 
+/** Its session is about to end, or all are. */
+export function isDraining(config: PeerConfig, rules: Rules): boolean {
+  return config.drain === true || rules.isDraining
+}
+
 export function sourceOf(config: PeerConfig, rules: Rules, { terms, local }: Standing): Source {
-  const { address, name, client, allowOwnAs } = config
+  const { address, name, client, allowOwnAs, role, asn } = config
   const kind = kindOf(config, rules)
   return {
     id: formatIpv4(address),
@@ -34,11 +41,26 @@ export function sourceOf(config: PeerConfig, rules: Rules, { terms, local }: Sta
     localAddress: local.address,
     ...(client === true && kind === 'internal' ? { client } : {}),
     ...(allowOwnAs === undefined ? {} : { allowOwnAs }),
+    ...pathIdsOf(terms.dialect),
+    ...(role === undefined || kind === 'internal' ? {} : { role: { ours: role, remoteAsn: asn } }),
   }
 }
 
+function pathIdsOf({ addPath }: Dialect): Pick<Source, 'pathIds'> {
+  return addPath === undefined || addPath.in.length === 0 ? {} : { pathIds: addPath.in }
+}
+
+/** What we offered to send, as far as the peer wants it. */
+function pathsOf({ addPath = [] }: PeerConfig, { addPath: agreed }: Dialect): Pick<GroupTerms, 'paths'> {
+  const paths = (agreed?.out ?? []).map(family => ({
+    family,
+    most: addPath.find(each => sameFamily(each.family, family))?.send ?? 1,
+  }))
+  return paths.length === 0 ? {} : { paths }
+}
+
 export function groupTermsOf(config: PeerConfig, rules: Rules, standing: Standing): GroupTerms {
-  const { localAddress6, client, routeServerClient, nextHops, advertisementInterval } = config
+  const { localAddress6, client, routeServerClient, nextHops, advertisementInterval, role } = config
   const { terms, local } = standing
   const kind = kindOf(config, rules)
   const policy = exportPolicyOf(config, rules, standing)
@@ -53,16 +75,25 @@ export function groupTermsOf(config: PeerConfig, rules: Rules, standing: Standin
       ...(localAddress6 === undefined ? {} : { localAddress6 }),
       ...(routeServerClient === true && kind === 'external' ? { transparent: true } : {}),
       ...(nextHops === undefined ? {} : { hops: nextHops }),
+      ...(role === undefined || kind === 'internal' ? {} : { role }),
+      ...longStaleOf(kind, rules, standing),
       ...(policy === undefined ? {} : { policy }),
     },
-    dialect: terms.dialect,
+    dialect: dialectOut(terms.dialect),
+    ...pathsOf(config, terms.dialect),
     longestMessage: terms.longestMessage,
     ...(advertisementInterval === undefined ? {} : { interval: advertisementInterval }),
   }
 }
 
+/** RFC 9494 §4.3: to those that take part; inside, if the operator wants it, to the others too (§4.6). */
+function longStaleOf(kind: 'internal' | 'external', { longLived }: Rules, { terms }: Standing): Pick<Outlet, 'longStale'> {
+  if (longLived === undefined || terms.longLived !== undefined) return {}
+  return { longStale: longLived.lastResortInside === true && kind === 'internal' ? 'last-resort' : 'withheld' }
+}
+
 function exportPolicyOf(config: PeerConfig, rules: Rules, { local }: Standing): ExportPolicy | undefined {
-  const { asn, asOverride, removePrivateAs, routeServerClient, localAs, exportPolicy } = config
+  const { asn, asOverride, removePrivateAs, routeServerClient, localAs, exportPolicy, skipLoops } = config
   const kind = kindOf(config, rules)
   const terms: ExportTerms = {
     peerAsn: asn,
@@ -70,6 +101,8 @@ function exportPolicyOf(config: PeerConfig, rules: Rules, { local }: Standing): 
     asOverride: asOverride === true,
     removePrivateAs: removePrivateAs === true,
     ...(routeServerClient === true ? { transparent: true } : {}),
+    ...(isDraining(config, rules) ? { draining: true } : {}),
+    ...(skipLoops === true && kind === 'external' ? { skipLoops } : {}),
     shownBehindLocalAs: localAs === undefined || localAs.replace ? undefined : rules.localAsn,
     chain: effective(exportPolicy, kind, rules.withoutPolicy),
     place: placeOf(config, rules, local.address),
@@ -86,18 +119,20 @@ function exportPolicyOf(config: PeerConfig, rules: Rules, { local }: Standing): 
 
 /** Undefined where nothing is asked of a route: then nobody looks at it. */
 export function admissionOf(config: PeerConfig, rules: Rules, localAddress: Ipv4): Admission | undefined {
-  const { asn, isRouteServer, localAs, importPolicy, weight } = config
+  const { asn, isRouteServer, localAs, importPolicy, weight, role } = config
   const { importFilter, withoutPolicy } = rules
   const kind = kindOf(config, rules)
   const chain = effective(importPolicy, kind, withoutPolicy)
   if (importFilter === undefined && kind === 'internal' && chain.length === 0 && weight === undefined) return undefined
-  const terms = {
+  const terms: ImportTerms = {
     kind,
     peerAsn: asn,
     isRouteServer: isRouteServer === true,
     localAs: localAs?.asn,
     chain,
     ...(weight === undefined ? {} : { weight }),
+    ...(role === undefined || kind === 'internal' ? {} : { role }),
+    ...(isDraining(config, rules) ? { draining: true } : {}),
     place: placeOf(config, rules, localAddress),
   }
   return (prefix: AnyPrefix, attributes: Attributes) => {

@@ -3,9 +3,11 @@ import {
   BLACKHOLE,
   GRACEFUL_SHUTDOWN,
   type LargeCommunity,
+  LLGR_STALE,
   NO_ADVERTISE,
   NO_EXPORT,
   NO_EXPORT_SUBCONFED,
+  NO_LLGR,
 } from '../attributes/attributes.ts'
 
 export interface Range {
@@ -26,6 +28,8 @@ export interface LargeCommunityPattern {
 
 const NAMES: ReadonlyMap<string, number> = new Map([
   ['graceful-shutdown', GRACEFUL_SHUTDOWN],
+  ['llgr-stale', LLGR_STALE],
+  ['no-llgr', NO_LLGR],
   ['blackhole', BLACKHOLE],
   ['no-export', NO_EXPORT],
   ['no-advertise', NO_ADVERTISE],

@@ -1,6 +1,7 @@
-/** What becomes of a route on its way to a peer, after the rules of the protocol. RFC 7705, RFC 6996, RFC 8212. */
+/** What becomes of a route on its way to a peer, after the rules of the protocol. RFC 7705, RFC 6996, RFC 8212, RFC 8326. */
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
-import type { AsPath, AsSegment, Attributes } from '../attributes/attributes.ts'
+import { mentions } from '../attributes/as-path.ts'
+import { type AsPath, type AsSegment, type Attributes, GRACEFUL_SHUTDOWN } from '../attributes/attributes.ts'
 import { evaluate, type PolicyPlace, type PolicyRoute, type PolicyVerdict } from './evaluate.ts'
 import type { PolicyChain } from './policy.ts'
 
@@ -13,23 +14,36 @@ export interface ExportTerms {
   readonly transparent?: true
   /** Our real AS, to be shown behind the one that we pretend to be in; undefined: there is no pretence, or it is not shown. */
   readonly shownBehindLocalAs: number | undefined
+  /** A path that the peer's AS is in is not told: it would drop it. RFC 4271 §9.1.2. */
+  readonly skipLoops?: true
+  /** The session is about to end: whoever has another way is to take it. RFC 8326 §4. */
+  readonly draining?: true
   readonly chain: PolicyChain
   readonly place: PolicyPlace
 }
 
 /** True when every route goes out as the protocol made it. */
 export function changesNothing(terms: ExportTerms): boolean {
-  const { asOverride, removePrivateAs, shownBehindLocalAs, chain } = terms
-  return !asOverride && !removePrivateAs && shownBehindLocalAs === undefined && chain.length === 0
+  const { asOverride, removePrivateAs, shownBehindLocalAs, chain, draining, skipLoops } = terms
+  return (
+    draining !== true &&
+    skipLoops !== true &&
+    !asOverride &&
+    !removePrivateAs &&
+    shownBehindLocalAs === undefined &&
+    chain.length === 0
+  )
 }
 
 /** Equal for terms that treat every route alike. */
 export function nameOfTerms(terms: ExportTerms): string {
   const { asOverride, peerAsn, place, ...rest } = terms
-  const overridden = asOverride ? peerAsn : undefined
+  const named = asOverride || rest.skipLoops === true ? peerAsn : undefined
   const big = (_key: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)
-  return JSON.stringify({ ...rest, overridden, place }, big)
+  return JSON.stringify({ ...rest, asOverride, named, place }, big)
 }
+
+const LOOP: PolicyVerdict = { is: 'rejected', by: 'the AS of the peer in the path' }
 
 /** Pure. `attributes` already have our AS in front where the peer is external. */
 export function exported(
@@ -39,8 +53,18 @@ export function exported(
   terms: ExportTerms,
 ): PolicyVerdict {
   const asPath = rewritten(attributes.asPath, terms)
+  if (terms.skipLoops === true && mentions(asPath, terms.peerAsn)) return LOOP
   const route = asPath === attributes.asPath ? attributes : { ...attributes, asPath }
-  return evaluate(terms.chain, { prefix, attributes: route, source }, terms.place)
+  const verdict = evaluate(terms.chain, { prefix, attributes: route, source }, terms.place)
+  if (terms.draining !== true || verdict.is === 'rejected') return verdict
+  return { ...verdict, attributes: parting(verdict.attributes, terms.kind) }
+}
+
+/** The last resort of who hears it: by LOCAL_PREF inside, by the community outside. */
+function parting(attributes: Attributes, kind: ExportTerms['kind']): Attributes {
+  const { communities } = attributes
+  const marked = communities.includes(GRACEFUL_SHUTDOWN) ? communities : [...communities, GRACEFUL_SHUTDOWN]
+  return { ...attributes, communities: marked, ...(kind === 'internal' ? { localPref: 0 } : {}) }
 }
 
 /** The AS in front is ours and stays. */

@@ -1,7 +1,8 @@
-/** What becomes of a route that a peer told: the rules of its session, then the user's. RFC 4271 §6.3, RFC 7705, RFC 7999, RFC 8212, RFC 8326. */
+/** What becomes of a route that a peer told: the rules of its session, then the user's. RFC 4271 §6.3, RFC 7705, RFC 7999, RFC 8212, RFC 8326, RFC 9234. */
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import { neighbourAs, prepend } from '../attributes/as-path.ts'
 import { type Attributes, BLACKHOLE, GRACEFUL_SHUTDOWN, NO_ADVERTISE, NO_EXPORT } from '../attributes/attributes.ts'
+import { markedHeard, type Role } from '../attributes/only-to-customer.ts'
 import { evaluate, type PolicyPlace } from './evaluate.ts'
 import type { PolicyChain } from './policy.ts'
 
@@ -14,6 +15,10 @@ export interface ImportTerms {
   readonly localAs: number | undefined
   /** Of all routes of the peer, unless a policy says another one. */
   readonly weight?: number
+  /** What we are to this external peer. */
+  readonly role?: Role
+  /** The session is about to end: what came over it is our own last resort too. RFC 8326 §4. */
+  readonly draining?: true
   readonly chain: PolicyChain
   readonly place: PolicyPlace
 }
@@ -30,10 +35,12 @@ export function imported(prefix: AnyPrefix, heard: Attributes, terms: ImportTerm
   const shown = dressed(heard, terms)
   const verdict = evaluate(chain, { prefix, attributes: shown, source: kind }, place)
   if (verdict.is === 'rejected') return { is: 'refused', why: `rejected by ${verdict.by}` }
-  return { is: 'usable', attributes: kind === 'external' ? obeyed(verdict.attributes) : verdict.attributes }
+  const judged = kind === 'external' ? obeyed(verdict.attributes) : verdict.attributes
+  return { is: 'usable', attributes: terms.draining === true && kind === 'external' ? { ...judged, localPref: 0 } : judged }
 }
 
-function dressed(heard: Attributes, { localAs, weight }: ImportTerms): Attributes {
+function dressed(told: Attributes, { localAs, weight, role, peerAsn }: ImportTerms): Attributes {
+  const heard = role === undefined ? told : markedHeard(told, role, peerAsn)
   if (localAs === undefined && weight === undefined) return heard
   const asPath = localAs === undefined ? heard.asPath : prepend(heard.asPath, localAs)
   return weight === undefined ? { ...heard, asPath } : { ...heard, asPath, weight }

@@ -16,6 +16,9 @@ export function loadOf(received: number, { limit, warnAt }: PrefixLimit): Prefix
   return received * 100 >= limit * warnAt ? 'near' : 'fine'
 }
 
+/** Cease 6/1 for paths of one prefix, of which RFC 4486 knows no data. */
+export const TOO_MANY_PATHS: Notification = notification(6, 1)
+
 /** Cease 6/1 with family and limit as data. */
 export function tooManyPrefixes(family: Family, limit: number): Notification {
   const data = new Uint8Array(7)

@@ -158,8 +158,8 @@ function skimmed(block: Uint8Array): AttributeSet | undefined {
 }
 
 function ranksIn(set: AttributeSet): Ranks {
-  const { flaw, weight, localPref, pathLength, originRank, med, neighbourAs, originator, clusters, nextHop } = set
-  return { flaw, weight, localPref, pathLength, originRank, med, neighbourAs, originator, clusters, nextHop }
+  const { flaw, isLongStale, weight, localPref, pathLength, originRank, med, neighbourAs, originator, clusters, nextHop } = set
+  return { flaw, isLongStale, weight, localPref, pathLength, originRank, med, neighbourAs, originator, clusters, nextHop }
 }
 
 /** What the decoder makes of a block; undefined when it has anything to say against it. */

@@ -1,7 +1,7 @@
 /** What one source said of one or more routes, read once: the attributes and all that decisions ask of them. */
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { neighbourAs, pathLength } from '../attributes/as-path.ts'
-import type { Attributes } from '../attributes/attributes.ts'
+import { type Attributes, LLGR_STALE } from '../attributes/attributes.ts'
 import { fingerprint } from '../attributes/encode.ts'
 import { type Asked, type Skimmed, skim } from '../attributes/skim.ts'
 import type { Dialect } from '../wire/dialect.ts'
@@ -14,6 +14,8 @@ const ORIGIN_RANK = { igp: 0, egp: 1, incomplete: 2 } as const
 
 /** What decisions ask of attributes. */
 export interface Ranks {
+  /** Kept over a long absence, here or upstream: the last resort. RFC 9494 §4.3. */
+  readonly isLongStale: boolean
   readonly weight: number
   readonly localPref: number
   readonly pathLength: number
@@ -35,6 +37,7 @@ export class AttributeSet implements Ranks {
   readonly id: number
   readonly source: Source
   readonly flaw: Ineligible | undefined
+  readonly isLongStale: boolean
   readonly weight: number
   readonly localPref: number
   readonly pathLength: number
@@ -61,6 +64,7 @@ export class AttributeSet implements Ranks {
     this.id = id
     this.source = source
     this.flaw = ranks.flaw
+    this.isLongStale = ranks.isLongStale
     this.weight = ranks.weight
     this.localPref = ranks.localPref
     this.pathLength = ranks.pathLength
@@ -105,6 +109,7 @@ export class AttributeSet implements Ranks {
 export function ranksOf(attributes: Attributes, source: Source, self: Self): Ranks {
   return {
     flaw: flawOf(attributes, source, self),
+    isLongStale: attributes.communities.includes(LLGR_STALE),
     weight: attributes.weight ?? 0,
     localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF,
     pathLength: pathLength(attributes.asPath),
@@ -123,6 +128,7 @@ export function ranksOfSkimmed(skimmed: Skimmed, source: Source, self: Self): Ra
   const nextHop = toIpv4(skimmed.nextHop)
   return {
     flaw: flawOfSkimmed(skimmed, nextHop, source, self),
+    isLongStale: false,
     weight: 0,
     localPref,
     pathLength: length,
@@ -173,10 +179,16 @@ export class AttributeSets {
   }
   readonly #reader: Reader = id => readPlain(this.#bytes.bytes(id))
   #sweepAt = FEW
+  #hasLongStale = false
 
   constructor(self: Self) {
     this.#self = self
     this.#asked = { asn: self.asn, clusterId: self.clusterId ?? self.routerId }
+  }
+
+  /** A set that was ever known says that its route is the last resort. */
+  get hasLongStale(): boolean {
+    return this.#hasLongStale
   }
 
   get size(): number {
@@ -215,6 +227,7 @@ export class AttributeSets {
     if (known !== undefined) return known
     const id = this.#bytes.add(bytes, range.from, range.to, salt)
     const set = new AttributeSet(id, source, ranksOf(means, source, this.#self), { attributes: means })
+    if (set.isLongStale) this.#hasLongStale = true
     this.#sets[id] = set
     return set
   }

@@ -3,6 +3,7 @@ import type { AttributeSet } from './attribute-set.ts'
 import type { DecisionOptions } from './decision-options.ts'
 
 export type ComparatorName =
+  | 'long-lived-stale'
   | 'local-origin'
   | 'weight'
   | 'local-pref'
@@ -14,17 +15,40 @@ export type ComparatorName =
   | 'router-id'
   | 'cluster-list-length'
   | 'peer-address'
+  | 'path-id'
+
+/** A path, as far as decisions go. */
+export type Candidate = Pick<
+  AttributeSet,
+  | 'source'
+  | 'isLongStale'
+  | 'weight'
+  | 'localPref'
+  | 'pathLength'
+  | 'originRank'
+  | 'med'
+  | 'neighbourAs'
+  | 'originator'
+  | 'clusters'
+  | 'distance'
+  | 'nextHop'
+  | 'attributes'
+> & {
+  /** What its source calls it; without one, candidates are put in the order of their ids. */
+  readonly pathId?: number
+}
 
 export interface Comparator {
   readonly name: ComparatorName
   /** The lower wins. */
-  readonly rank: (candidate: AttributeSet) => number
+  readonly rank: (candidate: Candidate) => number
   /** Candidates are compared only inside their group. */
-  readonly group?: (candidate: AttributeSet) => number
+  readonly group?: (candidate: Candidate) => number
 }
 
 /** MED compares paths of one neighbour AS only, over all that are left: the result never depends on the order of arrival. */
 export const COMPARATORS: readonly Comparator[] = [
+  { name: 'long-lived-stale', rank: ({ isLongStale }) => (isLongStale ? 1 : 0) },
   { name: 'local-origin', rank: ({ source }) => (source.kind === 'local' ? 0 : 1) },
   { name: 'weight', rank: ({ weight }) => -weight },
   { name: 'local-pref', rank: ({ localPref }) => -localPref },
@@ -36,12 +60,13 @@ export const COMPARATORS: readonly Comparator[] = [
   { name: 'router-id', rank: ({ originator }) => originator },
   { name: 'cluster-list-length', rank: ({ clusters }) => clusters },
   { name: 'peer-address', rank: ({ source }) => source.address },
+  { name: 'path-id', rank: ({ pathId }) => pathId ?? 0 },
 ]
 
 /** The comparators with the switches of the operator. */
 export function comparatorsFor(options: DecisionOptions = {}): readonly Comparator[] {
   const { alwaysCompareMed, missingMedWorst, ignoreAsPathLength, ignoreRouterId } = options
-  const worst = (candidate: AttributeSet) => (candidate.attributes.med === undefined ? Number.POSITIVE_INFINITY : candidate.med)
+  const worst = (candidate: Candidate) => (candidate.attributes.med === undefined ? Number.POSITIVE_INFINITY : candidate.med)
   return COMPARATORS.flatMap(comparator => {
     const { name } = comparator
     if (name === 'as-path-length' && ignoreAsPathLength === true) return []
@@ -53,49 +78,61 @@ export function comparatorsFor(options: DecisionOptions = {}): readonly Comparat
 }
 
 /** Where paths only differ from here on, packets may take any of them. */
-const TIE_BREAKERS: readonly ComparatorName[] = ['router-id', 'cluster-list-length', 'peer-address']
+const TIE_BREAKERS: readonly ComparatorName[] = ['router-id', 'cluster-list-length', 'peer-address', 'path-id']
 
-/** The paths that may be used together with the best one, itself first: equal in all but the tie-breakers. What is told to others is the best alone. */
-export function equallyGood(
-  candidates: readonly AttributeSet[],
+/**
+ * The paths that may be used together with the best one, itself first: equal in all but the tie-breakers, each by another next hop. It changes
+ * nothing in what is told to others.
+ */
+export function equallyGood<C extends Candidate>(
+  candidates: readonly C[],
   comparators: readonly Comparator[],
   { multipath = 1, multipathRelax }: DecisionOptions,
-): readonly AttributeSet[] {
+): readonly C[] {
   const best = decide(candidates, comparators)
   if (best === undefined || multipath <= 1) return best === undefined ? [] : [best]
   const deciding = comparators.filter(({ name }) => !TIE_BREAKERS.includes(name))
   const level = leftBy(candidates, deciding)
   const others = level.filter(each => each !== best && (multipathRelax === true || haveSamePath(each, best)))
-  return [best, ...others.toSorted(byTieBreakers(comparators))].slice(0, multipath)
+  return withoutDoubles([best, ...others.toSorted(byTieBreakers(comparators))]).slice(0, multipath)
+}
+
+/** Several reflectors, or one with ADD-PATH, tell of the same way more than once. */
+function withoutDoubles<C extends Candidate>(candidates: readonly C[]): readonly C[] {
+  const seen = new Set<string>()
+  return candidates.filter(({ source, nextHop, attributes: { nextHop6 } }) => {
+    const way = source.kind === 'local' ? source.id : `${nextHop} ${nextHop6?.address ?? ''} ${nextHop6?.linkLocal ?? ''}`
+    return seen.size < seen.add(way).size
+  })
 }
 
 /** So that which ones are left out does not depend on the order of arrival. */
-function byTieBreakers(comparators: readonly Comparator[]): (a: AttributeSet, b: AttributeSet) => number {
+function byTieBreakers(comparators: readonly Comparator[]): (a: Candidate, b: Candidate) => number {
   const breaking = comparators.filter(({ name }) => TIE_BREAKERS.includes(name))
   return (a, b) => breaking.map(({ rank }) => rank(a) - rank(b)).find(difference => difference !== 0) ?? 0
 }
 
-function haveSamePath(a: AttributeSet, b: AttributeSet): boolean {
+function haveSamePath(a: Candidate, b: Candidate): boolean {
   return JSON.stringify(a.attributes.asPath) === JSON.stringify(b.attributes.asPath)
 }
 
-type Lost = (loser: AttributeSet, by: ComparatorName) => void
-const unheard: Lost = () => undefined
+type Lost<C> = (loser: C, by: ComparatorName) => void
+const unheard = () => undefined
 
-/** The best of the candidates, one a source; the losers are told in the order in which they lost. */
-export function decide(
-  candidates: readonly AttributeSet[],
+/** The best of the candidates; the losers are told in the order in which they lost. */
+export function decide<C extends Candidate>(
+  candidates: readonly C[],
   comparators: readonly Comparator[] = COMPARATORS,
-  lost: Lost = unheard,
-): AttributeSet | undefined {
+  lost: Lost<C> = unheard,
+): C | undefined {
   return leftBy(candidates, comparators, lost)[0]
 }
 
-function leftBy(
-  candidates: readonly AttributeSet[],
+function leftBy<C extends Candidate>(
+  candidates: readonly C[],
   comparators: readonly Comparator[],
-  lost: Lost = unheard,
-): readonly AttributeSet[] {
+  lost: Lost<C> = unheard,
+): readonly C[] {
   let left = candidates
   for (const comparator of comparators) {
     if (left.length <= 1) break
@@ -104,7 +141,7 @@ function leftBy(
   return left
 }
 
-function survivors(all: readonly AttributeSet[], { name, rank, group }: Comparator, lost: Lost): readonly AttributeSet[] {
+function survivors<C extends Candidate>(all: readonly C[], { name, rank, group }: Comparator, lost: Lost<C>): readonly C[] {
   if (group !== undefined) {
     const leaders = leadersOf(all, rank, group)
     return keep(
@@ -129,12 +166,8 @@ function survivors(all: readonly AttributeSet[], { name, rank, group }: Comparat
       )
 }
 
-function keep(
-  all: readonly AttributeSet[],
-  survives: (each: AttributeSet) => boolean,
-  falls: (each: AttributeSet) => void,
-): readonly AttributeSet[] {
-  const left: AttributeSet[] = []
+function keep<C>(all: readonly C[], survives: (each: C) => boolean, falls: (each: C) => void): readonly C[] {
+  const left: C[] = []
   for (const each of all)
     if (survives(each)) left.push(each)
     else falls(each)
@@ -142,9 +175,9 @@ function keep(
 }
 
 function leadersOf(
-  all: readonly AttributeSet[],
-  rank: (candidate: AttributeSet) => number,
-  group: (candidate: AttributeSet) => number,
+  all: readonly Candidate[],
+  rank: (candidate: Candidate) => number,
+  group: (candidate: Candidate) => number,
 ): ReadonlyMap<number, number> {
   const leaders = new Map<number, number>()
   for (const each of all) {

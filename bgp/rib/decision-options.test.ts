@@ -54,6 +54,11 @@ describe('multipath', () => {
     assert.deepEqual(together({ multipath: 2 }, {}, {}, {}), ['peer 2', 'peer 3'])
   })
 
+  test('takes every next hop once', () => {
+    const nextHop = ipv4('192.0.2.2')
+    assert.deepEqual(together({ multipath: 2 }, { nextHop }, { nextHop }, {}), ['peer 2', 'peer 4'])
+  })
+
   test('asks for equal AS paths, unless relaxed to equal lengths', () => {
     const said = [{ asPath: path(7) }, { asPath: path(8) }, { asPath: path(7) }]
     assert.deepEqual(together({ multipath: 8 }, ...said), ['peer 2', 'peer 4'])
@@ -74,7 +79,10 @@ function best(options: DecisionOptions, third: Partial<Attributes>, second: Part
 
 function filled(options: DecisionOptions, said: readonly Partial<Attributes>[]): Rib {
   const rib = new Rib(SELF, options)
-  for (const [index, changes] of said.entries()) rib.announce(source(index + 2), [anyPrefix(KEY)], { ...PLAIN, ...changes })
+  for (const [index, changes] of said.entries()) {
+    const nextHop = ipv4(`192.0.2.${index + 2}`)
+    rib.announce(source(index + 2), [anyPrefix(KEY)], { ...PLAIN, nextHop, ...changes })
+  }
   rib.decide()
   return rib
 }

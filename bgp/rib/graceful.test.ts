@@ -8,7 +8,7 @@ import { negotiate } from '../fsm/negotiate.ts'
 import { rawOpen } from '../testing/raw-peer.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import { HOLD_EXPIRED, hardReset, type Notification, notification, shutdown } from '../wire/notification.ts'
-import { awaitedFamilies, hasLostForwarding, keptFamilies } from './graceful.ts'
+import { absenceOf, awaitedFamilies, hasLostForwarding, keptFamilies } from './graceful.ts'
 
 const OTHER = ipv4('192.0.2.67')
 const sent = (value: Notification): DownReason => ({ is: 'sent', notification: value, says: '' })
@@ -46,6 +46,30 @@ describe('each family by itself', () => {
     assert.deepEqual(keptFamilies({ is: 'tcp-lost', why: '' }, both), [IPV4_UNICAST])
     assert.deepEqual(awaitedFamilies(both), [IPV4_UNICAST])
     assert.deepEqual(awaitedFamilies({ ...both, gracefulRestart: undefined }), [IPV4_UNICAST, IPV6_UNICAST])
+  })
+
+  test('the long-lived capability keeps more families, each for its own time, and has F bits of its own', () => {
+    const longLived = [
+      { ...IPV4_UNICAST, forwarding: false, staleTime: seconds(3600) },
+      { ...IPV6_UNICAST, forwarding: true, staleTime: seconds(7200) },
+    ]
+    const long = { ...both, longLived }
+    assert.deepEqual(keptFamilies({ is: 'tcp-lost', why: '' }, long), [IPV4_UNICAST, IPV6_UNICAST])
+    assert.deepEqual(awaitedFamilies(long), [IPV4_UNICAST, IPV6_UNICAST])
+    assert.deepEqual(absenceOf(long, IPV4_UNICAST), { restartTime: 120, longTime: 3600 })
+    assert.deepEqual(
+      absenceOf(long, IPV6_UNICAST),
+      { restartTime: 0, longTime: 7200 },
+      'no restart time: the last resort at once',
+    )
+    assert.deepEqual(absenceOf(both, IPV4_UNICAST), { restartTime: 120, longTime: undefined })
+    assert.deepEqual(
+      [IPV4_UNICAST, IPV6_UNICAST].map(family => [false, true].map(isLong => hasLostForwarding(long, family, isLong))),
+      [
+        [false, true],
+        [true, false],
+      ],
+    )
   })
 
   test('a family without the F bit, without a word, or no longer spoken is forgotten at once', () => {

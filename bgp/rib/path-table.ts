@@ -1,5 +1,5 @@
 /** Paths in flat arrays: each is in the chain of its prefix and in the ring of its source. */
-import { grownInt32, grownUint8 } from './byte-table.ts'
+import { grownInt32, grownUint8, grownUint32 } from './byte-table.ts'
 
 export const NONE = -1
 
@@ -14,6 +14,11 @@ export class PathTable {
   #slotBefore = new Int32Array(32)
   #slotAfter = new Int32Array(32)
   #firstOfSlot: number[] = []
+  /** What the source calls each of its paths; there is none before the first path id that is not 0. RFC 7911. */
+  #pathId: Uint32Array | undefined
+  /** What we call each path; there is none before anybody asks. */
+  #name: Uint32Array | undefined
+  #nextName = 1
   #ids = 0
   readonly #free: number[] = []
 
@@ -52,6 +57,35 @@ export class PathTable {
     return this.#stale[path] === 1
   }
 
+  /** Some path has an id that is not 0. */
+  get hasPathIds(): boolean {
+    return this.#pathId !== undefined
+  }
+
+  /** 0 for a source that does not use ids. */
+  pathIdOf(path: number): number {
+    return this.#pathId === undefined ? 0 : (this.#pathId[path] ?? 0)
+  }
+
+  /**
+   * The id under which the path is told to others: never 0, kept as long as the path lives, and given to no other one before all 32 bits are used up; two
+   * paths of a chain never share it, not even then.
+   */
+  nameOf(path: number, first: number): number {
+    this.#name ??= new Uint32Array(this.#prefix.length)
+    const known = this.#name[path] ?? 0
+    if (known !== 0) return known
+    while (this.#nextName === 0 || this.#isNameOfAny(this.#nextName, first)) this.#nextName = (this.#nextName + 1) >>> 0
+    const name = this.#nextName
+    this.#nextName = (name + 1) >>> 0
+    this.#name[path] = name
+    return name
+  }
+
+  isNamed(path: number, name: number): boolean {
+    return this.#name?.[path] === name && this.isTaken(path)
+  }
+
   nextOf(path: number): number {
     return this.#next[path] ?? NONE
   }
@@ -74,13 +108,16 @@ export class PathTable {
   }
 
   /** A fresh path in front of a chain. */
-  add(prefix: number, slot: number, next: number): number {
+  add(prefix: number, slot: number, next: number, pathId = 0): number {
     const path = this.#free.pop() ?? this.#ids++
     if (path >= this.#prefix.length) this.#grow()
     this.#prefix[path] = prefix
     this.#slot[path] = slot
     this.#stale[path] = 0
     this.#next[path] = next
+    if (pathId !== 0) this.#pathId ??= new Uint32Array(this.#prefix.length)
+    if (this.#pathId !== undefined) this.#pathId[path] = pathId
+    if (this.#name !== undefined) this.#name[path] = 0
     const first = this.firstOf(slot)
     this.#slotBefore[path] = NONE
     this.#slotAfter[path] = first
@@ -112,6 +149,12 @@ export class PathTable {
     }
   }
 
+  #isNameOfAny(name: number, first: number): boolean {
+    let path = first
+    while (path !== NONE && this.#name?.[path] !== name) path = this.nextOf(path)
+    return path !== NONE
+  }
+
   #unchain(path: number, first: number): number {
     const next = this.nextOf(path)
     if (first === path) return next
@@ -131,5 +174,7 @@ export class PathTable {
     this.#next = grownInt32(this.#next, rows)
     this.#slotBefore = grownInt32(this.#slotBefore, rows)
     this.#slotAfter = grownInt32(this.#slotAfter, rows)
+    if (this.#pathId !== undefined) this.#pathId = grownUint32(this.#pathId, rows)
+    if (this.#name !== undefined) this.#name = grownUint32(this.#name, rows)
   }
 }

@@ -4,6 +4,8 @@ import { type Ipv4, isUsableHost } from '@network/base/net/ipv4.ts'
 import { isUsableHost6 } from '@network/base/net/ipv6.ts'
 import { mentions } from '../attributes/as-path.ts'
 import type { Attributes } from '../attributes/attributes.ts'
+import { isLeak, type Role } from '../attributes/only-to-customer.ts'
+import type { Family } from '../wire/capabilities.ts'
 
 /** Who told the routes: a peer during one session, or ourselves. */
 export interface Source {
@@ -19,6 +21,10 @@ export interface Source {
   readonly client?: boolean
   /** How often our own AS may be in a path of this peer; left out: never. */
   readonly allowOwnAs?: number
+  /** Families in which it gives each of its paths an id; left out: none. RFC 7911. */
+  readonly pathIds?: readonly Family[]
+  /** What we are to this external peer, and the AS that it is in. RFC 9234. */
+  readonly role?: { readonly ours: Role; readonly remoteAsn: number }
 }
 
 export type Standing =
@@ -32,6 +38,7 @@ export type Ineligible =
   | 'as-path-loop'
   | 'originator-loop'
   | 'cluster-loop'
+  | 'route-leak'
   | 'next-hop-is-ours'
   | 'next-hop-unusable'
   | 'next-hop-unreachable'
@@ -42,6 +49,8 @@ export interface Path {
   readonly key: string
   readonly prefix: AnyPrefix
   readonly source: Source
+  /** What the source calls the path, where it may tell several of one prefix; left out: it tells only one. RFC 7911. */
+  readonly pathId?: number
   /** As used: after the import policy. */
   readonly attributes: Attributes
   /** Equal for equal attributes. */
@@ -60,12 +69,13 @@ export interface Self {
 
 export const USABLE: Standing = { is: 'usable' }
 
-/** RFC 4271 §9.1.2 and §5.1.3, RFC 4456 §8: loops and next hops that cannot be; undefined: none of these. */
+/** RFC 4271 §9.1.2 and §5.1.3, RFC 4456 §8, RFC 9234 §5: loops, leaks and next hops that cannot be; undefined: none of these. */
 export function flawOf(attributes: Attributes, source: Source, self: Self): Ineligible | undefined {
   if (source.kind === 'local') return undefined
   if (occurrences(attributes, self.asn) > (source.allowOwnAs ?? 0)) return 'as-path-loop'
   if (attributes.originatorId === self.routerId) return 'originator-loop'
   if (attributes.clusterList.includes(self.clusterId ?? self.routerId)) return 'cluster-loop'
+  if (source.role !== undefined && isLeak(attributes, source.role.ours, source.role.remoteAsn)) return 'route-leak'
   if (attributes.nextHop6 === undefined) return nextHopFlaw(attributes.nextHop, source)
   return isUsableHost6(attributes.nextHop6.address) ? undefined : 'next-hop-unusable'
 }

@@ -11,6 +11,8 @@ const FREE = 254
 const SIX = 255
 
 export class PrefixTable {
+  /** Octets that an IPv4 prefix takes at most in a message. */
+  readonly longest4 = 5
   /** Open addressing, at most half full; IPv4 only. The address stands beside the number, so that a search touches one line of memory. */
   #index = new Int32Array(128).fill(EMPTY)
   #address = new Uint32Array(32)
@@ -175,6 +177,34 @@ export function eachPrefix4(
     at += 1 + octets
   }
   return true
+}
+
+/** The same where a path id stands in front of every prefix. RFC 7911 §3. */
+export function eachIdentified4(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  visit: (address: number, length: number, pathId: number) => void,
+): boolean {
+  if (!areSoundWithIds(bytes, from, to)) return false
+  for (let at = from; at < to; ) {
+    const pathId =
+      (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+    const end = at + 5 + (((bytes[at + 4] ?? 0) + 7) >> 3)
+    eachPrefix4(bytes, at + 4, end, (address, length) => visit(address, length, pathId))
+    at = end
+  }
+  return true
+}
+
+function areSoundWithIds(bytes: Uint8Array, from: number, to: number): boolean {
+  let at = from
+  while (at + 4 < to) {
+    const length = bytes[at + 4] ?? 0
+    if (length > 32) return false
+    at += 5 + ((length + 7) >> 3)
+  }
+  return at === to
 }
 
 function isSound(bytes: Uint8Array, from: number, to: number): boolean {

@@ -1,14 +1,16 @@
 /** Adj-RIB-In of every peer, our own routes, and the Loc-RIB chosen from them, in flat tables. RFC 4271 §3.2, §9.1. */
 import { type AnyPrefix, formatAnyPrefix, parseAnyPrefix } from '@network/base/net/any-prefix.ts'
-import type { Attributes } from '../attributes/attributes.ts'
+import { type Attributes, LLGR_STALE, NO_LLGR } from '../attributes/attributes.ts'
+import { IPV4_UNICAST, IPV6_UNICAST, sameFamily } from '../wire/capabilities.ts'
+import type { Identified } from '../wire/nlri.ts'
 import { type AttributeSet, AttributeSets } from './attribute-set.ts'
 import { grownInt32, grownUint8 } from './byte-table.ts'
-import { type Comparator, type ComparatorName, comparatorsFor, decide, equallyGood } from './decide.ts'
+import { type Candidate, type Comparator, type ComparatorName, comparatorsFor, decide, equallyGood } from './decide.ts'
 import type { DecisionOptions } from './decision-options.ts'
 import { NextHops, type ResolveNextHop } from './next-hops.ts'
 import { type Path, type Self, type Source, type Standing, USABLE } from './path.ts'
 import { NONE, PathTable } from './path-table.ts'
-import { eachPrefix4, PrefixTable } from './prefix-table.ts'
+import { eachIdentified4, eachPrefix4, PrefixTable } from './prefix-table.ts'
 
 export type Admitted =
   /** With other attributes, if the policy says so. */
@@ -34,7 +36,21 @@ export interface Changes {
   /** Attribute sets of the best path before and after; -1: there was none, there is none. */
   readonly before: Int32Array
   readonly after: Int32Array
+  /** Prefixes of which some path that may be used is another one than before, the best or not. */
+  readonly looked: { readonly count: number; readonly ids: Int32Array }
 }
+
+/** A path that may be used. */
+export interface Way {
+  /** Stands for the path until it goes. */
+  readonly path: number
+  readonly set: number
+  /** Under which it is told: never 0, the same as long as the path lives. */
+  readonly pathId: number
+}
+
+/** A path while it is weighed by people. */
+type Weighed = Candidate & { readonly path: Path }
 
 /** Routes of one family, or of both. */
 export type Which = 'all' | 'ipv4' | 'ipv6'
@@ -52,13 +68,19 @@ interface Tally {
   six: number
   accepted: number
   stale: number
+  /** Paths of one prefix. */
+  most: number
 }
+
+const NO_COUNTS: SourceCounts = { received: 0, six: 0, accepted: 0, stale: 0 }
 
 export class Rib {
   readonly prefixes = new PrefixTable()
   readonly sets: AttributeSets
   readonly #decision: DecisionOptions
   readonly #comparators: readonly Comparator[]
+  /** Enough as long as no route is kept over a long absence: one question less for each choice. */
+  readonly #comparatorsOfFresh: readonly Comparator[]
   readonly #paths = new PathTable()
   readonly #slots = new Map<string, number>()
   readonly #freeSlots: number[] = []
@@ -87,6 +109,7 @@ export class Rib {
     this.sets = new AttributeSets(self)
     this.#decision = decision
     this.#comparators = comparatorsFor(decision)
+    this.#comparatorsOfFresh = this.#comparators.filter(({ name }) => name !== 'long-lived-stale')
   }
 
   /** The small number of a source, the same in every session with it until it is released. */
@@ -95,7 +118,7 @@ export class Rib {
     if (known !== undefined) return known
     const slot = this.#freeSlots.pop() ?? this.#tallies.length
     this.#slots.set(sourceId, slot)
-    this.#tallies[slot] = { received: 0, six: 0, accepted: 0, stale: 0 }
+    this.#tallies[slot] = { ...NO_COUNTS, most: 0 }
     return slot
   }
 
@@ -123,25 +146,32 @@ export class Rib {
     return this.#chosenCount
   }
 
-  announce(source: Source, prefixes: readonly AnyPrefix[], attributes: Attributes): void {
+  announce(source: Source, prefixes: readonly Identified<AnyPrefix>[], attributes: Attributes): void {
     const slot = this.slotOf(source.id)
     const set = this.sets.of(source, attributes)
-    for (const prefix of prefixes) this.#put(this.prefixes.take(prefix), slot, set)
+    for (const prefix of prefixes) this.#put(this.prefixes.take(prefix), slot, set, prefix.pathId ?? 0)
   }
 
   /** The same for a field of IPv4 prefixes as it came from the wire; false: it is malformed, and nothing has happened. Hot. */
-  announceField(source: Source, set: AttributeSet, field: Uint8Array): boolean {
+  announceField(source: Source, set: AttributeSet, field: Uint8Array, withIds = false): boolean {
     const slot = this.slotOf(source.id)
-    return eachPrefix4(field, 0, field.length, (address, length) => this.#put(this.prefixes.take4(address, length), slot, set))
+    const { prefixes } = this
+    if (!withIds) return eachPrefix4(field, 0, field.length, (at, length) => this.#put(prefixes.take4(at, length), slot, set, 0))
+    return eachIdentified4(field, 0, field.length, (at, length, pathId) =>
+      this.#put(prefixes.take4(at, length), slot, set, pathId),
+    )
   }
 
-  withdraw(sourceId: string, prefixes: readonly AnyPrefix[]): void {
-    for (const prefix of prefixes) this.#removeOf(sourceId, this.prefixes.find(prefix))
+  withdraw(sourceId: string, prefixes: readonly Identified<AnyPrefix>[]): void {
+    for (const prefix of prefixes) this.#removeOf(sourceId, this.prefixes.find(prefix), prefix.pathId ?? 0)
   }
 
-  withdrawField(sourceId: string, field: Uint8Array): boolean {
-    return eachPrefix4(field, 0, field.length, (address, length) =>
-      this.#removeOf(sourceId, this.prefixes.find4(address, length)),
+  withdrawField(sourceId: string, field: Uint8Array, withIds = false): boolean {
+    const { prefixes } = this
+    if (!withIds)
+      return eachPrefix4(field, 0, field.length, (at, length) => this.#removeOf(sourceId, prefixes.find4(at, length), 0))
+    return eachIdentified4(field, 0, field.length, (at, length, pathId) =>
+      this.#removeOf(sourceId, prefixes.find4(at, length), pathId),
     )
   }
 
@@ -149,8 +179,30 @@ export class Rib {
   markStale(sourceId: string, which: Which = 'all'): void {
     this.sweepStale(sourceId, which)
     const slot = this.#slots.get(sourceId) ?? NONE
+    const tally = this.#tallies[slot]
+    if (tally !== undefined) tally.most = 0
     for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path))
       if (this.#isOf(path, which)) this.#setStale(path, slot, true)
+  }
+
+  /** What the peer did not repeat becomes the last resort, and goes where it asks for that. RFC 9494 §4.2. The number of routes that went. */
+  keepLong(sourceId: string, which: Which = 'all'): number {
+    const isMeant = (path: number) => this.#paths.isStale(path) && this.#isOf(path, which)
+    const gone = this.#removeWhere(sourceId, path => isMeant(path) && this.#says(path, NO_LLGR))
+    const becomes = new Map<number, AttributeSet>()
+    const slot = this.#slots.get(sourceId) ?? NONE
+    for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path)) {
+      const heard = this.sets.get(this.#paths.heardOf(path))
+      if (heard === undefined || heard.isLongStale || !isMeant(path)) continue
+      const set = becomes.get(heard.id) ?? this.sets.of(heard.source, longStale(heard.attributes))
+      becomes.set(heard.id, set)
+      this.#judge(path, set)
+    }
+    return gone
+  }
+
+  #says(path: number, community: number): boolean {
+    return this.sets.get(this.#paths.heardOf(path))?.attributes.communities.includes(community) ?? false
   }
 
   /** Drops what the peer did not repeat; the number of routes dropped. */
@@ -159,6 +211,8 @@ export class Rib {
   }
 
   drop(sourceId: string, which: Which = 'all'): number {
+    const tally = this.#tallies[this.#slots.get(sourceId) ?? NONE]
+    if (tally !== undefined) tally.most = 0
     return this.#removeWhere(sourceId, path => this.#isOf(path, which))
   }
 
@@ -221,7 +275,8 @@ export class Rib {
       this.#before[changes] = before
       this.#after[changes++] = after
     }
-    return { count: changes, ids: this.#changed, before: this.#before, after: this.#after }
+    const ids = this.#changed
+    return { count: changes, ids, before: this.#before, after: this.#after, looked: { count, ids: looked } }
   }
 
   /** Once everybody has heard of the changes: gives back the numbers of prefixes and attribute sets that nobody uses. */
@@ -248,9 +303,12 @@ export class Rib {
   bestOf(id: number): Path | undefined {
     const chosen = this.chosen(id)
     if (chosen === NONE) return undefined
-    for (let path = this.#first[id] ?? NONE; path !== NONE; path = this.#paths.nextOf(path))
-      if (this.#paths.usedOf(path) === chosen) return this.#view(path)
-    return undefined
+    let best = NONE
+    for (let path = this.#first[id] ?? NONE; path !== NONE; path = this.#paths.nextOf(path)) {
+      if (this.#paths.usedOf(path) !== chosen) continue
+      if (best === NONE || this.#paths.pathIdOf(path) < this.#paths.pathIdOf(best)) best = path
+    }
+    return best === NONE ? undefined : this.#view(best)
   }
 
   /** Numbers of the prefixes that have a best path. */
@@ -259,28 +317,49 @@ export class Rib {
   }
 
   selection(key: string): Selection {
-    const id = this.#find(key)
-    const byPath = new Map<AttributeSet, Path>()
-    for (const path of this.#pathsAt(id)) {
-      const set = this.sets.get(this.#paths.usedOf(path))
-      if (set !== undefined) byPath.set(set, this.#view(path))
-    }
     const losers: Loser[] = []
-    const best = decide([...byPath.keys()], this.#comparators, (set, lostBy) => {
-      const path = byPath.get(set)
-      if (path !== undefined) losers.push({ path, lostBy })
-    })
-    return { best: best === undefined ? undefined : byPath.get(best), losers }
+    const best = decide(this.#weighed(key), this.#comparators, ({ path }, lostBy) => losers.push({ path, lostBy }))
+    return { best: best?.path, losers }
   }
 
   /** The paths that packets may take, the best one first; one, unless multipath is switched on. */
   multipath(key: string): readonly Path[] {
-    const byPath = new Map<AttributeSet, Path>()
-    for (const path of this.#pathsAt(this.#find(key))) {
-      const set = this.sets.get(this.#paths.usedOf(path))
-      if (set !== undefined) byPath.set(set, this.#view(path))
+    return equallyGood(this.#weighed(key), this.#comparators, this.#decision).map(({ path }) => path)
+  }
+
+  /** The paths of a prefix that may be used and of which somebody wants to hear: the best ones, in order, at most so many. */
+  waysOf(id: number, most: number, isWanted: (set: number) => boolean): readonly Way[] {
+    const paths = [...this.#pathsAt(id)].filter(path => this.#isWanted(this.#paths.usedOf(path), isWanted))
+    const kept = paths.length > most ? this.#bestOf(paths, most) : paths
+    const first = this.#first[id] ?? NONE
+    return kept.map(path => ({ path, set: this.#paths.usedOf(path), pathId: this.#paths.nameOf(path, first) }))
+  }
+
+  #isWanted(set: number, isWanted: (set: number) => boolean): boolean {
+    return set !== NONE && isWanted(set)
+  }
+
+  #bestOf(paths: readonly number[], most: number): readonly number[] {
+    const left = this.#inOrderOfIds(paths)
+    const best: number[] = []
+    while (best.length < most && left.length > 0) {
+      const sets = this.#setsOf(left)
+      const next = decide(sets, this.#comparators)
+      best.push(...left.splice(next === undefined ? 0 : sets.indexOf(next), 1))
     }
-    return equallyGood([...byPath.keys()], this.#comparators, this.#decision).flatMap(set => byPath.get(set) ?? [])
+    return best
+  }
+
+  /** What a path that is told under this name is used as; -1: it is gone, or may not be used. */
+  usedAs(path: number, name: number): number {
+    return this.#paths.isNamed(path, name) ? this.#paths.usedOf(path) : NONE
+  }
+
+  #weighed(key: string): readonly Weighed[] {
+    return [...this.#pathsAt(this.#find(key))].flatMap(path => {
+      const set = this.sets.get(this.#paths.usedOf(path))
+      return set === undefined ? [] : [weighed(set, this.#view(path), this.#paths.pathIdOf(path))]
+    })
   }
 
   /** Every path of a prefix, used or not. */
@@ -299,21 +378,29 @@ export class Rib {
 
   counts(sourceId: string): SourceCounts {
     const tally = this.#tallies[this.#slots.get(sourceId) ?? NONE]
-    return tally === undefined ? { received: 0, six: 0, accepted: 0, stale: 0 } : { ...tally }
+    if (tally === undefined) return NO_COUNTS
+    const { received, six, accepted, stale } = tally
+    return { received, six, accepted, stale }
+  }
+
+  /** The most paths that a source told of one prefix since its session began. */
+  mostPathsOf(sourceId: string): number {
+    return this.#tallies[this.#slots.get(sourceId) ?? NONE]?.most ?? 0
   }
 
   /** Hot: once a prefix announced. */
-  #put(id: number, slot: number, set: AttributeSet): void {
+  #put(id: number, slot: number, set: AttributeSet, pathId: number): void {
     if (id >= this.#first.length) this.#growPrefixes(id)
     const tally = this.#tallies[slot]
     if (tally === undefined) return
-    let path = this.#pathOf(id, slot)
+    let path = this.#pathOf(id, slot, pathId)
     if (path === NONE) {
-      path = this.#paths.add(id, slot, this.#first[id] ?? NONE)
+      path = this.#paths.add(id, slot, this.#first[id] ?? NONE, pathId)
       this.#first[id] = path
       this.#paths.say(path, NONE, NONE)
       tally.received++
       if (this.prefixes.isSix(id)) tally.six++
+      if (pathId !== 0) tally.most = Math.max(tally.most, this.#countOf(id, slot))
     } else {
       this.#setStale(path, slot, false)
       if (this.#paths.heardOf(path) === set.id) return
@@ -357,9 +444,9 @@ export class Rib {
     return NONE
   }
 
-  #removeOf(sourceId: string, id: number): void {
+  #removeOf(sourceId: string, id: number, pathId: number): void {
     if (id === NONE) return
-    const path = this.#pathOf(id, this.#slots.get(sourceId) ?? NONE)
+    const path = this.#pathOf(id, this.#slots.get(sourceId) ?? NONE, pathId)
     if (path !== NONE) this.#remove(path)
   }
 
@@ -409,10 +496,19 @@ export class Rib {
     this.#dirty[this.#dirtyCount++] = id
   }
 
-  #pathOf(id: number, slot: number): number {
+  #pathOf(id: number, slot: number, pathId: number): number {
+    const paths = this.#paths
     let path = this.#first[id] ?? NONE
-    while (path !== NONE && this.#paths.slotOf(path) !== slot) path = this.#paths.nextOf(path)
+    while (path !== NONE && (paths.slotOf(path) !== slot || paths.pathIdOf(path) !== pathId)) path = paths.nextOf(path)
     return path
+  }
+
+  /** Paths of a prefix that one source told. */
+  #countOf(id: number, slot: number): number {
+    let count = 0
+    for (let path = this.#first[id] ?? NONE; path !== NONE; path = this.#paths.nextOf(path))
+      if (this.#paths.slotOf(path) === slot) count++
+    return count
   }
 
   /** Most prefixes have one path: only where there are more are they weighed. */
@@ -429,7 +525,18 @@ export class Rib {
       candidates ??= this.#candidate(only, [])
       this.#candidate(used, candidates)
     }
-    return candidates === undefined ? only : (decide(candidates, this.#comparators)?.id ?? NONE)
+    if (candidates === undefined) return only
+    const ordered = this.#paths.hasPathIds ? this.#setsOf(this.#inOrderOfIds([...this.#pathsAt(id)])) : candidates
+    return decide(ordered, this.sets.hasLongStale ? this.#comparators : this.#comparatorsOfFresh)?.id ?? NONE
+  }
+
+  /** Where all else is equal the lowest path id wins, not the latest to arrive. */
+  #inOrderOfIds(paths: readonly number[]): number[] {
+    return paths.toSorted((a, b) => this.#paths.pathIdOf(a) - this.#paths.pathIdOf(b))
+  }
+
+  #setsOf(paths: readonly number[]): readonly AttributeSet[] {
+    return paths.flatMap(path => this.sets.get(this.#paths.usedOf(path)) ?? [])
   }
 
   #candidate(id: number, among: AttributeSet[]): AttributeSet[] {
@@ -468,11 +575,13 @@ export class Rib {
     const heard = this.sets.get(this.#paths.heardOf(path))
     const set = used ?? heard
     if (set === undefined) throw new TypeError(`path ${path} has no attributes`)
-    const prefix = this.prefixes.prefix(this.#paths.prefixOf(path))
+    const id = this.#paths.prefixOf(path)
+    const prefix = this.prefixes.prefix(id)
     return {
       key: formatAnyPrefix(prefix),
       prefix,
       source: set.source,
+      ...(hasPathIds(set.source, this.prefixes.isSix(id)) ? { pathId: this.#paths.pathIdOf(path) } : {}),
       attributes: set.attributes,
       fingerprint: set.fingerprint,
       stale: this.#paths.isStale(path),
@@ -500,4 +609,32 @@ export class Rib {
     this.#before = new Int32Array(length)
     this.#after = new Int32Array(length)
   }
+}
+
+function hasPathIds({ pathIds }: Source, isSix: boolean): boolean {
+  return pathIds?.some(family => sameFamily(family, isSix ? IPV6_UNICAST : IPV4_UNICAST)) ?? false
+}
+
+function weighed(set: AttributeSet, path: Path, pathId: number): Weighed {
+  const {
+    source,
+    isLongStale,
+    weight,
+    localPref,
+    pathLength,
+    originRank,
+    med,
+    neighbourAs,
+    originator,
+    clusters,
+    distance,
+    nextHop,
+    attributes,
+  } = set
+  const ranks = { isLongStale, weight, localPref, pathLength, originRank, med, neighbourAs, originator, clusters, distance }
+  return { source, ...ranks, nextHop, attributes, pathId, path }
+}
+
+function longStale(attributes: Attributes): Attributes {
+  return { ...attributes, communities: [...attributes.communities, LLGR_STALE] }
 }

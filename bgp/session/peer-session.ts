@@ -38,6 +38,7 @@ import { encodeRouteRefresh, type RefreshKind } from '../wire/route-refresh.ts'
 import { decodeUpdate, KEEPALIVE } from '../wire/update.ts'
 import { Alarm } from './alarm.ts'
 import { interpret, type SoundUpdate } from './interpret.ts'
+import { guardOf, sayUnanswered } from './protection.ts'
 import type { Dial, DialFailure, Endpoint, Transport, Wire, WireListener } from './transport.ts'
 
 export interface SessionTools {
@@ -149,6 +150,7 @@ export class PeerSession implements LineOwner {
   reconfigure(peer: PeerConfig): void {
     const mayDial = this.#peer.passive && !peer.passive
     this.#peer = peer
+    for (const { wire } of this.#lines.values()) this.#protect(wire)
     if (mayDial && this.#peering.enabled && establishedId(this.#peering) === undefined) this.start()
   }
 
@@ -176,6 +178,10 @@ export class PeerSession implements LineOwner {
         wire.send(encodeNotification(COLLISION))
         this.#sent.notification++
       }
+      this.#track(wire.close())
+      return DEAF
+    }
+    if (!this.#protect(wire)) {
       this.#track(wire.close())
       return DEAF
     }
@@ -248,19 +254,31 @@ export class PeerSession implements LineOwner {
 
   #startDial(): void {
     const to = { address: this.#peer.address, port: this.#peer.port }
-    this.#dial = this.#tools.transport.dial(to, this.#peer.localAddress ?? this.#tools.from, {
-      opened: wire => {
-        this.#dial = undefined
-        const listener = this.#attach(DIALLER_ID, wire)
-        this.#feed(DIALLER_ID, { is: 'tcp-up' })
-        return listener
+    this.#dial = this.#tools.transport.dial(
+      to,
+      this.#peer.localAddress ?? this.#tools.from,
+      {
+        opened: wire => {
+          this.#dial = undefined
+          const listener = this.#attach(DIALLER_ID, wire)
+          this.#feed(DIALLER_ID, { is: 'tcp-up' })
+          return listener
+        },
+        failed: failure => {
+          this.#dial = undefined
+          this.#listener.dialFailed(failure)
+          this.#feed(DIALLER_ID, { is: 'tcp-down', why: failure.says })
+        },
       },
-      failed: failure => {
-        this.#dial = undefined
-        this.#listener.dialFailed(failure)
-        this.#feed(DIALLER_ID, { is: 'tcp-down', why: failure.says })
-      },
-    })
+      guardOf(this.#peer),
+    )
+  }
+
+  /** A stream that cannot be protected as told is none. */
+  #protect(wire: Wire): boolean {
+    const says = wire.guard(guardOf(this.#peer))
+    if (says !== undefined) this.#listener.dialFailed({ code: 'guard', says })
+    return says === undefined
   }
 
   #send(id: ConnId, message: ControlMessage): void {
@@ -384,12 +402,23 @@ export class PeerSession implements LineOwner {
     for (const which of ['keepalive', 'connectRetry', 'hold'] as const) {
       const due = this.#connOf(id)?.deadlines[which]
       const spared = which === 'hold' && this.#graceEnds !== undefined
+      if (due !== undefined && due <= now && this.#connOf(id)?.state === 'connect')
+        this.#listener.dialFailed({ code: 'ETIMEDOUT', says: sayUnanswered(this.#peer) })
       if (due !== undefined && due <= now && !spared) this.#feed(id, { is: 'deadline', which })
     }
   }
 
   #config(): PeeringConfig {
-    const { asn, passive, dialAfter, connectRetry = this.#tools.connectRetry, minHoldTime, acceptAsSets } = this.#peer
+    const {
+      asn,
+      passive,
+      dialAfter,
+      connectRetry = this.#tools.connectRetry,
+      minHoldTime,
+      acceptAsSets,
+      role,
+      strictRole,
+    } = this.#peer
     return {
       open: this.#listener.open(),
       remoteAsn: asn,
@@ -398,6 +427,8 @@ export class PeerSession implements LineOwner {
       dialAfter,
       ...(minHoldTime === undefined ? {} : { minHoldTime }),
       ...(acceptAsSets === undefined ? {} : { acceptAsSets }),
+      ...(role === undefined ? {} : { role }),
+      ...(strictRole === undefined ? {} : { strictRole }),
     }
   }
 

@@ -1,5 +1,6 @@
 /** The terms of a session in plain JSON. */
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import { roleSaidIn } from '../fsm/negotiate.ts'
 import { ipv4Of } from '../rib/graceful.ts'
 import type { SessionStatus } from '../status.ts'
 import type { GracefulRestart } from '../wire/capabilities.ts'
@@ -13,6 +14,7 @@ export function sessionStatus({ terms, local, dialledBy }: Standing): SessionSta
     keepaliveSeconds: terms.keepalive / 1000,
     fourOctetAs: terms.dialect.asnOctets === 4,
     routeRefresh: terms.routeRefresh,
+    peerRole: roleSaidIn(terms.remote) ?? null,
     gracefulRestart: terms.gracefulRestart === undefined ? null : restartStatus(terms.gracefulRestart),
   }
 }

@@ -1,5 +1,6 @@
 /** The real transport on loopback: delivery, loss, refusal, and nothing left behind. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault } from '@network/base/run/fault.ts'
@@ -10,6 +11,7 @@ import type { Endpoint, Listening, Wire, WireListener } from './transport.ts'
 
 const LOOPBACK = ipv4('127.0.0.1')
 const ANY_PORT: Endpoint = { address: LOOPBACK, port: 0 }
+const KEEPALIVE_TIMER = '02'
 let pendingWakes = 0
 const clock: Clock = { ...systemClock, wakeAt: countedWake }
 const transport = tcpTransport(clock)
@@ -33,6 +35,16 @@ describe('TCP', () => {
     await near.ended
     assert.deepEqual(near.octets, [9])
     await near.wire.close()
+    await listening.close()
+  })
+
+  test('the kernel watches both ends of a silent stream: without a hold time nobody else does', async () => {
+    const { near, far, listening } = await connect()
+    assert.deepEqual(
+      [near, far].map(({ wire }) => timerOf(wire.local.port, wire.remote.port)),
+      [KEEPALIVE_TIMER, KEEPALIVE_TIMER],
+    )
+    await Promise.all([near.wire.close(), far.wire.close()])
     await listening.close()
   })
 
@@ -153,4 +165,14 @@ function countedWake(at: Instant, wake: () => void): Cancel {
     done()
     cancel()
   }
+}
+
+/** Which timer of a stream runs, as /proc/net/tcp numbers them. */
+function timerOf(localPort: number, remotePort: number): string | undefined {
+  const hex = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const rows = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map(line => line.trim().split(/\s+/))
+  const row = rows.find(([, local = '', remote = '']) => local.endsWith(hex(localPort)) && remote.endsWith(hex(remotePort)))
+  return row?.[5]?.split(':')[0]
 }

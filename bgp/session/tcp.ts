@@ -1,13 +1,34 @@
 /** TCP for BGP: the only file of the speaker that knows sockets. */
 import { createServer, type Server, Socket } from 'node:net'
+import { formatAnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4, type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import { Secret } from '@network/base/run/secret.ts'
+import { AF_INET } from '@network/base/sys/sockaddr.ts'
+import { closeDescriptor, openSocket, SOCK_CLOEXEC, SOCK_NONBLOCK } from '@network/base/sys/socket.ts'
 import type { Cancel, Clock } from '@network/base/time/clock.ts'
 import { after, type Millis, millis } from '@network/base/time/units.ts'
-import type { Dial, DialFailure, DialListener, Endpoint, Listening, Transport, Wire, WireListener } from './transport.ts'
+import { udpDatagrams } from '../bfd/datagrams.ts'
+import { applyGuard, FULL_TTL, setKeyOfRange, setListenerTtl } from './guard.ts'
+import {
+  type Dial,
+  type DialFailure,
+  type DialListener,
+  type Endpoint,
+  type Expected,
+  type Guard,
+  type Listening,
+  type Transport,
+  UNGUARDED,
+  type Wire,
+  type WireListener,
+} from './transport.ts'
 
 /** How long a stream that we closed may take to hand over its last octets. */
 const LINGER: Millis = millis(1000)
+
+/** After so much silence the kernel asks whether the other end is there; without a hold time nobody else does. */
+const QUIET: Millis = millis(60_000)
 
 /** Octets that may wait in a stream before its sender is asked to pause. */
 const HIGH_WATER = 1 << 16
@@ -15,15 +36,16 @@ const HIGH_WATER = 1 << 16
 const DIAL_PACE: Millis = millis(0.5)
 /** A thousand peers may come back at once. */
 const BACKLOG = 4096
+const SOCK_STREAM = 1
 
 export function tcpTransport(clock: Clock): Transport {
   const inTurn = paced(clock)
   return {
     listen: (at, accept) => listen(at, accept, clock),
-    dial: (to, from, listener) => {
+    dial: (to, from, listener, guard = UNGUARDED) => {
       let dialled: Dial | undefined
       const abandon = inTurn(() => {
-        dialled = dial(to, from, listener, clock)
+        dialled = dial({ to, from, guard }, listener, clock)
       })
       return {
         cancel() {
@@ -32,6 +54,7 @@ export function tcpTransport(clock: Clock): Transport {
         },
       }
     },
+    datagrams: udpDatagrams,
     turn: act => void setImmediate(act),
   }
 }
@@ -50,11 +73,60 @@ function paced(clock: Clock): (work: () => void) => Cancel {
 }
 
 async function listen(at: Endpoint, accept: (wire: Wire) => WireListener | undefined, clock: Clock): Promise<Listening> {
-  const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER }, socket => welcome(socket, accept, clock))
+  const server = createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: QUIET, highWaterMark: HIGH_WATER },
+    socket => welcome(socket, accept, clock),
+  )
   await bind(server, at)
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : at.port
-  return { endpoint: { address: at.address, port }, close: () => new Promise(resolve => server.close(() => resolve())) }
+  const keys = new Keys(server)
+  return {
+    endpoint: { address: at.address, port },
+    expect: peers => keys.replace(peers),
+    close: () => new Promise(resolve => server.close(() => resolve())),
+  }
+}
+
+/** The keys of a listening socket: those who connect are signed with and checked by them before anybody sees the connection. */
+class Keys {
+  readonly #server: Server
+  #present = new Map<string, Expected>()
+  #isFull = false
+
+  constructor(server: Server) {
+    this.#server = server
+  }
+
+  replace(peers: readonly Expected[]): void {
+    const wanted = new Map(
+      peers.flatMap(peer => (peer.guard.password === undefined ? [] : [[formatAnyPrefix(peer.range), peer]])),
+    )
+    const isFull = peers.some(({ guard }) => guard.minTtl !== undefined)
+    if (wanted.size === 0 && this.#present.size === 0 && isFull === this.#isFull) return
+    const fd = descriptorOf(this.#server)
+    if (isFull !== this.#isFull) setListenerTtl(fd, true, isFull ? FULL_TTL : undefined)
+    this.#isFull = isFull
+    for (const [name, { range }] of this.#present)
+      if (!wanted.has(name)) {
+        setKeyOfRange(fd, range, undefined)
+        this.#present.delete(name)
+      }
+    for (const [name, peer] of wanted) {
+      const { password } = peer.guard
+      if (this.#present.has(name) && Secret.same(this.#present.get(name)?.guard.password, password)) continue
+      setKeyOfRange(fd, peer.range, password)
+      this.#present.set(name, peer)
+    }
+  }
+}
+
+/** Node keeps it to itself; a listening or accepted socket has no other way to its options. Throws a Fault when it is not there. */
+function descriptorOf(holder: Server | Socket): number {
+  const handle: unknown = Reflect.get(holder, '_handle')
+  const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined
+  if (typeof fd === 'number' && fd >= 0) return fd
+  throw new Fault('bgp.descriptor', { doing: 'find the descriptor of', on: 'a socket', says: 'it is closed' })
 }
 
 function bind(server: Server, at: Endpoint): Promise<void> {
@@ -90,8 +162,20 @@ function welcome(socket: Socket, accept: (wire: Wire) => WireListener | undefine
   } else wire.attach(listener)
 }
 
-function dial(to: Endpoint, from: Ipv4 | undefined, listener: DialListener, clock: Clock): Dial {
-  const socket = new Socket().setNoDelay(true)
+interface Route {
+  readonly to: Endpoint
+  readonly from: Ipv4 | undefined
+  readonly guard: Guard
+}
+
+function dial(route: Route, listener: DialListener, clock: Clock): Dial {
+  const { to, from, guard } = route
+  const made = make(route)
+  if (typeof made === 'string') {
+    const soon = setImmediate(() => listener.failed({ code: 'guard', says: made }))
+    return { cancel: () => clearImmediate(soon) }
+  }
+  const socket = made.setNoDelay(true).setKeepAlive(true, QUIET)
   const failed = (error: Error) => {
     socket.destroy()
     listener.failed(failureOf(error, to))
@@ -99,7 +183,7 @@ function dial(to: Endpoint, from: Ipv4 | undefined, listener: DialListener, cloc
   socket.once('error', failed)
   socket.once('connect', () => {
     socket.off('error', failed)
-    const wire = wireOf(socket, clock)
+    const wire = wireOf(socket, clock, guard)
     if (wire === undefined) failed(new Error('the connection has no IPv4 addresses'))
     else wire.attach(listener.opened(wire))
   })
@@ -114,6 +198,19 @@ function dial(to: Endpoint, from: Ipv4 | undefined, listener: DialListener, cloc
   }
 }
 
+/** A socket that has its options before the first segment, which Node's own do not; in words why not. */
+function make({ to, guard }: Route): Socket | string {
+  if (Object.values(guard).every(each => each === undefined)) return new Socket()
+  const fd = openSocket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+  try {
+    applyGuard(fd, to.address, UNGUARDED, guard)
+    return new Socket({ fd, readable: true, writable: true })
+  } catch (reason) {
+    closeDescriptor(fd)
+    return reasonOf(reason)
+  }
+}
+
 function failureOf(error: Error, to: Endpoint): DialFailure {
   return { code: codeOf(error), says: `cannot connect to ${formatIpv4(to.address)} port ${to.port}: ${error.message}` }
 }
@@ -122,7 +219,7 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : 'unknown'
 }
 
-function wireOf(socket: Socket, clock: Clock): SocketWire | undefined {
+function wireOf(socket: Socket, clock: Clock, guard: Guard = UNGUARDED): SocketWire | undefined {
   const local = parseIpv4(socket.localAddress ?? '')
   const remote = parseIpv4(socket.remoteAddress ?? '')
   const { localPort, remotePort } = socket
@@ -131,6 +228,7 @@ function wireOf(socket: Socket, clock: Clock): SocketWire | undefined {
     socket,
     { local: { address: local, port: localPort }, remote: { address: remote, port: remotePort } },
     clock,
+    guard,
   )
 }
 
@@ -168,8 +266,10 @@ class SocketWire implements Wire {
   readonly remote: Endpoint
   readonly #socket: Socket
   readonly #clock: Clock
+  #guard: Guard
 
-  constructor(socket: Socket, ends: { readonly local: Endpoint; readonly remote: Endpoint }, clock: Clock) {
+  constructor(socket: Socket, ends: { readonly local: Endpoint; readonly remote: Endpoint }, clock: Clock, guard: Guard) {
+    this.#guard = guard
     this.#socket = socket
     this.local = ends.local
     this.remote = ends.remote
@@ -197,6 +297,17 @@ class SocketWire implements Wire {
     return takesMore
   }
 
+  guard(guard: Guard): string | undefined {
+    if (isSameGuard(this.#guard, guard)) return undefined
+    try {
+      applyGuard(descriptorOf(this.#socket), this.remote.address, this.#guard, guard)
+      this.#guard = guard
+      return undefined
+    } catch (reason) {
+      return reasonOf(reason)
+    }
+  }
+
   /** Keeps reading until the peer's FIN: octets left unread would turn our FIN into RST and eat the last NOTIFICATION. */
   close(): Promise<void> {
     const socket = this.#socket
@@ -213,6 +324,10 @@ class SocketWire implements Wire {
       socket.end()
     })
   }
+}
+
+function isSameGuard(a: Guard, b: Guard): boolean {
+  return a.ttl === b.ttl && a.minTtl === b.minTtl && a.device === b.device && Secret.same(a.password, b.password)
 }
 
 const ignore = (): undefined => undefined

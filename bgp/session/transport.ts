@@ -1,9 +1,35 @@
 /** What the driver needs from a network: TCP in life, a network in memory in tests. */
+import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import type { Secret } from '@network/base/run/secret.ts'
+import type { Datagrams } from '../bfd/datagrams.ts'
 
 export interface Endpoint {
   readonly address: Ipv4
   readonly port: number
+}
+
+/** RFC 2385 leaves it open; the kernel takes so many octets. */
+export const LONGEST_PASSWORD = 80
+
+/** What a stream with one peer carries and demands from its first segment on. */
+export interface Guard {
+  /** Every segment is signed with it, both ways (RFC 2385); at most 80 octets. */
+  readonly password?: Secret
+  /** Time to live of what we send; left out: the system's. */
+  readonly ttl?: number
+  /** What arrives with less is dropped (RFC 5082). */
+  readonly minTtl?: number
+  /** The only interface that its packets use. */
+  readonly device?: string
+}
+
+export const UNGUARDED: Guard = {}
+
+/** Peers who may connect, and what they must bring. */
+export interface Expected {
+  readonly range: AnyPrefix
+  readonly guard: Guard
 }
 
 /** One byte stream. Nothing is told to its listener after `close`. */
@@ -14,6 +40,8 @@ export interface Wire {
   send(bytes: Uint8Array): boolean
   /** The same for several, in one system call where there is one. */
   sendAll(slices: readonly Uint8Array[]): boolean
+  /** Other protection from here on, without a new stream; in words why it cannot be had. */
+  guard(guard: Guard): string | undefined
   /** Flushes and sends FIN; resolves when the stream is gone, after a short linger at the latest. */
   close(): Promise<void>
 }
@@ -46,7 +74,9 @@ export interface DialFailure {
 export interface Transport {
   /** Resolves when bound; `accept` returns undefined to refuse. Rejects with a Fault that names the address. */
   listen(at: Endpoint, accept: (wire: Wire) => WireListener | undefined): Promise<Listening>
-  dial(to: Endpoint, from: Ipv4 | undefined, listener: DialListener): Dial
+  dial(to: Endpoint, from: Ipv4 | undefined, listener: DialListener, guard?: Guard): Dial
+  /** UDP, for BFD; left out: there is none. */
+  readonly datagrams?: Datagrams
   /** Calls back when all that has arrived by now has been told to its listeners. */
   turn(act: () => void): void
 }
@@ -54,5 +84,7 @@ export interface Transport {
 export interface Listening {
   /** As bound: port 0 has become a real one. */
   readonly endpoint: Endpoint
+  /** Makes the peers who must sign, and what they are answered with, exactly these. Throws a Fault where the system refuses. */
+  expect(peers: readonly Expected[]): void
   close(): Promise<void>
 }

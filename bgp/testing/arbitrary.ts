@@ -6,7 +6,7 @@ import { seconds } from '@network/base/time/units.ts'
 import fc from 'fast-check'
 import type { AsSegment, Attributes } from '../attributes/attributes.ts'
 import { compareLarge } from '../attributes/communities.ts'
-import type { Capabilities } from '../wire/capabilities.ts'
+import { type AddPathFamily, type Capabilities, nameOfFamily } from '../wire/capabilities.ts'
 import type { Open } from '../wire/open.ts'
 
 export const u32 = fc.nat(0xffffffff)
@@ -58,7 +58,7 @@ export const attributes: fc.Arbitrary<Attributes> = record({
     .map(list => list.toSorted((a, b) => a.code - b.code)),
 })
 
-const capabilities: fc.Arbitrary<Capabilities> = record({
+const basics: fc.Arbitrary<Capabilities> = record({
   families: fc.array(record({ afi: fc.nat(0xffff), safi: fc.nat(255) }), { maxLength: 60 }),
   routeRefresh: fc.boolean(),
   fourOctetAs: maybe(asn),
@@ -74,6 +74,30 @@ const capabilities: fc.Arbitrary<Capabilities> = record({
   enhancedRefresh: fc.boolean(),
   ipv4OverIpv6: fc.boolean(),
 })
+
+const longLived = fc.array(
+  record({ afi: fc.nat(0xffff), safi: fc.nat(255), forwarding: fc.boolean(), staleTime: fc.nat(0xffffff).map(seconds) }),
+  { maxLength: 36 },
+)
+
+const addPath: fc.Arbitrary<readonly AddPathFamily[]> = fc.uniqueArray(
+  record({ afi: fc.nat(0xffff), safi: fc.nat(255) }).chain(family =>
+    fc
+      .constantFrom({ receive: true, send: false }, { receive: false, send: true }, { receive: true, send: true })
+      .map(mode => ({ ...family, ...mode })),
+  ),
+  { minLength: 1, maxLength: 60, selector: nameOfFamily },
+)
+
+/** What may be left out is left out at times. */
+const capabilities: fc.Arbitrary<Capabilities> = fc
+  .tuple(basics, maybe(fc.uniqueArray(fc.nat(255), { minLength: 1, maxLength: 4 })), maybe(longLived), maybe(addPath))
+  .map(([basic, roles, long, paths]) => ({
+    ...basic,
+    ...(roles === undefined ? {} : { roles }),
+    ...(long === undefined ? {} : { longLived: long }),
+    ...(paths === undefined ? {} : { addPath: paths }),
+  }))
 
 export const open: fc.Arbitrary<Open> = record({
   myAs: fc.integer({ min: 1, max: 0xffff }),

@@ -27,13 +27,15 @@ import {
 import { Cluster, learnedText, meshPeer, peerOf, routes } from './cluster.ts'
 import { RawPeer, rawOpen } from './raw-peer.ts'
 
+const BOTH_FAMILIES = [IPV4_UNICAST, IPV6_UNICAST]
 const INTERNAL: Dialect = { kind: 'internal', asnOctets: 4 }
 const BOTH: Dialect = {
   ...INTERNAL,
   multiprotocol: { families: [IPV4_UNICAST, IPV6_UNICAST], ipv6NextHop: true },
   asSets: 'accepted',
 }
-const DIALECTS: readonly Dialect[] = [INTERNAL, BOTH, { kind: 'external', asnOctets: 4 }, { kind: 'external', asnOctets: 2 }]
+const IDS: Dialect = { ...BOTH, addPath: { in: [IPV4_UNICAST, IPV6_UNICAST], out: [] } }
+const DIALECTS: readonly Dialect[] = [INTERNAL, BOTH, IDS, { kind: 'external', asnOctets: 4 }, { kind: 'external', asnOctets: 2 }]
 
 const RICH: Attributes = {
   ...plainAttributes(ipv4('192.0.2.66')),
@@ -58,6 +60,8 @@ const RICH: Attributes = {
 const HOPS6 = { nextHop: ipv4('0.0.0.0'), nextHop6: { address: ipv6('2001:db8::1'), linkLocal: ipv6('fe80::1') } }
 const SIX = { address: ipv6('2001:db8:7::'), length: 48 }
 
+const IDENTIFIED = [1, 2].map(pathId => ({ ...prefix('10.7.0.0/16'), pathId }))
+
 function corpus(): readonly Uint8Array[] {
   const bird = readFileSync(join(import.meta.dirname, '..', 'wire', 'bird.fixture'), 'utf8')
     .trim()
@@ -71,7 +75,8 @@ function corpus(): readonly Uint8Array[] {
     restartTime: rawOpen().holdTime,
     families: [{ ...IPV4_UNICAST, forwarding: true }],
   }
-  const capable = { gracefulRestart, extendedMessages: true, enhancedRefresh: true, ipv4OverIpv6: true }
+  const addPath = [IPV4_UNICAST, IPV6_UNICAST].map(family => ({ ...family, receive: true, send: true }))
+  const capable = { addPath, gracefulRestart, extendedMessages: true, enhancedRefresh: true, ipv4OverIpv6: true }
   return [
     ...bird.map(line => Uint8Array.from(Buffer.from(line.split(' ')[1] ?? '', 'hex'))),
     encodeOpen(rawOpen({}, { ...capable, families: [IPV4_UNICAST, IPV6_UNICAST] })),
@@ -79,6 +84,10 @@ function corpus(): readonly Uint8Array[] {
     encodeReachable(IPV6_UNICAST, { hops: HOPS6, attributes: block6 }, [SIX]),
     encodeUnreachable(IPV6_UNICAST, [SIX]),
     encodeWithdrawal([prefix('10.7.0.0/16')]),
+    encodeAnnouncement(block, IDENTIFIED),
+    encodeReachable(IPV6_UNICAST, { hops: HOPS6, attributes: block6 }, [{ ...SIX, pathId: 7 }]),
+    encodeUnreachable(IPV6_UNICAST, [{ ...SIX, pathId: 7 }]),
+    encodeWithdrawal(IDENTIFIED.slice(1)),
     encodeEndOfRib(),
     encodeRouteRefresh(IPV4_UNICAST, 'begin'),
     encodeRouteRefresh(IPV4_UNICAST, 'end'),
@@ -114,7 +123,8 @@ function decodeAnything(body: Uint8Array): void {
     if (verdict.is !== 'routes') continue
     for (const { attributes, prefixes } of verdict.announced) {
       if (attributes.nextHop6 !== undefined) continue
-      const again = decodeUpdate(encodeAnnouncement(encodeAttributes(attributes, BOTH), prefixes).subarray(19), BOTH)
+      const wide = dialect.addPath === undefined ? BOTH : IDS
+      const again = decodeUpdate(encodeAnnouncement(encodeAttributes(attributes, wide), prefixes).subarray(19), wide)
       assert.ok(again.is === 'routes' && again.announced.length <= 1)
       const [heard] = again.announced
       if (heard !== undefined) assert.deepEqual(heard.prefixes, prefixes)
@@ -130,16 +140,22 @@ async function fuzzSession(random: Random): Promise<void> {
   const hostile = ipv4('192.0.2.66')
   us.speaker.setPeers([
     meshPeer(friend.address, us.address),
-    { ...meshPeer(hostile, us.address), passive: true, families: [IPV4_UNICAST, IPV6_UNICAST] },
+    {
+      ...meshPeer(hostile, us.address),
+      passive: true,
+      families: BOTH_FAMILIES,
+      addPath: BOTH_FAMILIES.map(family => ({ family, receive: true, send: 'all' })),
+    },
   ])
   friend.speaker.setPeers([meshPeer(us.address, friend.address)])
   friend.speaker.originate(routes('10.2.0.0/24'))
   cluster.run(3)
+  const addPath = random() < 0.5 ? BOTH_FAMILIES.map(family => ({ ...family, receive: true, send: true })) : []
   for (let attempt = 0; attempt < 3; attempt++) {
     const peer = new RawPeer()
     peer.dial(cluster.network.host(hostile), us.address)
     cluster.run(1)
-    if (random() < 0.8) peer.greet({}, { families: [IPV4_UNICAST, IPV6_UNICAST], enhancedRefresh: true, extendedMessages: true })
+    if (random() < 0.8) peer.greet({}, { families: BOTH_FAMILIES, enhancedRefresh: true, extendedMessages: true, addPath })
     cluster.run(1)
     for (let said = 0; said < 6; said++) {
       peer.say(

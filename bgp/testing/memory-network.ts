@@ -1,23 +1,39 @@
 /** A network in memory under one clock: the fake of session/tcp, with latency, lost streams, cuts, crashes and power failures. */
+import { isPrefix6 } from '@network/base/net/any-prefix.ts'
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import { contains } from '@network/base/net/prefix.ts'
+import { Secret } from '@network/base/run/secret.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
-import type { Dial, DialListener, Endpoint, Listening, Transport, Wire, WireListener } from '../session/transport.ts'
+import {
+  type Dial,
+  type DialListener,
+  type Endpoint,
+  type Expected,
+  type Guard,
+  type Listening,
+  type Transport,
+  UNGUARDED,
+  type Wire,
+  type WireListener,
+} from '../session/transport.ts'
 
 type Accept = (wire: Wire) => WireListener | undefined
 
 export class MemoryNetwork {
   readonly clock: Clock
-  readonly #latency: () => Millis
+  readonly #latency: (from: Ipv4, to: Ipv4) => Millis
   readonly #listening = new Map<string, Accept>()
+  readonly #expected = new Map<string, readonly Expected[]>()
   readonly #wires = new Set<MemoryWire>()
-  readonly #cuts = new Set<string>()
+  /** What is under way on a line that is cut, in order: TCP sends it again once the line is whole. */
+  readonly #cuts = new Map<string, (() => void)[]>()
   readonly #lives = new Map<Ipv4, { over: boolean }>()
   readonly #asleep = new Map<Ipv4, (() => void)[]>()
   #nextPort = 40000
 
-  /** Latency is asked for anew for all that is sent; a stream stays in order. */
-  constructor(clock: Clock, latency: () => Millis = () => millis(1)) {
+  /** Octets of one stream arrive in order, however the latency of its line changes. */
+  constructor(clock: Clock, latency: (from: Ipv4, to: Ipv4) => Millis = () => millis(1)) {
     this.clock = clock
     this.#latency = latency
   }
@@ -28,7 +44,8 @@ export class MemoryNetwork {
     this.#lives.set(address, life)
     return {
       listen: async (at, accept) => this.#listen(at, accept),
-      dial: (to, _from, listener) => (life.over ? NO_DIAL : this.#dial({ address, port: this.#nextPort++ }, to, listener)),
+      dial: (to, _from, listener, guard = UNGUARDED) =>
+        life.over ? NO_DIAL : this.#dial({ address, port: this.#nextPort++ }, to, { listener, guard }),
       turn: act => void this.clock.wakeAt(this.clock.now(), act),
     }
   }
@@ -49,13 +66,16 @@ export class MemoryNetwork {
     return this.#wires.size / 2
   }
 
-  /** Octets vanish between the two, without a word to either. */
+  /** Nothing passes between the two, without a word to either. */
   cut(a: Ipv4, b: Ipv4): void {
-    this.#cuts.add(pair(a, b))
+    if (!this.#isCut(a, b)) this.#cuts.set(pair(a, b), [])
   }
 
+  /** What was sent meanwhile arrives now, if its stream still stands. */
   mend(a: Ipv4, b: Ipv4): void {
+    const held = this.#cuts.get(pair(a, b)) ?? []
     this.#cuts.delete(pair(a, b))
+    for (const carry of held) carry()
   }
 
   /** Streams between the two are lost: both ends hear of it, or only the one at `a`, and the other is left half-open. */
@@ -100,20 +120,37 @@ export class MemoryNetwork {
     this.#listening.set(key, accept)
     return {
       endpoint: at,
+      expect: peers => void this.#expected.set(key, peers),
       close: async () => {
-        if (this.#listening.get(key) === accept) this.#listening.delete(key)
+        if (this.#listening.get(key) !== accept) return
+        this.#listening.delete(key)
+        this.#expected.delete(key)
       },
     }
   }
 
-  #dial(from: Endpoint, to: Endpoint, listener: DialListener): Dial {
-    const cancel = this.#later(() => {
-      if (this.#isCut(from.address, to.address)) return
+  #dial(from: Endpoint, to: Endpoint, { listener, guard }: { readonly listener: DialListener; readonly guard: Guard }): Dial {
+    const arrival = after(this.clock.now(), this.#latency(from.address, to.address))
+    const cancel = this.clock.wakeAt(arrival, () => {
+      if (this.#isCut(from.address, to.address) || !this.#isSigned(from, to, guard)) return
       const accept = this.#listening.get(`${to.address}:${to.port}`)
       if (accept === undefined) listener.failed({ code: 'ECONNREFUSED', says: `connection refused by port ${to.port}` })
       else this.#join(from, to, { accept, listener })
     })
     return { cancel }
+  }
+
+  /** As TCP does it: what is signed otherwise than expected is dropped without a word. */
+  #isSigned(from: Endpoint, to: Endpoint, { password }: Guard): boolean {
+    const peers = this.#expected.get(`${to.address}:${to.port}`) ?? []
+    const keys = peers.filter(
+      ({ range, guard }) => guard.password !== undefined && !isPrefix6(range) && contains(range, from.address),
+    )
+    const best = keys.reduce<Expected | undefined>(
+      (a, b) => (a === undefined || b.range.length > a.range.length ? b : a),
+      undefined,
+    )
+    return Secret.same(best?.guard.password, password)
   }
 
   #join(from: Endpoint, to: Endpoint, ends: { readonly accept: Accept; readonly listener: DialListener }): void {
@@ -128,13 +165,18 @@ export class MemoryNetwork {
   }
 
   #wire(local: Endpoint, remote: Endpoint): MemoryWire {
-    let lastAt: Instant = this.clock.now()
+    let latest = this.clock.now()
+    const arrival = (): Instant => {
+      const now = after(this.clock.now(), this.#latency(local.address, remote.address))
+      latest = now > latest ? now : latest
+      return latest
+    }
     const wire = new MemoryWire(local, remote, {
       carry: (arrive: () => void) => {
-        if (this.#isCut(local.address, remote.address)) return
-        const at = after(this.clock.now(), this.#latency())
-        if (at > lastAt) lastAt = at
-        this.clock.wakeAt(lastAt, () => this.#arrive(remote.address, arrive))
+        const carry = () => void this.clock.wakeAt(arrival(), () => this.#arrive(remote.address, arrive))
+        const held = this.#cuts.get(pair(local.address, remote.address))
+        if (held === undefined) carry()
+        else held.push(carry)
       },
       gone: (ended: MemoryWire) => this.#wires.delete(ended),
     })
@@ -146,10 +188,6 @@ export class MemoryNetwork {
     const waiting = this.#asleep.get(at)
     if (waiting === undefined) arrive()
     else waiting.push(arrive)
-  }
-
-  #later(act: () => void): () => void {
-    return this.clock.wakeAt(after(this.clock.now(), this.#latency()), act)
   }
 
   #isCut(a: Ipv4, b: Ipv4): boolean {
@@ -192,6 +230,10 @@ class MemoryWire implements Wire {
   sendAll(slices: readonly Uint8Array[]): boolean {
     for (const slice of slices) this.send(slice)
     return true
+  }
+
+  guard(_guard: Guard): undefined {
+    return undefined
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-/** Capabilities inside OPEN: families, four-octet AS, refresh, extended messages, graceful restart. RFC 5492, 6793, 4760, 2918, 4724, 7313, 8654, 8950. */
+/** Capabilities inside OPEN: families, four-octet AS, refresh, extended messages, graceful restart, several paths. RFC 5492, 6793, 4760, 2918, 4724, 7313, 7911, 8654, 8950, 9234, 9494. */
 import { Cursor } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
@@ -36,6 +36,20 @@ export interface GracefulRestart {
   readonly families: readonly RestartFamily[]
 }
 
+/** What a speaker does with several paths of one prefix. RFC 7911 §4. */
+export interface AddPathFamily extends Family {
+  /** It understands path ids in what it hears. */
+  readonly receive: boolean
+  /** It wants to say several paths, each with its id. */
+  readonly send: boolean
+}
+
+/** How long routes of a family are the last resort after the restart time. RFC 9494 §3. */
+export interface LongLivedFamily extends RestartFamily {
+  /** Up to 24 bits. */
+  readonly staleTime: Seconds
+}
+
 export interface Capabilities {
   /** Families of the multiprotocol capability; none said means IPv4 unicast only. */
   readonly families: readonly Family[]
@@ -48,6 +62,12 @@ export interface Capabilities {
   readonly enhancedRefresh: boolean
   /** RFC 8950: IPv4 unicast may have an IPv6 next hop. */
   readonly ipv4OverIpv6: boolean
+  /** Left out: one path a prefix, without ids. RFC 7911. */
+  readonly addPath?: readonly AddPathFamily[]
+  /** What the speaker says it is to the other one, each once: numbers of RFC 9234 §4.1. More than one is a contradiction. Left out: nothing. */
+  readonly roles?: readonly number[]
+  /** Left out: it takes no part in RFC 9494. */
+  readonly longLived?: readonly LongLivedFamily[]
 }
 
 export const NO_CAPABILITIES: Capabilities = {
@@ -64,9 +84,14 @@ const MULTIPROTOCOL = 1
 const ROUTE_REFRESH = 2
 const EXTENDED_NEXT_HOP = 5
 const EXTENDED_MESSAGES = 6
+const ROLE = 9
 const GRACEFUL_RESTART = 64
 const FOUR_OCTET_AS = 65
+const ADD_PATH = 69
 const ENHANCED_REFRESH = 70
+const LONG_LIVED = 71
+const ADD_PATH_RECEIVE = 1
+const ADD_PATH_SEND = 2
 
 /** Reads capability TLVs on top of what is known already; throws WireFault when a length runs over the end. */
 export function readCapabilities(cursor: Cursor, known: Capabilities): Capabilities {
@@ -93,8 +118,14 @@ function withCapability(known: Capabilities, code: number, body: Uint8Array): Ca
       return { ...known, extendedMessages: true }
     case ENHANCED_REFRESH:
       return { ...known, enhancedRefresh: true }
+    case LONG_LIVED:
+      return body.length % 7 === 0 ? { ...known, longLived: [...(known.longLived ?? []), ...readLongLived(cursor)] } : known
+    case ROLE:
+      return body.length === 1 ? { ...known, roles: [...new Set([...(known.roles ?? []), cursor.u8()])] } : known
     case FOUR_OCTET_AS:
       return body.length === 4 ? { ...known, fourOctetAs: cursor.u32() } : known
+    case ADD_PATH:
+      return body.length % 4 === 0 ? withAddPath(known, cursor) : known
     case GRACEFUL_RESTART:
       return body.length % 4 === 2 ? { ...known, gracefulRestart: readGracefulRestart(cursor) } : known
     default:
@@ -131,6 +162,28 @@ function readGracefulRestart(cursor: Cursor): GracefulRestart {
   }
 }
 
+/** RFC 7911 §4: an entry with a mode that is none of the three is as if it were not there; of two for one family the last counts. */
+function withAddPath(known: Capabilities, cursor: Cursor): Capabilities {
+  let addPath = known.addPath ?? []
+  while (cursor.left > 0) {
+    const family = { afi: cursor.u16(), safi: cursor.u8() }
+    const mode = cursor.u8()
+    if (mode === 0 || mode > (ADD_PATH_RECEIVE | ADD_PATH_SEND)) continue
+    const said = { ...family, receive: (mode & ADD_PATH_RECEIVE) !== 0, send: (mode & ADD_PATH_SEND) !== 0 }
+    addPath = [...addPath.filter(each => !sameFamily(each, family)), said]
+  }
+  return addPath.length === 0 ? known : { ...known, addPath }
+}
+
+function readLongLived(cursor: Cursor): readonly LongLivedFamily[] {
+  const families: LongLivedFamily[] = []
+  while (cursor.left > 0) {
+    const family = { afi: cursor.u16(), safi: cursor.u8(), forwarding: (cursor.u8() & 0x80) !== 0 }
+    families.push({ ...family, staleTime: seconds(cursor.u8() * 0x10000 + cursor.u16()) })
+  }
+  return families
+}
+
 /** All capabilities as TLVs, in order of their codes. */
 export function encodeCapabilities(capabilities: Capabilities): Uint8Array {
   const writer = new Writer('network', LONGEST_MESSAGE)
@@ -139,9 +192,12 @@ export function encodeCapabilities(capabilities: Capabilities): Uint8Array {
   if (capabilities.ipv4OverIpv6)
     writer.u8(EXTENDED_NEXT_HOP).u8(6).u16(IPV4_UNICAST.afi).u16(IPV4_UNICAST.safi).u16(IPV6_UNICAST.afi)
   if (capabilities.extendedMessages) writer.u8(EXTENDED_MESSAGES).u8(0)
+  for (const role of capabilities.roles ?? []) writer.u8(ROLE).u8(1).u8(role)
   if (capabilities.gracefulRestart !== undefined) writeGracefulRestart(writer, capabilities.gracefulRestart)
   if (capabilities.fourOctetAs !== undefined) writer.u8(FOUR_OCTET_AS).u8(4).u32(capabilities.fourOctetAs)
+  if (capabilities.addPath !== undefined && capabilities.addPath.length > 0) writeAddPath(writer, capabilities.addPath)
   if (capabilities.enhancedRefresh) writer.u8(ENHANCED_REFRESH).u8(0)
+  if (capabilities.longLived !== undefined) writeLongLived(writer, capabilities.longLived)
   return writer.finish()
 }
 
@@ -153,4 +209,22 @@ function writeGracefulRestart(writer: Writer, restart: GracefulRestart): void {
       .u16(family.afi)
       .u8(family.safi)
       .u8(family.forwarding ? 0x80 : 0)
+}
+
+function writeAddPath(writer: Writer, families: readonly AddPathFamily[]): void {
+  writer.u8(ADD_PATH).u8(4 * families.length)
+  for (const { afi, safi, receive, send } of families)
+    writer
+      .u16(afi)
+      .u8(safi)
+      .u8((receive ? ADD_PATH_RECEIVE : 0) | (send ? ADD_PATH_SEND : 0))
+}
+
+function writeLongLived(writer: Writer, families: readonly LongLivedFamily[]): void {
+  writer.u8(LONG_LIVED).u8(7 * families.length)
+  for (const { afi, safi, forwarding, staleTime } of families) {
+    writer.u16(afi).u8(safi)
+    writer.u8(forwarding ? 0x80 : 0)
+    writer.u8(staleTime >>> 16).u16(staleTime & 0xffff)
+  }
 }

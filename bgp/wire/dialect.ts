@@ -1,5 +1,5 @@
 /** What both ends of a session agreed on that changes how bytes are read and written. */
-import type { Family } from './capabilities.ts'
+import { type Family, sameFamily } from './capabilities.ts'
 
 export interface Dialect {
   /** Internal: both ends in one AS. */
@@ -10,6 +10,16 @@ export interface Dialect {
   readonly multiprotocol?: Multiprotocol
   /** Left out: a path with an AS_SET is treated as withdrawn, as RFC 9774 §3 wants. */
   readonly asSets?: 'accepted'
+  /** Left out: no prefix carries a path id, either way. RFC 7911. */
+  readonly addPath?: AddPath
+}
+
+/** Families whose prefixes carry path ids. RFC 7911 §3. */
+export interface AddPath {
+  /** In what we hear. */
+  readonly in: readonly Family[]
+  /** In what we say. */
+  readonly out: readonly Family[]
 }
 
 export interface Multiprotocol {
@@ -20,3 +30,14 @@ export interface Multiprotocol {
 }
 
 export const AS_TRANS = 23456
+
+/** Whether prefixes of this family carry path ids in what we hear, or in what we say. */
+export function hasPathIds({ addPath }: Dialect, way: 'in' | 'out', family: Family): boolean {
+  return addPath?.[way].some(each => sameFamily(each, family)) ?? false
+}
+
+/** For reading what we said ourselves, and for groups of peers: what they say does not matter. */
+export function dialectOut(dialect: Dialect): Dialect {
+  const { addPath, ...plain } = dialect
+  return addPath === undefined || addPath.out.length === 0 ? plain : { ...plain, addPath: { in: addPath.out, out: addPath.out } }
+}

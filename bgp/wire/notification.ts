@@ -23,6 +23,7 @@ export const OPEN_FAULT = {
   unknownParameter: 4,
   badHoldTime: 6,
   missingCapability: 7,
+  roleMismatch: 11,
 } as const
 export const UPDATE_FAULT = {
   code: 3,
@@ -45,11 +46,14 @@ const CEASE = {
   otherChange: 6,
   collision: 7,
   hardReset: 9,
+  bfdDown: 10,
 } as const
 export const COLLISION = notification(CEASE.code, CEASE.collision)
 export const DECONFIGURED = notification(CEASE.code, CEASE.deconfigured)
 /** RFC 4486 §4. */
 export const OTHER_CHANGE = notification(CEASE.code, CEASE.otherChange)
+/** RFC 9384. */
+export const BFD_DOWN = notification(CEASE.code, CEASE.bfdDown)
 export const REJECTED = notification(CEASE.code, CEASE.rejected)
 
 /** What is said when a session ends because its operator wants it gone, or because the peer told too much. */
@@ -144,6 +148,7 @@ const SUBCODES = new Map([
   ['2/4', 'unsupported optional parameter'],
   ['2/6', 'unacceptable hold time'],
   ['2/7', 'unsupported capability'],
+  ['2/11', 'role mismatch'],
   ['3/1', 'malformed attribute list'],
   ['3/2', 'unrecognised well-known attribute'],
   ['3/3', 'missing well-known attribute'],

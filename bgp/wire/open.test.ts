@@ -5,7 +5,7 @@ import { ipv4 } from '@network/base/net/ipv4.ts'
 import { seconds } from '@network/base/time/units.ts'
 import fc from 'fast-check'
 import { open as anyOpen } from '../testing/arbitrary.ts'
-import { IPV4_UNICAST, NO_CAPABILITIES } from './capabilities.ts'
+import { IPV4_UNICAST, IPV6_UNICAST, NO_CAPABILITIES } from './capabilities.ts'
 import { asnOf, decodeOpen, encodeOpen, myAsOf } from './open.ts'
 
 const HEADER = 19
@@ -65,6 +65,44 @@ describe('OPEN', () => {
       hex: '04 fde8 005a c0000201 14 0212 0600 4600 050c 000100020002 000100010002',
       asn: 65000,
       capabilities: { ...NO_CAPABILITIES, extendedMessages: true, enhancedRefresh: true, ipv4OverIpv6: true },
+    },
+    {
+      name: 'a role twice and another one; one of the wrong size',
+      hex: '04 fde8 005a c0000201 0f 020d 090103 090103 090104 09020000',
+      asn: 65000,
+      capabilities: { ...NO_CAPABILITIES, roles: [3, 4] },
+    },
+    {
+      name: 'long-lived graceful restart of two families',
+      hex: '04 fde8 005a c0000201 12 0210 470e 000101 80 015180 000201 00 ffffff',
+      asn: 65000,
+      capabilities: {
+        ...NO_CAPABILITIES,
+        longLived: [
+          { ...IPV4_UNICAST, forwarding: true, staleTime: seconds(86400) },
+          { ...IPV6_UNICAST, forwarding: false, staleTime: seconds(16777215) },
+        ],
+      },
+    },
+    {
+      name: 'long-lived graceful restart of the wrong size',
+      hex: '04 fde8 005a c0000201 09 0207 4705 000101 80 01',
+      asn: 65000,
+      capabilities: NO_CAPABILITIES,
+    },
+    {
+      name: 'several paths: each mode, one that nobody knows, one said again, and a body of the wrong size',
+      hex: '04 fde8 005a c0000201 21 021f 4510 00010101 00020102 00190403 00010203 4508 00010104 00010203 4501 00',
+      asn: 65000,
+      capabilities: {
+        ...NO_CAPABILITIES,
+        addPath: [
+          { ...IPV4_UNICAST, receive: true, send: false },
+          { ...IPV6_UNICAST, receive: false, send: true },
+          { afi: 25, safi: 4, receive: true, send: true },
+          { afi: 1, safi: 2, receive: true, send: true },
+        ],
+      },
     },
     {
       name: 'extended next hop of the wrong size',

@@ -2,30 +2,30 @@
 import { Cursor, WireFault } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
-import { formatPrefix6, type Prefix6 } from '@network/base/net/ipv6.ts'
-import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
+import type { Prefix6 } from '@network/base/net/ipv6.ts'
+import type { Prefix } from '@network/base/net/prefix.ts'
 import type { Attributes, OpaqueAttribute } from '../attributes/attributes.ts'
 import { decodeAttributes, type Remark } from '../attributes/decode.ts'
 import { encodeReach, encodeUnreach, type NextHops, speaks } from '../attributes/multiprotocol.ts'
 import { EXTENDED_LENGTH, type Heard, OPTIONAL } from '../attributes/rows.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from './capabilities.ts'
-import type { Dialect } from './dialect.ts'
+import { type Dialect, hasPathIds } from './dialect.ts'
 import { frame, HEADER_OCTETS, LONGEST_MESSAGE } from './header.ts'
-import { readPrefixes, writePrefix } from './nlri.ts'
+import { type Identified, keyOf, readPrefixes, writePrefix } from './nlri.ts'
 import { type Notification, notification, UPDATE_FAULT } from './notification.ts'
 
 export interface Announcement {
   readonly attributes: Attributes
-  readonly prefixes: readonly Prefix[]
+  readonly prefixes: readonly Identified<Prefix>[]
 }
 
 export interface Announcement6 {
   readonly attributes: Attributes
-  readonly prefixes: readonly Prefix6[]
+  readonly prefixes: readonly Identified<Prefix6>[]
 }
 
 export interface Ipv6Routes {
-  readonly withdrawn: readonly Prefix6[]
+  readonly withdrawn: readonly Identified<Prefix6>[]
   readonly announced: readonly Announcement6[]
 }
 
@@ -33,10 +33,10 @@ export interface Ipv6Routes {
 export const NO_IPV6: Ipv6Routes = { withdrawn: [], announced: [] }
 
 export type UpdateVerdict =
-  /** `withdrawn` never names a prefix that is also announced. Treat-as-withdraw has happened already; remarks tell why. */
+  /** `withdrawn` never names a path that is also announced. Treat-as-withdraw has happened already; remarks tell why. */
   | {
       readonly is: 'routes'
-      readonly withdrawn: readonly Prefix[]
+      readonly withdrawn: readonly Identified<Prefix>[]
       readonly announced: readonly Announcement[]
       readonly ipv6: Ipv6Routes
       readonly remarks: readonly Remark[]
@@ -54,8 +54,9 @@ interface Fields {
 export function decodeUpdate(body: Uint8Array, dialect: Dialect): UpdateVerdict {
   const fields = splitFields(body)
   if (fields === undefined) return reset(UPDATE_FAULT.malformedAttributes, 'a length runs over the end of the message')
-  const withdrawn = readPrefixes(fields.withdrawn)
-  const announced = readPrefixes(fields.announced)
+  const withIds = hasPathIds(dialect, 'in', IPV4_UNICAST)
+  const withdrawn = readPrefixes(fields.withdrawn, withIds)
+  const announced = readPrefixes(fields.announced, withIds)
   if (withdrawn === undefined || announced === undefined) return reset(UPDATE_FAULT.badNetwork, 'a prefix that cannot be')
   if (body.length === 4) return { is: 'end-of-rib', family: IPV4_UNICAST }
   const decoded = decodeAttributes(fields.attributes, dialect)
@@ -73,8 +74,8 @@ export function decodeUpdate(body: Uint8Array, dialect: Dialect): UpdateVerdict 
 }
 
 interface Classic {
-  readonly withdrawn: readonly Prefix[]
-  readonly announced: readonly Prefix[]
+  readonly withdrawn: readonly Identified<Prefix>[]
+  readonly announced: readonly Identified<Prefix>[]
 }
 
 /** Fields of their own in an UPDATE belong to IPv4 unicast: without it they say nothing. */
@@ -102,18 +103,18 @@ function sound(heard: Heard, opaque: readonly OpaqueAttribute[], classic: Classi
   const announced6 = reach?.is === 'ipv6' ? announcement(heard, opaque, reach.hops, reach.prefixes) : []
   return {
     is: 'routes',
-    withdrawn: without([...classic.withdrawn, ...ipv4Of(unreach)], announced, formatPrefix),
+    withdrawn: without([...classic.withdrawn, ...ipv4Of(unreach)], announced),
     announced,
-    ipv6: { withdrawn: without(ipv6Of(unreach), announced6, formatPrefix6), announced: announced6 },
+    ipv6: { withdrawn: without(ipv6Of(unreach), announced6), announced: announced6 },
     remarks,
   }
 }
 
-function ipv4Of(said: Heard['reach'] | Heard['unreach']): readonly Prefix[] {
+function ipv4Of(said: Heard['reach'] | Heard['unreach']): readonly Identified<Prefix>[] {
   return said?.is === 'ipv4' ? said.prefixes : []
 }
 
-function ipv6Of(said: Heard['reach'] | Heard['unreach']): readonly Prefix6[] {
+function ipv6Of(said: Heard['reach'] | Heard['unreach']): readonly Identified<Prefix6>[] {
   return said?.is === 'ipv6' ? said.prefixes : []
 }
 
@@ -136,7 +137,7 @@ function endedFamily(heard: Heard, fields: Fields): Family | undefined {
   return unreach.is === 'ipv4' ? IPV4_UNICAST : IPV6_UNICAST
 }
 
-function missing(heard: Heard, classic: readonly Prefix[], dialect: Dialect): readonly Remark[] {
+function missing(heard: Heard, classic: readonly Identified<Prefix>[], dialect: Dialect): readonly Remark[] {
   if (classic.length === 0 && ipv4Of(heard.reach).length === 0 && ipv6Of(heard.reach).length === 0) return []
   const absent: string[] = []
   if (heard.origin === undefined) absent.push('ORIGIN')
@@ -177,15 +178,14 @@ function announcement<P>(
   return [{ attributes, prefixes }]
 }
 
-/** RFC 4271 §4.3: a prefix both withdrawn and announced in one message is announced. */
-function without<P>(
+/** RFC 4271 §4.3: a path both withdrawn and announced in one message is announced. */
+function without<P extends Identified<AnyPrefix>>(
   withdrawn: readonly P[],
   announced: readonly { readonly prefixes: readonly P[] }[],
-  format: (prefix: P) => string,
 ): readonly P[] {
   if (withdrawn.length === 0 || announced.length === 0) return withdrawn
-  const kept = new Set(announced.flatMap(({ prefixes }) => prefixes.map(format)))
-  return withdrawn.filter(prefix => !kept.has(format(prefix)))
+  const kept = new Set(announced.flatMap(({ prefixes }) => prefixes.map(keyOf)))
+  return withdrawn.filter(prefix => !kept.has(keyOf(prefix)))
 }
 
 function reset(subcode: number, says: string): UpdateVerdict {
@@ -200,14 +200,15 @@ export function sayRemarks(remarks: readonly Remark[]): string {
 /** Octets that withdrawals, or attributes and prefixes together, may take in one message. */
 export const UPDATE_ROOM = LONGEST_MESSAGE - HEADER_OCTETS - 4
 
-export function encodeWithdrawal(prefixes: readonly Prefix[]): Uint8Array {
+/** Path ids are written where prefixes have them: all of a message or none. */
+export function encodeWithdrawal(prefixes: readonly Identified<Prefix>[]): Uint8Array {
   const writer = new Writer('network', LONGEST_MESSAGE).u16(0)
   for (const prefix of prefixes) writePrefix(writer, prefix)
   writer.patchU16(0, writer.length - 2)
   return frame('update', writer.u16(0).finish())
 }
 
-export function encodeAnnouncement(attributes: Uint8Array, prefixes: readonly Prefix[]): Uint8Array {
+export function encodeAnnouncement(attributes: Uint8Array, prefixes: readonly Identified<Prefix>[]): Uint8Array {
   const writer = new Writer('network', LONGEST_MESSAGE).u16(0).u16(attributes.length).bytes(attributes)
   for (const prefix of prefixes) writePrefix(writer, prefix)
   return frame('update', writer.finish())
@@ -217,7 +218,7 @@ export function encodeAnnouncement(attributes: Uint8Array, prefixes: readonly Pr
 export function encodeReachable(
   family: Family,
   route: { readonly hops: NextHops; readonly attributes: Uint8Array },
-  prefixes: readonly AnyPrefix[],
+  prefixes: readonly Identified<AnyPrefix>[],
 ): Uint8Array {
   const reach = encodeReach(family, route.hops, prefixes)
   const writer = new Writer('network', LONGEST_MESSAGE).u16(0).u16(4 + reach.length + route.attributes.length)
@@ -225,7 +226,7 @@ export function encodeReachable(
 }
 
 /** Withdrawals by MP_UNREACH. */
-export function encodeUnreachable(family: Family, prefixes: readonly AnyPrefix[]): Uint8Array {
+export function encodeUnreachable(family: Family, prefixes: readonly Identified<AnyPrefix>[]): Uint8Array {
   const unreach = encodeUnreach(family, prefixes)
   return frame(
     'update',

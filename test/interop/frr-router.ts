@@ -64,6 +64,7 @@ export class FrrRouter extends Router {
   neighbor ${address} activate
   ${part.limit === undefined ? '' : `neighbor ${address} maximum-prefix ${part.limit}`}
   neighbor ${address} route-map out out
+  ${part.addPaths ? `neighbor ${address} addpath-tx-all-paths` : ''}
   ${part.reflects ? `neighbor ${address} route-reflector-client` : ''}`
     return `
 hostname frr
@@ -76,13 +77,17 @@ router bgp ${part.asn}
  no bgp default ipv4-unicast
  no bgp network import-check
  ${part.reflects ? 'bgp cluster-id 9.9.9.9' : ''}
+ ${longLivedOf(part)}
+ ${part.drains ? 'bgp graceful-shutdown' : ''}
  ${part.gracefulRestart ? 'bgp graceful-restart\n bgp graceful-restart preserve-fw-state' : ''}
 ${forEach(
   (address, asn) => ` neighbor ${address} remote-as ${asn}
  neighbor ${address} timers 3 9
  neighbor ${address} timers connect 1
  neighbor ${address} advertisement-interval 0
- ${part.ipv4OverIpv6 ? `neighbor ${address} capability extended-nexthop` : ''}`,
+ ${address === OURS ? roleOf(part) : ''}
+ ${part.ipv4OverIpv6 ? `neighbor ${address} capability extended-nexthop` : ''}
+ ${address === OURS ? protectionOf(part) : ''}`,
 )}
  address-family ipv4 unicast
 ${THEIR_ROUTES.map(route => `  network ${route}`).join('\n')}
@@ -108,6 +113,22 @@ route-map out permit 10
  set ipv6 next-hop global ${THEIRS6}
 `
   }
+}
+
+function protectionOf({ password, ttlSecurity }: Part): string {
+  return `${password === undefined ? '' : `neighbor ${OURS} password ${password}`}
+ ${ttlSecurity === undefined ? '' : `neighbor ${OURS} ttl-security hops ${ttlSecurity}`}`
+}
+
+function roleOf({ role, strictRole }: Part): string {
+  if (role === undefined) return ''
+  return `neighbor ${OURS} local-role ${role === 'rs' ? 'rs-server' : role}${strictRole === true ? ' strict-mode' : ''}`
+}
+
+function longLivedOf({ longLived }: Part): string {
+  if (longLived === undefined) return ''
+  const { restartTime, staleTime } = longLived
+  return `bgp graceful-restart restart-time ${restartTime}\n bgp long-lived-graceful-restart stale-time ${staleTime}`
 }
 
 function familyOf(prefix: string): 'ipv4' | 'ipv6' {

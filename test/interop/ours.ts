@@ -7,6 +7,7 @@ import { silentLog } from '@network/base/run/log.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
 import { acceptAll } from '@network/bgp/options.ts'
+import { tcpTransport } from '@network/bgp/session/tcp.ts'
 import {
   type Attributes,
   type Origination,
@@ -15,6 +16,7 @@ import {
   Speaker,
   type SpeakerOptions,
 } from '@network/bgp/speaker.ts'
+import { type Observer, observed } from '@network/bgp/watch/observe.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '@network/bgp/wire/capabilities.ts'
 import { OURS, OURS6, THEIRS, THIRD } from './routers.ts'
 
@@ -29,8 +31,12 @@ export interface StartOptions {
   /** Peers with the third speaker too, and how. */
   readonly third?: Partial<PeerConfig> | undefined
   readonly clusterId?: string
+  /** Its routes are kept over a long absence, so many seconds, after the restart time (RFC 9494). */
+  readonly longLived?: { readonly staleTime: number; readonly restartTime: number } | undefined
   /** It lived before, and forwarding went on. */
   readonly restarting?: true
+  /** Sees every message. */
+  readonly observer?: Observer
 }
 
 export interface Us extends AsyncDisposable {
@@ -53,8 +59,14 @@ export async function start({
   third,
   clusterId,
   restarting,
+  longLived,
+  observer,
 }: StartOptions): Promise<Us> {
-  const speaker = new Speaker(optionsFor(address, clusterId, restarting === true))
+  const speaker = new Speaker({
+    ...optionsFor(address, clusterId),
+    gracefulRestart: restartFor(restarting === true, longLived),
+    ...(observer === undefined ? {} : { transport: observed(tcpTransport(systemClock), observer) }),
+  })
   const peers = (changes: Partial<PeerConfig>) => [
     peerAt(to, changes),
     ...(third === undefined ? [] : [{ ...peerAt(THIRD, third), passive: true }]),
@@ -112,14 +124,19 @@ function peerAt(address: string, changes: Partial<PeerConfig>): PeerConfig {
   }
 }
 
-function optionsFor(address: string, clusterId: string | undefined, restarting: boolean): SpeakerOptions {
+function restartFor(restarting: boolean, longLived: StartOptions['longLived']): SpeakerOptions['gracefulRestart'] {
+  const { restartTime = 120, staleTime } = longLived ?? {}
+  const base = { restartTime: seconds(restartTime), restarting, deferral: millis(60_000) }
+  return staleTime === undefined ? base : { ...base, longLived: { staleTime: seconds(staleTime) } }
+}
+
+function optionsFor(address: string, clusterId: string | undefined): Omit<SpeakerOptions, 'gracefulRestart'> {
   return {
     routerId: ipv4(address),
     asn: 64512,
     listen: { address: ipv4(address), port: 179 },
     holdTime: seconds(9),
     connectRetry: millis(1000),
-    gracefulRestart: { restartTime: seconds(120), restarting, deferral: millis(60_000) },
     importFilter: acceptAll,
     clock: systemClock,
     random: systemRandom,

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync 
 import { join } from 'node:path'
 import { systemClock } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
+import type { Role } from '@network/bgp/attributes/only-to-customer.ts'
 import type { Attributes } from '@network/bgp/speaker.ts'
 import { execa } from 'execa'
 import { daemonIn, execIn } from '../lab/command.ts'
@@ -32,6 +33,20 @@ export interface Part {
   readonly ipv4OverIpv6?: true
   /** Writes what it learns to the kernel of its namespace. */
   readonly forwards?: true
+  /** TCP MD5 with us. */
+  readonly password?: string
+  /** GTSM: we are at most so many hops away. */
+  readonly ttlSecurity?: number
+  /** It is about to leave, and says so (RFC 8326). */
+  readonly drains?: true
+  /** What it is to us (RFC 9234). */
+  readonly role?: Role
+  /** It insists on hearing what we are. */
+  readonly strictRole?: true
+  /** It keeps routes over a long absence, so many seconds (RFC 9494), and waits for a return only so many before. */
+  readonly longLived?: { readonly staleTime: number; readonly restartTime: number }
+  /** It tells us all its paths of a prefix, and hears all of ours (RFC 7911). */
+  readonly addPaths?: true
   /** What it says of its own routes beside the plain attributes: local-pref, MED, communities. */
   readonly dressed?: true
 }
@@ -184,23 +199,28 @@ export class BirdRouter extends Router {
       ? `bgp_local_pref = 250; bgp_med = 77; bgp_community.add((64512, 7)); bgp_large_community.add((64512, 1, 2));
          bgp_ext_community.add((rt, 64512, 5)); bgp_origin = ORIGIN_INCOMPLETE;`
       : ''
+    const parting = part.drains ? 'bgp_community.add((65535, 0));' : ''
     const limit = part.limit === undefined ? '' : `import limit ${part.limit} action restart;`
     const wide = part.ipv4OverIpv6 ? 'extended next hop on;' : ''
+    const paths = part.addPaths ? 'add paths on;' : ''
     const peer = (name: string, address: string, asn: number) => `
       protocol bgp ${name} {
         local ${THEIRS} as ${part.asn};
         neighbor ${address} as ${asn};
-        direct;
+        ${part.ttlSecurity === undefined || part.ttlSecurity === 1 ? 'direct' : `multihop ${part.ttlSecurity}`};
         hold time 9;
         connect delay time 1;
         connect retry time 1;
         error wait time 1, 2;
         ${part.reflects ? 'rr client; rr cluster id 9.9.9.9;' : ''}
         ${part.gracefulRestart ? 'graceful restart on;' : ''}
+        ${longLivedOf(part)}
+        ${name === 'cali' ? roleOf(part) : ''}
         ${part.extendedMessages ? 'enable extended messages on;' : ''}
+        ${name === 'cali' ? protectionOf(part) : ''}
         debug { states, events };
-        ipv4 { import all; export filter own; ${limit} ${wide} };
-        ipv6 { import all; export filter own; ${limit} };
+        ipv4 { import all; export filter own; ${limit} ${wide} ${paths} };
+        ipv6 { import all; export filter own; ${limit} ${paths} };
       }`
     return `
       log "${this.file('log')}" all;
@@ -209,7 +229,7 @@ export class BirdRouter extends Router {
       graceful restart wait 2;
       filter own {
         if source != RTS_STATIC && source != RTS_BGP then reject;
-        if source = RTS_STATIC then { ${dress} }
+        if source = RTS_STATIC then { ${dress} ${parting} }
         accept;
       }
       protocol device {}
@@ -225,4 +245,19 @@ export class BirdRouter extends Router {
 /** A reflector has two clients. */
 export function thirdOf({ reflects, third }: Part): number | undefined {
   return third ?? (reflects ? 64512 : undefined)
+}
+
+function protectionOf({ password, ttlSecurity }: Part): string {
+  return `${password === undefined ? '' : `password "${password}";`} ${ttlSecurity === undefined ? '' : 'ttl security on;'}`
+}
+
+function roleOf({ role, strictRole }: Part): string {
+  const strict = strictRole === true ? 'require roles on;' : ''
+  return role === undefined ? strict : `local role ${role.replace('-', '_').replace(/^rs$/, 'rs_server')}; ${strict}`
+}
+
+function longLivedOf({ longLived }: Part): string {
+  if (longLived === undefined) return ''
+  const { restartTime, staleTime } = longLived
+  return `graceful restart time ${restartTime}; long lived graceful restart on; long lived stale time ${staleTime};`
 }
