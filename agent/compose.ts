@@ -14,7 +14,6 @@ import { registerNode } from '@network/datastore/nodes.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
-import { Conntrack } from '@network/netlink/conntrack.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
 import { BGP_PORT, Feed } from './bgp/feed.ts'
 import { Cluster } from './cluster.ts'
@@ -48,7 +47,7 @@ import { claimTunnelAddress } from './tunnel-address.ts'
 import { chooseUnderlay } from './underlay.ts'
 import { VERSION } from './version.ts'
 import { stableMac, vxlanUnsupported } from './vxlan-support.ts'
-import { Connections } from './workload/connections.ts'
+import { Connections, systemForgetter } from './workload/connections.ts'
 import { FileJournal } from './workload/journal.ts'
 import { kernelWiring } from './workload/wire.ts'
 import { Workloads } from './workload/workloads.ts'
@@ -157,6 +156,19 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   await speaker.start()
   scope.defer('speaker', () => speaker.stop({ graceful: true }))
 
+  const conntrack = scope.own(systemForgetter(log), 'conntrack')
+  const connections = new Connections({
+    forget: isMeant => {
+      const forgotten = conntrack.forget(isMeant)
+      if (forgotten > 0) log.info('connections of former pods forgotten', { forgotten })
+    },
+    ownAddresses: () => ownBlocks(config.nodeName, cluster.snapshot).flatMap(addressesOf),
+    inUse: () =>
+      [...cluster.snapshot.nodes.values()]
+        .flatMap(({ tunnelAddress }) => tunnelAddress ?? [])
+        .concat([...cluster.snapshot.workloads.values()].flatMap(({ addresses }) => addresses)),
+  })
+
   const feed = new Feed(speaker)
   const controller = new Controller({
     config,
@@ -170,7 +182,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     clock,
     log,
     planned: took => metrics.observe('plan', took),
-    apply: plan => kernel.desire(plan.intents),
+    apply: plan => {
+      kernel.desire(plan.intents)
+      connections.ownAddressesChanged()
+    },
     claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, cluster.snapshot, scope.signal),
     moved: (from, to) => {
       controller.stop()
@@ -213,18 +228,6 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     kernel.desiredIsComplete()
   })
 
-  const conntrack = scope.own(Conntrack.open(), 'conntrack')
-  const connections = new Connections({
-    forget: isMeant => {
-      const forgotten = conntrack.forget(isMeant)
-      if (forgotten > 0) log.info('connections of former pods forgotten', { forgotten })
-    },
-    ownAddresses: () => ownBlocks(config.nodeName, cluster.snapshot).flatMap(addressesOf),
-    inUse: () =>
-      [...cluster.snapshot.nodes.values()]
-        .flatMap(({ tunnelAddress }) => tunnelAddress ?? [])
-        .concat([...cluster.snapshot.workloads.values()].flatMap(({ addresses }) => addresses)),
-  })
   const workloads = new Workloads({
     node: config.nodeName,
     store,

@@ -56,6 +56,31 @@ test('cut at any write it is finished by the next run, also when the source chan
   }
 })
 
+test('a source that changes while it is copied is copied as it is at the end', async () => {
+  const from = await filled(3)
+  const to = new Named('memory:target')
+  const meddle = async () => {
+    const changed = await from.get('/cali/v1/things/1', options)
+    const gone = await from.get('/cali/v1/things/2', options)
+    if (changed === undefined || gone === undefined) return
+    await from.update(changed.key, 'changed', changed.revision, options)
+    await from.delete(gone.key, gone.revision, options)
+  }
+  const progress = ({ done, total }: { readonly done: number; readonly total: number }) =>
+    void (done === total && meddling.push(meddle()))
+  const meddling: Promise<void>[] = []
+  assert.deepEqual(await migrate(from, to, { ...options, progress }), { total: 2, created: 3, updated: 1, deleted: 1 })
+  await Promise.all(meddling)
+  assert.deepEqual(await contents(to), await contents(from))
+})
+
+test('a source that never rests is told so', async () => {
+  const from = await filled(1)
+  let writes = 0
+  const progress = () => void from.create(`/cali/v1/things/new-${writes++}`, 1, options)
+  await assert.rejects(migrate(from, new Named('memory:target'), { ...options, progress }), { code: 'migrate.moving' })
+})
+
 test('a target that is in use is refused with what would be lost, and overwritten only when told', async () => {
   const from = await filled(3)
   const to = new Named('memory:target')

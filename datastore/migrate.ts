@@ -42,7 +42,8 @@ export async function migrate(from: Datastore, to: Datastore, options: MigrateOp
   let sum: Migrated = { total: 0, created: 0, updated: 0, deleted: 0 }
   for (let round = 0; round < ROUNDS; round++) {
     const { entries } = await from.list(KEY_ROOT, options)
-    const done = await place(entries, to, { ...options, source: from.url })
+    // What an earlier round put there is ours to change, marked as finished or not.
+    const done = await place(entries, to, { ...options, source: from.url, force: round > 0 || options.force === true })
     sum = {
       total: done.total,
       created: sum.created + done.created,

@@ -5,6 +5,7 @@ import type { Log } from '@network/base/run/log.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import { EmbeddedStore } from './embedded/store.ts'
 import type { Datastore } from './port.ts'
+import { said } from './said.ts'
 
 export interface OpenOptions {
   readonly clock: Clock
@@ -29,7 +30,7 @@ export async function openDatastore(url: string, options: OpenOptions): Promise<
 function refused(url: string): Fault {
   return new Fault('datastore.url', {
     doing: 'open datastore',
-    on: JSON.stringify(url),
+    on: said(url),
     says: url.startsWith('sqlite:')
       ? 'the path must be absolute and name a file'
       : 'it is neither of the embedded store nor of etcd',

@@ -78,3 +78,13 @@ for (const [name, sayings, from] of NONSENSE)
     assert.equal(found.is, 'nonsense')
     assert.equal(found.from, from)
   })
+
+test('a password is not repeated', () => {
+  const endpoints = ['https://root:secret@10.0.0.1:2379']
+  for (const sayings of [{ flag: '//u:secret@a' }, { config: { datastore: { etcd: { endpoints } } } }]) {
+    const found = datastoreAt({ ...SILENT, ...sayings })
+    assert.equal(found.is, 'nonsense')
+    assert.match(found.says, /…@/)
+    assert.doesNotMatch(found.says, /secret/)
+  }
+})

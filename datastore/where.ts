@@ -1,6 +1,7 @@
 /** Which datastore to use: one answer for agent and calictl, whatever the order in which they learn of it. */
 
 import { isRecord } from '@network/model/resources/kind.ts'
+import { said } from './said.ts'
 
 export const CONFIG_FILE = '/etc/cali/cali.yaml'
 export const DEFAULT_DATASTORE = 'sqlite:/var/lib/cali/cali.db'
@@ -38,7 +39,7 @@ export function datastoreAt({ flag, env, config }: Sayings): Whereabouts {
 function named(url: unknown, from: string): Whereabouts {
   if (isRecord(url)) return etcdSettings(url, from)
   if (typeof url === 'string' && /^[a-z][a-z0-9+]*:./.test(url)) return { is: 'known', url, from }
-  return { is: 'nonsense', from, says: `${JSON.stringify(url)} is not a datastore such as ${DEFAULT_DATASTORE}` }
+  return { is: 'nonsense', from, says: `${said(url)} is not a datastore such as ${DEFAULT_DATASTORE}` }
 }
 
 /** Calico's names of what an etcd URL holds, without their prefix. */
@@ -58,9 +59,7 @@ function etcdSettings(mapping: Record<string, unknown>, from: string): Whereabou
   const members = endpoints.map(endpoint => /^(https?):\/\/([^/?#@]+)\/?$/.exec(String(endpoint)))
   const schemes = new Set(members.map(member => member?.[1]))
   if (schemes.has(undefined) || schemes.size > 1)
-    return nonsense(
-      `endpoints must all begin with http:// or all with https:// and name a host and port, not ${JSON.stringify(endpoints)}`,
-    )
+    return nonsense(`endpoints must all begin with http:// or all with https:// and name a host and port, not ${said(endpoints)}`)
   if (typeof prefix !== 'string' || !/^(\/[^?#]*)?$/.test(prefix)) return nonsense('the prefix must begin with a slash')
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) {

@@ -57,6 +57,8 @@ export class SetElements implements Disposable {
 
   /** True when all were carried out in one transaction and are seen to be so; false when the kernel refused any, and then none was. */
   change(changes: readonly ElementChange[]): boolean {
+    // The kernel says nothing of a transaction without content.
+    if (changes.length === 0) return true
     if (changes.length > MOST_CHANGES) return false
     return this.#commit(changes) && changes.every(change => this.#isThere(change) === (change.verb === 'add'))
   }

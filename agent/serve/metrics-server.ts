@@ -7,18 +7,28 @@ import type { Log } from '@network/base/run/log.ts'
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
+/** Anybody may ask: neither descriptors nor the work of answering may grow with how many do. */
+const MOST_CONNECTIONS = 64
+
 export interface MetricsServer extends AsyncDisposable {
   readonly port: number
 }
 
-/** Listens on all addresses; answers GET /metrics and nothing else. A Fault where the port cannot be had. */
+/** Listens on all addresses; answers GET /metrics and nothing else, those who ask at the same time with one text. A Fault where the port cannot be had. */
 export async function openMetricsServer(port: number, text: () => Promise<string>, log: Log): Promise<MetricsServer> {
+  let asked: Promise<string> | undefined
+  const shared = () => {
+    asked ??= text().finally(() => {
+      asked = undefined
+    })
+    return asked
+  }
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('there is /metrics\n')
       return
     }
-    text().then(
+    shared().then(
       body => response.writeHead(200, { 'content-type': METRICS_TYPE }).end(body),
       reason => {
         log.error('metrics could not be told', { why: reasonOf(reason) })
@@ -26,6 +36,7 @@ export async function openMetricsServer(port: number, text: () => Promise<string
       },
     )
   })
+  server.maxConnections = MOST_CONNECTIONS
   await new Promise<void>((resolve, reject) => {
     server.once('error', cause => {
       const act = { doing: 'offer metrics on', on: `port ${port}`, says: reasonOf(cause), mend: 'give another --metrics-port' }
@@ -33,6 +44,8 @@ export async function openMetricsServer(port: number, text: () => Promise<string
     })
     server.listen(port, resolve)
   })
+  // A connection that cannot be taken, for want of descriptors perhaps, must not end the agent.
+  server.on('error', reason => log.warn('metrics could not be asked for', { why: reasonOf(reason) }))
   return {
     port: portOf(server.address()) ?? port,
     async [Symbol.asyncDispose]() {

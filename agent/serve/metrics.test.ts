@@ -69,6 +69,34 @@ test('by TCP: /metrics and nothing else; a port that is taken is a sentence', as
   )
 })
 
+test('many who ask at once cost one answer, and more connections than are taken cost nothing', async () => {
+  let texts = 0
+  const text = Promise.withResolvers<string>()
+  const tell = () => {
+    texts++
+    return text.promise
+  }
+  await using server = await openMetricsServer(0, tell, LOG)
+  const url = `http://127.0.0.1:${server.port}/metrics`
+  const answers = Array.from({ length: 200 }, async () => (await fetch(url)).text().catch(() => 'refused'))
+  const outcomes = Promise.allSettled(answers)
+  const refused = Promise.any(
+    answers.map(answer =>
+      answer.then(
+        () => Promise.reject(new Error('answered')),
+        () => true,
+      ),
+    ),
+  )
+  assert.ok(await refused, 'somebody is refused while the others wait')
+  text.resolve('cali_x 1\n')
+  const got = (await outcomes).filter(({ status }) => status === 'fulfilled')
+  assert.ok(got.length > 0 && got.length <= 64, `${got.length} answered`)
+  assert.equal(texts, 1)
+  assert.equal(await (await fetch(url)).text(), 'cali_x 1\n')
+  assert.equal(texts, 2)
+})
+
 function samplesIn(text: string): Map<string, number> {
   const lines = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
   return new Map(lines.map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]))

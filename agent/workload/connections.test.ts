@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
-import { Connections } from './connections.ts'
+import { formatIpv4, type Ipv4, ipv4 } from '@network/base/net/ipv4.ts'
+import { silentLog } from '@network/base/run/log.ts'
+import { Connections, systemForgetter } from './connections.ts'
 
 const A = ipv4('10.0.0.1')
 const B = ipv4('10.0.0.2')
@@ -10,11 +11,11 @@ const USED = ipv4('10.0.0.4')
 const OWN = [A, B, C, USED]
 const ELSEWHERE = ipv4('10.9.9.9')
 
-function stage() {
+function stage(own: () => readonly Ipv4[] = () => OWN) {
   const sweeps: string[] = []
   const connections = new Connections({
     forget: isMeant => sweeps.push([...OWN, ELSEWHERE].filter(isMeant).map(formatIpv4).join()),
-    ownAddresses: () => OWN,
+    ownAddresses: own,
     inUse: () => [USED],
   })
   return { connections, sweeps }
@@ -42,4 +43,29 @@ test('an address of a block that the datastore has not told of yet', () => {
   const { connections, sweeps } = stage()
   connections.beforeUse(ELSEWHERE)
   assert.deepEqual(sweeps, ['10.0.0.1,10.0.0.2,10.0.0.3,10.9.9.9'])
+})
+
+test('a block that was another node’s meanwhile is looked at again', () => {
+  let own = OWN
+  const { connections, sweeps } = stage(() => own)
+  connections.beforeUse(A)
+  own = []
+  connections.ownAddressesChanged()
+  own = OWN
+  connections.ownAddressesChanged()
+  connections.beforeUse(B)
+  assert.deepEqual(sweeps.slice(1), ['10.0.0.2,10.0.0.3'])
+})
+
+test('a kernel that cannot be asked stops no agent', () => {
+  const told: string[] = []
+  const log = { ...silentLog, warn: (line: string) => void told.push(line) }
+  using forgetter = systemForgetter(log, () => {
+    throw new Error('Protocol not supported')
+  })
+  assert.equal(
+    forgetter.forget(() => true),
+    0,
+  )
+  assert.deepEqual(told, ['connections of former pods cannot be forgotten'])
 })

@@ -1,6 +1,9 @@
 /** Sees that an address which a pod gets has none of the connections of a pod before it. */
 
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import { reasonOf } from '@network/base/run/fault.ts'
+import type { Log } from '@network/base/run/log.ts'
+import { Conntrack } from '@network/netlink/conntrack.ts'
 
 export interface ConnectionsOptions {
   /** Ends what the kernel tracks of every address that the question is answered yes for. */
@@ -8,6 +11,18 @@ export interface ConnectionsOptions {
   /** Addresses that pods of this node may get, and those that they have, as far as the datastore told. */
   readonly ownAddresses: () => Iterable<Ipv4>
   readonly inUse: () => Iterable<Ipv4>
+}
+
+export type Forgetter = Pick<Conntrack, 'forget'> & Disposable
+
+/** Of this network namespace; one that forgets nothing where the kernel cannot be asked. */
+export function systemForgetter(log: Log, open: () => Forgetter = () => Conntrack.open()): Forgetter {
+  try {
+    return open()
+  } catch (reason) {
+    log.warn('connections of former pods cannot be forgotten', { why: reasonOf(reason) })
+    return { forget: () => 0, [Symbol.dispose]: () => undefined }
+  }
 }
 
 /**
@@ -29,6 +44,12 @@ export class Connections {
     if (!this.#clean.has(address)) this.#sweep(address)
     this.#clean.delete(address)
     this.#given.add(address)
+  }
+
+  /** Blocks come and go: an address that is not ours meanwhile may be spoken with, and is looked at again when it comes back. */
+  ownAddressesChanged(): void {
+    const own = new Set(this.#options.ownAddresses())
+    for (const address of this.#clean) if (!own.has(address)) this.#clean.delete(address)
   }
 
   /** Call when no pod has the address any more. */

@@ -35,12 +35,21 @@ const WRONG: readonly (readonly [url: string, says: RegExp])[] = [
   ['etcd://a_b', /not a member/],
   ['etcd://a?caCertFile=/ca', /certificates need etcds/],
   ['etcds://a?certFile=/c', /go together/],
+  ['etcds://a?certFile=/c&keyFile=/k', /needs caCertFile/],
   ['etcd://a?username=u', /go together/],
   ['etcd://a?user=u', /no parameter "user"/],
   ['etcd://a?username=u&username=v&passwordFile=/p', /given once/],
 ]
 for (const [url, says] of WRONG)
   test(`refused: ${url}`, () => assert.throws(() => etcdTarget(url), { code: 'datastore.url', message: says }))
+
+test('a password is not repeated', () => {
+  for (const url of ['etcd://u:secret@a:1', 'etcd://a,u:secret@b/x'])
+    assert.throws(
+      () => etcdTarget(url),
+      (thrown: unknown) => thrown instanceof Error && /…@/.test(thrown.message) && !thrown.message.includes('secret'),
+    )
+})
 
 test('rule 7: revisions are compared as numbers of 64 bits, not as text and not as floating point', () => {
   assert.ok(isNewer('10', '9'))

@@ -1,6 +1,7 @@
 /** Where an etcd is and how to be let in: `etcd://host:2379,host2:2379/prefix`, or `etcds://` for TLS; pure. */
 
 import { Fault } from '@network/base/run/fault.ts'
+import { said } from '../said.ts'
 
 export interface EtcdTarget {
   /** `host:port`, at least one. */
@@ -75,13 +76,14 @@ function mustAgree(url: string, { tls, username, files }: EtcdTarget): void {
   const { password, ca, cert, key } = files
   if (!tls && [ca, cert, key].some(file => file !== undefined)) throw refused(url, 'certificates need etcds://')
   if ((cert === undefined) !== (key === undefined)) throw refused(url, 'certFile and keyFile go together')
+  if (cert !== undefined && ca === undefined) throw refused(url, 'certFile needs caCertFile too')
   if ((username === undefined) !== (password === undefined)) throw refused(url, 'username and passwordFile go together')
 }
 
 function refused(url: string, says: string): Fault {
   return new Fault('datastore.url', {
     doing: 'open datastore',
-    on: JSON.stringify(url),
+    on: said(url),
     says,
     mend: `write for example ${EXAMPLE}`,
   })

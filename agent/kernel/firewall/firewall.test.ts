@@ -156,6 +156,28 @@ test('who was admitted stays so while a stranger’s meddling is repaired', asyn
   assert.equal(stage.changes, 1)
 })
 
+test('who asks for the counters hides no meddling, and many who ask at once make one look', async () => {
+  await using stage = new Stage()
+  const { firewall, nft } = stage
+  firewall.hears(true)
+  firewall.desire(INTENT)
+  await stage.rest()
+  await stage.later(10_000)
+  nft.objects = nft.objects?.filter(object => !JSON.stringify(object).includes('"drop"'))
+  firewall.heard()
+  await stage.later(200)
+  let looks = 0
+  const list = nft.list.bind(nft)
+  nft.list = what => {
+    looks++
+    return list(what)
+  }
+  await Promise.all([firewall.status(), firewall.status(), firewall.status()])
+  assert.equal(looks, 1)
+  await stage.later(300)
+  assert.deepEqual([nft.commits.length, firewall.repairs.count], [2, 1])
+})
+
 test('a pod waits for its own element, not for one that its address had before', async () => {
   await using stage = new Stage()
   const { firewall } = stage

@@ -78,6 +78,8 @@ export class Firewall {
   #surveyedAt: Instant | undefined
   #surveyAgainAt: Instant | undefined
   #dropped: { readonly totals: Totals; readonly at: Instant }
+  /** Of the counters, for all who ask at the same time. */
+  #counting: Promise<unknown> | undefined
 
   constructor(options: FirewallOptions) {
     const { clock } = options
@@ -162,7 +164,13 @@ export class Firewall {
   /** As of the last look, which is made anew where it is older than three seconds. */
   async status(): Promise<FirewallStatus> {
     const { clock } = this.#options
-    if (this.#state.is === 'active' && between(this.#dropped.at, clock.now()) > FRESH) await this.#look()
+    if (this.#state.is === 'active' && between(this.#dropped.at, clock.now()) > FRESH) {
+      // What it sees besides the counters nobody compares: it must not pass for a look at the table.
+      this.#counting ??= this.#read().finally(() => {
+        this.#counting = undefined
+      })
+      await this.#counting
+    }
     const reason = this.#state.is === 'off' ? this.#state.why : this.#state.is === 'starting' ? 'not yet written' : null
     return { active: this.#state.is === 'active', reason, dropped: this.#dropped.totals }
   }
@@ -248,9 +256,13 @@ export class Firewall {
     return true
   }
 
-  async #look(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
+  #look(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
+    this.#lookedAt = this.#options.clock.now()
+    return this.#read(when)
+  }
+
+  async #read(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
     const { nft, clock } = this.#options
-    this.#lookedAt = clock.now()
     const listed = await nft.list(['table', OUR_TABLE.family, OUR_TABLE.name])
     switch (listed.is) {
       case 'done': {

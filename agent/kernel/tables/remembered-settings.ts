@@ -7,7 +7,7 @@ import type { Change, KernelEvent } from '@network/netlink/monitor.ts'
 import type { Outcome } from '../table.ts'
 import type { Settings } from './sysctls.ts'
 
-/** Less than from one audit of the kernel to the next: each audit reads all. The kernel does not tell of route_localnet and proxy_delay. */
+/** With the audits of the kernel every half minute, all is read once a minute at least. The kernel does not tell of route_localnet and proxy_delay. */
 const GOOD_FOR = millis(25_000)
 
 export interface RememberOptions {

@@ -159,12 +159,13 @@ function matches(want: RouteIntent, have: Route, devices: Devices): boolean {
   }
 }
 
-/** All in one go; what waits for a device is left out. */
+/** What a route stands on. */
 interface Footing {
   readonly devices: Devices
   readonly hasVtep: (address: Ipv4) => boolean
 }
 
+/** All in one go; what waits for a device is left out. */
 function applyAll(client: NetlinkClient, footing: Footing, steps: readonly Step<RouteIntent, RouteRow>[]): Outcome[] {
   const instructions: Instruction[] = []
   const patterns = new Patterns()
