@@ -86,7 +86,8 @@ function isIn(pool: Prefix, address: string): boolean {
 }
 
 function tunnelIn(pool: Prefix): (status: AgentStatus) => boolean {
-  return ({ converged, vxlan }) => converged && vxlan.device?.address != null && isIn(pool, vxlan.device.address.replace('/32', ''))
+  return ({ converged, vxlan }) =>
+    converged && vxlan.device?.address != null && isIn(pool, vxlan.device.address.replace('/32', ''))
 }
 
 async function tunnelAddresses(node: string, pool: Prefix): Promise<string[]> {
