@@ -114,7 +114,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     random,
     log,
     tables: {
-      links: linkTable(netlink, devices, config.vxlan.device),
+      links: linkTable(netlink, devices, { device: config.vxlan.device, former }),
       sysctls: sysctlTable(settings, (path, had, writes) => {
         former.beforeSysctl(path, had, writes)
         log.info('setting changed', { setting: path, had, writes })
@@ -122,8 +122,11 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
       addresses: addressTable(
         netlink,
         devices,
-        address => [...cluster.snapshot.pools.values()].some(pool => contains(pool.cidr, address)),
+        address =>
+          former.kept.tunnelAddresses.includes(formatIpv4(address)) ||
+          [...cluster.snapshot.pools.values()].some(pool => contains(pool.cidr, address)),
         new Set([TUNNEL_DEVICE, config.vxlan.device]),
+        address => former.beforeAddress(address),
       ),
       vteps,
       routes: routeTable(netlink, devices, vteps.has),

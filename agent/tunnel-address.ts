@@ -1,14 +1,15 @@
-/** Sees to it that the node has a /32 for tunl0 out of a pool that exists. */
+/** Sees to it that the node has a /32 for its tunnel devices, out of a pool that exists and a block of its own. */
 
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { toPrefix } from '@network/base/net/prefix.ts'
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import { contains, toPrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Ipam } from '@network/datastore/ipam/ipam.ts'
 import type { Datastore } from '@network/datastore/port.ts'
+import { TUNNEL_USE } from '@network/model/resources/ipam-block.ts'
 import { NODE, type Node, nodeKey } from '@network/model/resources/node.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
-import { poolOf } from './plan/routes.ts'
+import { ownBlocks, poolOf } from './plan/routes.ts'
 import { tunnelHandle } from './workload/names.ts'
 
 export interface TunnelAddressOptions {
@@ -18,12 +19,22 @@ export interface TunnelAddressOptions {
   readonly log: Log
 }
 
-/** False when `claimTunnelAddress` has something to do: none is there, or its pool is gone or disabled while another one is open. */
-export function tunnelAddressIsRight({ tunnelAddress }: Node, snapshot: Snapshot): boolean {
-  const isOpen = [...snapshot.pools.values()].some(pool => !pool.disabled)
-  if (tunnelAddress === undefined) return !isOpen
-  const pool = poolOf(snapshot, toPrefix(tunnelAddress, 32))
-  return pool !== undefined && (!pool.disabled || !isOpen)
+/**
+ * False when `claimTunnelAddress` has something to do: none is there, its pool is gone or disabled while another one is open, or its block
+ * went with a pool that was deleted and made anew.
+ */
+export function tunnelAddressIsRight({ name, tunnelAddress }: Node, snapshot: Snapshot): boolean {
+  if (tunnelAddress === undefined) return !isAnyOpen(snapshot)
+  return mayStay(tunnelAddress, snapshot) && ownBlocks(name, snapshot).some(block => contains(block, tunnelAddress))
+}
+
+function mayStay(address: Ipv4, snapshot: Snapshot): boolean {
+  const pool = poolOf(snapshot, toPrefix(address, 32))
+  return pool !== undefined && (!pool.disabled || !isAnyOpen(snapshot))
+}
+
+function isAnyOpen({ pools }: Snapshot): boolean {
+  return [...pools.values()].some(pool => !pool.disabled)
 }
 
 /** Takes an address and writes it to the Node; done again, it finds the same one. Somebody else's write to the Node means: next time. */
@@ -34,8 +45,8 @@ export async function claimTunnelAddress(options: TunnelAddressOptions, snapshot
   if (entry === undefined || parsed === undefined || !parsed.ok) return
   const { tunnelAddress: former } = parsed.value
   // The same handle would find the former address again.
-  if (former !== undefined && !tunnelAddressIsRight(parsed.value, snapshot)) await ipam.release(tunnelHandle(node), { signal })
-  const assigned = await ipam.assign({ handle: tunnelHandle(node), use: 'tunnel', signal })
+  if (former !== undefined && !mayStay(former, snapshot)) await ipam.release(tunnelHandle(node), { signal })
+  const assigned = await ipam.assign({ handle: tunnelHandle(node), use: TUNNEL_USE, signal })
   if (assigned.is === 'pools-full')
     throw new Fault('tunnel.no-address', {
       doing: 'find an address for',

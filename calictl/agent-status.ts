@@ -49,7 +49,7 @@ const SHAPE: Shape = {
     reason: nullOr('string'),
     device: nullOr({ name: 'string', address: nullOr('string'), up: 'boolean' }),
   },
-  pools: [{ name: 'string', ipipMode: 'string', vxlanMode: 'string' }],
+  pools: [{ name: 'string', ipipMode: 'string', vxlanMode: 'string', natOutgoing: 'boolean' }],
   firewall: {
     active: 'boolean',
     reason: nullOr('string'),

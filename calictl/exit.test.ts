@@ -35,7 +35,7 @@ const ENDINGS: readonly Ending[] = [
     exit: 2,
     line: 'ippool set',
     out: NOTHING,
-    err: /nothing to change is named; give --ipip MODE or --vxlan MODE; nothing was changed\n$/,
+    err: /nothing to change is named; give --ipip MODE, --vxlan MODE or --nat-outgoing; nothing was changed\n$/,
   },
   { exit: 2, line: 'ippol get', out: NOTHING, err: /Did you mean ippool/ },
   { exit: 2, line: 'ippool set --ipip Crosssubnt', out: NOTHING, err: /did you mean CrossSubnet\? write Always, / },
@@ -88,7 +88,9 @@ for (const { exit, line, given, out, err } of ENDINGS)
   test(`${exit}: calictl ${line}${given === undefined ? '' : ', when something is wrong'}`, async () => {
     await using stage = await openStage()
     await stage.calictl('ippool create default --cidr 10.1.0.0/16')
-    await stage.agent('a', () => statusOf('a', { pools: [{ name: 'default', ipipMode: 'Never', vxlanMode: 'Never' }] }))
+    await stage.agent('a', () =>
+      statusOf('a', { pools: [{ name: 'default', ipipMode: 'Never', vxlanMode: 'Never', natOutgoing: false }] }),
+    )
     await given?.(stage)
     const ended = await launch(stage, line)
     assert.deepEqual([ended.exit, out.test(ended.out), err.test(ended.err)], [exit, true, true], `${ended.out}\n${ended.err}`)

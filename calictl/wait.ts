@@ -13,6 +13,7 @@ export interface Aim {
   readonly pool: string
   readonly ipipMode: IpipMode
   readonly vxlanMode: VxlanMode
+  readonly natOutgoing: boolean
 }
 
 export interface Waited {
@@ -49,11 +50,12 @@ function judge(nodes: readonly string[], { answers, silences }: Survey, aim: Aim
 }
 
 /** Why an agent does not act on the aim yet; undefined when it does. */
-function missingFor(status: AgentStatus, { pool, ipipMode, vxlanMode }: Aim): string | undefined {
+function missingFor(status: AgentStatus, { pool, ipipMode, vxlanMode, natOutgoing }: Aim): string | undefined {
   const known = status.pools.find(({ name }) => name === pool)
   if (known === undefined) return 'it does not know the pool'
   if (known.ipipMode !== ipipMode) return `it still acts on ${known.ipipMode}`
   if (known.vxlanMode !== vxlanMode) return `it still acts on vxlanMode ${known.vxlanMode}`
+  if (known.natOutgoing !== natOutgoing) return `it still acts on natOutgoing ${known.natOutgoing}`
   if (status.converged) return undefined
   const failed = status.routes.find(({ state }) => state === 'failed' || state === 'conflict')
   return failed === undefined

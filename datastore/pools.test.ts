@@ -99,6 +99,21 @@ test('a pool in use stays as it was, and goes when nothing is left in it', async
   assert.deepEqual(await deletePool(store, 'first', options), { is: 'absent', known: [] })
 })
 
+test('addresses of tunnels do not keep a pool: they are freed with it, and given back by an agent that asks again', async () => {
+  const store = new MemoryStore()
+  const pool = { ...poolOf('first', '10.244.0.0/24'), blockSize: 26 }
+  await createPool(store, pool, options)
+  for (const node of ['a', 'b']) await ipamOf(store, node).assign({ handle: `tunnel.${node}`, use: 'tunnel', ...options })
+  await ipamOf(store, 'b').assign({ handle: 'pod', use: 'default/web', ...options })
+  assert.deepEqual(await deletePool(store, 'first', options), { is: 'in-use', addresses: 1, nodes: ['b'] })
+  const had = await ipamOf(store, 'a').assign({ handle: 'tunnel.a', use: 'tunnel', ...options })
+  assert.equal(had.is, 'assigned', 'a refusal takes nothing from a tunnel')
+  await ipamOf(store, 'b').release('pod', options)
+  assert.deepEqual(await deletePool(store, 'first', options), { is: 'deleted', pool })
+  assert.equal(store.entries.size, 0)
+  assert.deepEqual(await ipamOf(store, 'a').assign({ handle: 'tunnel.a', use: 'tunnel', ...options }), { is: 'no-pool' })
+})
+
 test('a pool is not made over a node’s address', async () => {
   const store = new MemoryStore()
   const node = {

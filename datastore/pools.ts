@@ -4,8 +4,9 @@ import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { contains, covers, overlaps, type Prefix, prefix, samePrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { IP_POOL, type IpPool, poolKey } from '@network/model/resources/ip-pool.ts'
-import { IPAM_BLOCK } from '@network/model/resources/ipam-block.ts'
+import { IPAM_BLOCK, podAddresses, TUNNEL_USE } from '@network/model/resources/ipam-block.ts'
 import { NODE, type Node } from '@network/model/resources/node.ts'
+import { release } from './ipam/blocks.ts'
 import { vacate } from './ipam/claim.ts'
 import type { Datastore, Options } from './port.ts'
 import { createOf, getOf, listOf, type Stored, updateOf } from './records.ts'
@@ -90,7 +91,10 @@ export async function setPool(store: Datastore, name: string, change: PoolChange
   }
 }
 
-/** Deletes a pool that no address is in use of. It is disabled first, so that an agent that assigns at this moment takes its address back. */
+/**
+ * Deletes a pool that no pod has an address of; those of tunnels are freed with it, and each agent takes one of another pool as soon as it
+ * hears of it. It is disabled first, so that an agent that assigns at this moment takes its address back.
+ */
 export async function deletePool(store: Datastore, name: string, options: Options): Promise<PoolDeleted> {
   for (;;) {
     const present = await getOf(store, IP_POOL, poolKey(name), options)
@@ -110,7 +114,7 @@ export async function deletePool(store: Datastore, name: string, options: Option
       await setPool(store, name, { disabled: pool.disabled }, options)
       return still
     }
-    await releaseEmptyBlocks(store, pool, options)
+    await releaseBlocks(store, pool, options)
     if ((await store.delete(poolKey(name), disabled.revision, options)).is !== 'deleted') continue
     return (await takenSince(store, pool, options)) ?? { is: 'deleted', pool }
   }
@@ -124,7 +128,7 @@ async function takenSince(store: Datastore, pool: IpPool, options: Options): Pro
   return used
 }
 
-/** Whether any address of a pool is in use, by pods or tunnels, and on which nodes. */
+/** Whether pods have addresses of a pool, and on which nodes. */
 export async function inUse(
   store: Datastore,
   pool: Pick<IpPool, 'cidr'>,
@@ -138,19 +142,24 @@ export async function inUse(
       says: junk[0].problems.map(({ at, says }) => `${at} ${says}`).join('; '),
       mend: 'put a right document there or delete it',
     })
-  const used = blocks.filter(({ value }) => covers(pool.cidr, value.cidr) && value.allocations.size > 0)
+  const used = blocks.filter(({ value }) => covers(pool.cidr, value.cidr) && podAddresses(value) > 0)
   if (used.length === 0) return { is: 'unused' }
   return {
     is: 'in-use',
-    addresses: used.reduce((sum, { value }) => sum + value.allocations.size, 0),
+    addresses: used.reduce((sum, { value }) => sum + podAddresses(value), 0),
     nodes: [...new Set(used.map(({ value }) => value.node))].sort(),
   }
 }
 
-async function releaseEmptyBlocks(store: Datastore, pool: IpPool, options: Options): Promise<void> {
+/** Frees what tunnels have; a block that changes at this moment is its node's to give up. */
+async function releaseBlocks(store: Datastore, pool: IpPool, options: Options): Promise<void> {
   const { read: blocks } = await listOf(store, IPAM_BLOCK, options)
-  for (const block of blocks)
-    if (covers(pool.cidr, block.value.cidr) && block.value.allocations.size === 0) await vacate(store, block, options)
+  for (const block of blocks) {
+    if (!covers(pool.cidr, block.value.cidr) || podAddresses(block.value) > 0) continue
+    const { block: value } = release(block.value, ({ use }) => use === TUNNEL_USE)
+    const freed = await updateOf(store, IPAM_BLOCK, { value, revision: block.revision }, options)
+    if (freed.is === 'written') await vacate(store, { ...block, value, revision: freed.revision }, options)
+  }
 }
 
 async function absent(store: Datastore, options: Options): Promise<{ is: 'absent'; known: readonly string[] }> {

@@ -84,6 +84,7 @@ export interface PoolStatus {
   readonly name: string
   readonly ipipMode: IpipMode
   readonly vxlanMode: VxlanMode
+  readonly natOutgoing: boolean
 }
 
 export interface BgpStatus {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run bench: what Cali takes, in numbers: routes a second, CNI ADD, start and memory among a thousand nodes, the BGP codec, etcd.
+# npm run bench: what Cali takes, in numbers: routes a second, traffic from pod to pod, CNI ADD, start and memory among a thousand nodes, the BGP codec, etcd.
 . "$(dirname "$0")/setup.sh"
 need_node_packages
 need_packages test

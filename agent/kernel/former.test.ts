@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { ipv4 } from '@network/base/net/ipv4.ts'
 import { silentLog } from '@network/base/run/log.ts'
 import { FormerState, restoreSysctls } from './former.ts'
 import { MemorySettings } from './testing/memory-settings.ts'
@@ -81,6 +82,26 @@ test('the tunnel device is remembered as it was first seen', () => {
   assert.deepEqual(second.kept.tunnel, { was: 'present', mtu: 1480, up: false })
   second.forget()
   assert.equal(existsSync(path), false)
+})
+
+test('VXLAN devices and tunnel addresses are remembered over restarts, each once, until they are gone', () => {
+  const path = join(folder, 'made')
+  const settings = new MemorySettings(MACHINE)
+  const first = FormerState.open({ path, settings, log: silentLog })
+  for (const device of ['vxlan.cali', 'vxlan.cali', 'vxlan.new']) first.beforeVxlan(device)
+  for (const address of ['10.244.0.1', '10.244.0.1', '10.245.0.1']) first.beforeAddress(ipv4(address))
+  const { kept } = FormerState.open({ path, settings, log: silentLog })
+  assert.deepEqual(
+    [kept.vxlanDevices, kept.tunnelAddresses],
+    [
+      ['vxlan.cali', 'vxlan.new'],
+      ['10.244.0.1', '10.245.0.1'],
+    ],
+  )
+  first.afterVxlan('vxlan.cali')
+  assert.deepEqual(FormerState.open({ path, settings, log: silentLog }).kept.vxlanDevices, ['vxlan.new'])
+  writeFileSync(path, JSON.stringify({ boot: 'boot-1', sysctls: {}, tunnel: null }))
+  assert.deepEqual(FormerState.open({ path, settings, log: silentLog }).kept.vxlanDevices, [], 'a file of before')
 })
 
 test('values of another boot, and rubbish, count as nothing', () => {

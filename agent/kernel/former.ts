@@ -1,10 +1,11 @@
 /**
- * How settings and the tunnel device were before the agent first changed them: what `cali-agent uninstall` puts back.
- * Kept in a file beside the socket: like the kernel's state, it is gone after a boot.
+ * How settings and the tunnel device were before the agent first changed them, which `cali-agent uninstall` puts back; and what the agent
+ * made under names that it may have others for today. Kept in a file beside the socket: like the kernel's state, it is gone after a boot.
  */
 
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Link } from '@network/netlink/link.ts'
@@ -21,14 +22,22 @@ const formerSchema = v.object({
   tunnel: v.nullable(
     v.union([v.object({ was: v.literal('absent') }), v.object({ was: v.literal('present'), mtu: v.number(), up: v.boolean() })]),
   ),
+  /** Names of the VXLAN devices that the agent made. */
+  vxlanDevices: v.optional(v.array(v.string()), []),
+  /** That the node had on its tunnel devices, the last of them last. */
+  tunnelAddresses: v.optional(v.array(v.string()), []),
 })
 export type Former = v.InferOutput<typeof formerSchema>
 export type FormerTunnel = NonNullable<Former['tunnel']>
+
+const NOTHING = { sysctls: {}, tunnel: null, vxlanDevices: [], tunnelAddresses: [] } satisfies Omit<Former, 'boot'>
 
 /** Turning this one turns the others. */
 const FORWARDING = 'net/ipv4/ip_forward'
 const INTERFACES = 'net/ipv4/conf'
 const REDIRECTS = `${INTERFACES}/all/accept_redirects`
+/** Whoever makes pools and deletes them all day shall not fill the disk. */
+const ADDRESSES_KEPT = 64
 const BOOT_ID = 'kernel/random/boot_id'
 
 export interface FormerOptions {
@@ -50,7 +59,7 @@ export class FormerState {
     this.#options = options
     const boot = options.settings.read(BOOT_ID) ?? ''
     const kept = readFormer(options)
-    this.#former = kept?.boot === boot ? kept : { boot, sysctls: {}, tunnel: null }
+    this.#former = kept?.boot === boot ? kept : { boot, ...NOTHING }
   }
 
   get kept(): Former {
@@ -71,10 +80,30 @@ export class FormerState {
     this.#keep({ ...this.#former, tunnel })
   }
 
+  /** Call before the device is made. */
+  beforeVxlan(device: string): void {
+    const { vxlanDevices } = this.#former
+    if (!vxlanDevices.includes(device)) this.#keep({ ...this.#former, vxlanDevices: [...vxlanDevices, device] })
+  }
+
+  /** Call when the device is gone for good. */
+  afterVxlan(device: string): void {
+    const { vxlanDevices } = this.#former
+    if (vxlanDevices.includes(device)) this.#keep({ ...this.#former, vxlanDevices: vxlanDevices.filter(each => each !== device) })
+  }
+
+  /** Call before the address is put on a tunnel device: its pool may be gone when it is to be taken off. */
+  beforeAddress(address: Ipv4): void {
+    const text = formatIpv4(address)
+    const { tunnelAddresses } = this.#former
+    if (!tunnelAddresses.includes(text))
+      this.#keep({ ...this.#former, tunnelAddresses: [...tunnelAddresses, text].slice(-ADDRESSES_KEPT) })
+  }
+
   /** Nothing is to be put back any more. */
   forget(): void {
     rmSync(this.#options.path, { force: true })
-    this.#former = { ...this.#former, sysctls: {}, tunnel: null }
+    this.#former = { ...this.#former, ...NOTHING }
   }
 
   #turnedAlong(): Former['sysctls'] {

@@ -75,7 +75,12 @@ export function planAll(facts: Facts): Plan {
   return {
     intents: { links, addresses, vteps: vtepsFor(routes.values(), facts), routes, sysctls },
     originate: ownBlocks(facts.self, facts.snapshot),
-    pools: [...facts.snapshot.pools.values()].map(({ name, ipipMode, vxlanMode }) => ({ name, ipipMode, vxlanMode })),
+    pools: [...facts.snapshot.pools.values()].map(({ name, ipipMode, vxlanMode, natOutgoing }) => ({
+      name,
+      ipipMode,
+      vxlanMode,
+      natOutgoing,
+    })),
     problems: problemsOf(facts, routes),
   }
 }

@@ -14,7 +14,7 @@ import { type KernelTraces, removeFromKernel, strangeInterfaces } from './kernel
 const POOL = prefix('10.244.0.0/16')
 const POD = 'cali00000000001'
 const THEIRS = 'cali00000000002'
-const NOTHING: Former = { boot: '', sysctls: {}, tunnel: null }
+const NOTHING: Former = { boot: '', sysctls: {}, tunnel: null, vxlanDevices: [], tunnelAddresses: [] }
 
 /** A node with a pod, a route each of ours and of others, and tunl0 as the agent has it. */
 function installed(former: Partial<Former>): { fake: FakeKernel; traces: KernelTraces } {
@@ -35,7 +35,7 @@ function installed(former: Partial<Former>): { fake: FakeKernel; traces: KernelT
     settings: new MemorySettings({ 'net/ipv4/conf/eth0/rp_filter': '2' }),
     former: { ...NOTHING, ...former },
     interfaces: new Set([POD, 'cali00000000009']),
-    vxlanDevice: 'vxlan.cali',
+    vxlanDevices: new Set(['vxlan.cali', 'vxlan.was']),
     isPoolAddress: address => contains(POOL, address),
   }
   return { fake, traces }
@@ -107,10 +107,12 @@ test('the VXLAN device goes; an interface of that name that is none stays', () =
   ] as const) {
     const { fake, traces } = installed({})
     fake.client().perform(addLink({ name: 'vxlan.cali', kind }))
+    fake.client().perform(addLink({ name: 'vxlan.theirs', kind: 'vxlan' }))
     assert.deepEqual(
       removeFromKernel(traces).removed.filter(line => line.includes('vxlan')),
       expected,
     )
+    assert.equal(fake.tables.find('vxlan.theirs')?.kind, 'vxlan')
     assert.equal(fake.tables.find('vxlan.cali')?.kind, kind === 'vxlan' ? undefined : kind)
   }
 })

@@ -20,8 +20,8 @@ export interface KernelTraces {
   /** Host sides of this node's pods. */
   readonly interfaces: ReadonlySet<string>
   readonly isPoolAddress: (address: Ipv4) => boolean
-  /** The name of our VXLAN device. */
-  readonly vxlanDevice: string
+  /** Names of our VXLAN devices, today's and former ones. */
+  readonly vxlanDevices: ReadonlySet<string>
 }
 
 /** Of a built-in tunnel device that nobody configured. */
@@ -71,9 +71,12 @@ function removeInterfaces({ netlink, interfaces }: KernelTraces): Removal {
 }
 
 /** With it go its address, its neighbours and its forwarding entries. An interface of that name that is no VXLAN device is not ours. */
-function removeVxlan({ netlink, vxlanDevice }: KernelTraces): Removal {
-  if (netlink.link(vxlanDevice)?.kind !== 'vxlan') return joined([])
-  return perform(netlink, [{ what: `device ${vxlanDevice}`, instruction: deleteLink(vxlanDevice) }])
+function removeVxlan({ netlink, vxlanDevices }: KernelTraces): Removal {
+  const present = [...vxlanDevices].filter(name => netlink.link(name)?.kind === 'vxlan')
+  return perform(
+    netlink,
+    present.map(name => ({ what: `device ${name}`, instruction: deleteLink(name) })),
+  )
 }
 
 function restoreTunnel(traces: KernelTraces): Removal {

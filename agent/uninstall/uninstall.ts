@@ -1,6 +1,7 @@
 /** `cali-agent uninstall`: takes the node out of the cluster, and everything of ours off the machine. */
 
 import { rmdirSync, rmSync } from 'node:fs'
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { contains, formatPrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { deleteNode } from '@network/datastore/nodes.ts'
@@ -53,8 +54,11 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
       ...endpoints.flatMap(({ value }) => (value.node === config.nodeName ? [value.interfaceName] : [])),
       ...new FileJournal(filesOf(config).unfinished).unfinished().map(hostInterfaceName),
     ]),
-    vxlanDevice: config.vxlan.device,
-    isPoolAddress: address => address === self?.tunnelAddress || pools.some(({ value }) => contains(value.cidr, address)),
+    vxlanDevices: new Set([config.vxlan.device, ...former.kept.vxlanDevices]),
+    isPoolAddress: address =>
+      address === self?.tunnelAddress ||
+      former.kept.tunnelAddresses.includes(formatIpv4(address)) ||
+      pools.some(({ value }) => contains(value.cidr, address)),
   })
   const firewall = await removeFirewall()
   const documents = await leaveCluster(store, config.nodeName, { signal })

@@ -15,6 +15,7 @@ import { surveyAgents } from '../survey.ts'
 export interface CreateOptions extends TunnelOptions {
   readonly cidr: string
   readonly blockSize: string
+  readonly natOutgoing?: boolean
 }
 
 export async function makePool(context: Context, name: string, options: CreateOptions): Promise<ExitCode> {
@@ -41,10 +42,15 @@ const ARGUMENT_OF: Readonly<Record<string, string>> = {
   'spec.vxlanMode': '--vxlan',
 }
 
-function poolFrom(context: Context, name: string, { cidr, blockSize, ...options }: CreateOptions): IpPool {
+function poolFrom(context: Context, name: string, { cidr, blockSize, natOutgoing, ...options }: CreateOptions): IpPool {
   const tunnel = tunnelFrom(context, options)
   const length = /^\d+$/.test(blockSize) ? Number(blockSize) : blockSize
-  const document = { apiVersion: API_VERSION, kind: 'IPPool', metadata: { name }, spec: { cidr, blockSize: length, ...tunnel } }
+  const document = {
+    apiVersion: API_VERSION,
+    kind: 'IPPool',
+    metadata: { name },
+    spec: { cidr, blockSize: length, natOutgoing, ...tunnel },
+  }
   const parsed = IP_POOL.parse(document)
   if (parsed.ok) return parsed.value
   const says = parsed.problems.map(problem => `${ARGUMENT_OF[problem.at] ?? problem.at}: ${problem.says}`).join('; ')

@@ -1,7 +1,7 @@
 /** `calictl ippool set`: changes a pool on the running cluster, and waits until the agents act on it. */
 
 import { between, type Millis, seconds, toMillis } from '@network/base/time/units.ts'
-import { setPool } from '@network/datastore/pools.ts'
+import { type PoolChange, setPool } from '@network/datastore/pools.ts'
 import { IP_POOL, type IpPool } from '@network/model/resources/ip-pool.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import type { Answer } from '../agents.ts'
@@ -14,7 +14,6 @@ import {
   noSuchPool,
   refuseUnsupported,
   subnetWarning,
-  type Tunnel,
   type TunnelOptions,
   tunnelFrom,
   tunnelText,
@@ -25,6 +24,7 @@ import { completeness, surveyAgents } from '../survey.ts'
 import { type Aim, untilActing, type Waited } from '../wait.ts'
 
 export interface SetOptions extends TunnelOptions {
+  readonly natOutgoing?: boolean
   readonly wait: boolean
   /** Seconds, as typed. */
   readonly timeout: string
@@ -32,20 +32,23 @@ export interface SetOptions extends TunnelOptions {
 
 export async function changePool(context: Context, name: string | undefined, options: SetOptions): Promise<ExitCode> {
   const tunnel = tunnelFrom(context, options)
-  if (tunnel === undefined) throw nothingAsked()
+  const { natOutgoing } = options
+  if (tunnel === undefined && natOutgoing === undefined) throw nothingAsked()
   const patience = patienceFrom(options)
   const pool = chosen((await readAll(context, IP_POOL)).toSorted(byName), name)
   const survey = await surveyAgents(context)
-  const [field, mode] =
-    options.vxlan === undefined ? (['ipipMode', tunnel.ipipMode] as const) : (['vxlanMode', tunnel.vxlanMode] as const)
-  refuseUnsupported(tunnel, { doing: `set ${field} of`, on: `pool ${pool.name} to ${mode}` }, survey)
+  const field = tunnel === undefined ? 'natOutgoing' : options.vxlan === undefined ? 'ipipMode' : 'vxlanMode'
+  if (tunnel !== undefined && field !== 'natOutgoing')
+    refuseUnsupported(tunnel, { doing: `set ${field} of`, on: `pool ${pool.name} to ${tunnel[field]}` }, survey)
   const nodes = (await readAll(context, NODE)).toSorted(byName)
-  for (const note of [unaskedNote(nodes, survey, context.agents), subnetWarning(tunnel, nodes)])
+  for (const note of [unaskedNote(nodes, survey, context.agents), tunnel && subnetWarning(tunnel, nodes)])
     if (note !== undefined) context.err(note)
-  const former = await store(context, pool.name, tunnel)
-  if (isForPeople(context)) context.out(sentence(pool.name, former, tunnel, field))
+  const { before, after } = await store(context, pool.name, { ...tunnel, ...(natOutgoing === undefined ? {} : { natOutgoing }) })
+  if (isForPeople(context)) context.out(sentence(pool.name, before, after, field))
   const asked = options.wait ? survey.answers : []
-  await finish(context, { pool: pool.name, ...tunnel }, { former, asked, patience })
+  const { ipipMode, vxlanMode } = after
+  const aim = { pool: pool.name, ipipMode, vxlanMode, natOutgoing: after.natOutgoing }
+  await finish(context, aim, { former: before, asked, patience })
   return completeness(survey)
 }
 
@@ -85,14 +88,14 @@ function chosen(pools: readonly IpPool[], name: string | undefined): IpPool {
   })
 }
 
-/** Stores the modes; returns the former ones. */
-async function store(context: Context, name: string, tunnel: Tunnel): Promise<Tunnel> {
-  const set = await setPool(await context.store(), name, tunnel, { signal: context.signal })
+/** Stores what is asked for; returns the pool as it was and as it is. */
+async function store(context: Context, name: string, change: PoolChange): Promise<{ before: IpPool; after: IpPool }> {
+  const set = await setPool(await context.store(), name, change, { signal: context.signal })
   switch (set.is) {
     case 'set':
-      return set.before
+      return set
     case 'unchanged':
-      return tunnel
+      return { before: set.pool, after: set.pool }
     case 'absent':
       throw noSuchPool('set', name, (await readAll(context, IP_POOL)).toSorted(byName))
     case 'immutable':
@@ -107,14 +110,15 @@ async function store(context: Context, name: string, tunnel: Tunnel): Promise<Tu
   }
 }
 
-const MODES = ['ipipMode', 'vxlanMode'] as const
+const FIELDS = ['ipipMode', 'vxlanMode', 'natOutgoing'] as const
+type Settings = Pick<IpPool, (typeof FIELDS)[number]>
 
 /** What changed; where nothing did, of what was asked for. */
-function sentence(pool: string, former: Tunnel, tunnel: Tunnel, asked: keyof Tunnel): string {
-  const changes = MODES.filter(field => former[field] !== tunnel[field]).map(
-    field => `${field} ${former[field]} -> ${tunnel[field]}`,
+function sentence(pool: string, former: Settings, wanted: Settings, asked: keyof Settings): string {
+  const changes = FIELDS.filter(field => former[field] !== wanted[field]).map(
+    field => `${field} ${former[field]} -> ${wanted[field]}`,
   )
-  return `pool ${pool}: ${changes.length === 0 ? `${asked} is ${tunnel[asked]} already` : changes.join(', ')}`
+  return `pool ${pool}: ${changes.length === 0 ? `${asked} is ${wanted[asked]} already` : changes.join(', ')}`
 }
 
 function nothingAsked() {
@@ -122,7 +126,7 @@ function nothingAsked() {
     doing: 'set',
     on: 'a pool',
     says: 'nothing to change is named',
-    mend: `give --ipip MODE or --vxlan MODE; ${NOTHING_CHANGED}`,
+    mend: `give --ipip MODE, --vxlan MODE or --nat-outgoing; ${NOTHING_CHANGED}`,
   })
 }
 
@@ -130,7 +134,7 @@ function nothingAsked() {
 async function finish(
   context: Context,
   aim: Aim,
-  { former, asked, patience }: { former: Tunnel; asked: readonly Answer[]; patience: Millis },
+  { former, asked, patience }: { former: Settings; asked: readonly Answer[]; patience: Millis },
 ): Promise<void> {
   const began = context.clock.now()
   const waited = asked.length > 0 ? await untilActing(context, asked, aim, patience) : { acting: [], waiting: [] }
@@ -140,6 +144,7 @@ async function finish(
     pool: aim.pool,
     ipipMode: { from: former.ipipMode, to: aim.ipipMode },
     vxlanMode: { from: former.vxlanMode, to: aim.vxlanMode },
+    natOutgoing: { from: former.natOutgoing, to: aim.natOutgoing },
     acting: waited.acting,
     waiting: waited.waiting,
   }

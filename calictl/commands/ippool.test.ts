@@ -99,7 +99,7 @@ const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ['ippool create other', 2, /required option '--cidr <prefix>' not specified/],
   ['ippool set gold --ipip Never', 3, /cannot set pool gold: there is no such pool; the pools are default \(10\.244\.0\.0\/16\)/],
   ['ippool set default --ipip maybe', 2, /"maybe" is not a mode/],
-  ['ippool set default', 2, /nothing to change is named; give --ipip MODE or --vxlan MODE/],
+  ['ippool set default', 2, /nothing to change is named; give --ipip MODE, --vxlan MODE or --nat-outgoing/],
   [
     'ippool set default --ipip Never --vxlan Always',
     2,
@@ -213,12 +213,37 @@ test('Never between subnets succeeds and says what it means', async () => {
   assert.doesNotMatch((await stage.calictl('ippool set --ipip CrossSubnet')).err, /different subnets/)
 })
 
+test('natOutgoing is set alone or with a mode, told, waited for, and off again', async () => {
+  await using stage = await openStage()
+  await withDefault(stage)
+  const pools = [false, true].map(natOutgoing => [
+    { name: 'default', ipipMode: 'CrossSubnet', vxlanMode: 'Never', natOutgoing } as const,
+  ])
+  let asked = 0
+  await stage.agent('a', () => statusOf('a', { pools: pools[Number(asked++ > 1)] ?? [] }))
+  const natOf = async (pool: string) => JSON.parse((await stage.calictl(`ippool get ${pool} -o json`)).out).spec.natOutgoing
+  const on = await stage.calictl('ippool set --nat-outgoing')
+  assert.match(on.out, /^pool default: natOutgoing false -> true\na: in effect after \d\.\d s$/)
+  assert.ok(asked > 2)
+  assert.deepEqual([await natOf('default'), await modeOf(stage)], [true, 'CrossSubnet'])
+  assert.match((await stage.calictl('ippool set --nat-outgoing')).out, /^pool default: natOutgoing is true already/)
+  const both = await stage.calictl('ippool set --no-nat-outgoing --ipip Never --no-wait')
+  assert.equal(both.out, 'pool default: ipipMode CrossSubnet -> Never, natOutgoing true -> false')
+  for (const [name, flag] of [
+    ['far', '--nat-outgoing'],
+    ['near', ''],
+  ] as const) {
+    await stage.calictl(`ippool create ${name} --cidr 10.${name.length}.0.0/16 ${flag}`.trim())
+    assert.equal(await natOf(name), name === 'far')
+  }
+})
+
 /** Answers with what each question finds: the last of the modes stays. */
 function follower(modes: readonly [IpipMode, ...IpipMode[]], converged = true) {
   let asked = 0
   return () => {
     const ipipMode = modes[Math.min(asked++, modes.length - 1)] ?? modes[0]
-    return statusOf('a', { pools: [{ name: 'default', ipipMode, vxlanMode: 'Never' }], converged })
+    return statusOf('a', { pools: [{ name: 'default', ipipMode, vxlanMode: 'Never', natOutgoing: false }], converged })
   }
 }
 
@@ -242,6 +267,7 @@ test('set does not wait with --no-wait', async () => {
     pool: 'default',
     ipipMode: { from: 'CrossSubnet', to: 'Never' },
     vxlanMode: { from: 'Never', to: 'Never' },
+    natOutgoing: { from: false, to: false },
     acting: [],
     waiting: [],
   })

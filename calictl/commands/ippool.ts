@@ -15,6 +15,8 @@ import { type CreateOptions, makePool } from './ippool-create.ts'
 import { removePool } from './ippool-delete.ts'
 import { changePool, type SetOptions } from './ippool-set.ts'
 
+const NAT = 'pods reach what is outside of all pools with the address of their node'
+
 export function addIppool(program: Command, act: Act): void {
   const ippool = program
     .command('ippool')
@@ -32,10 +34,19 @@ export function addIppool(program: Command, act: Act): void {
     .argument('[name]', 'the pool; may be left out when there is only one')
     .option('--ipip <mode>', 'Always, CrossSubnet (only between subnets) or Never; takes VXLAN off')
     .option('--vxlan <mode>', 'Always, CrossSubnet (only between subnets) or Never; takes IPIP off')
+    .option('--nat-outgoing', NAT)
+    .option('--no-nat-outgoing', 'pods are heard with their own addresses everywhere')
     .option('--wait', 'wait until the agents that answer act on it', true)
     .option('--no-wait', 'return as soon as it is stored')
     .option('--timeout <seconds>', 'how long to wait', '30')
-    .addHelpText('after', examples('calictl ippool set --ipip Never', 'calictl ippool set default --ipip CrossSubnet --no-wait'))
+    .addHelpText(
+      'after',
+      examples(
+        'calictl ippool set --ipip Never',
+        'calictl ippool set default --ipip CrossSubnet --no-wait',
+        'calictl ippool set --nat-outgoing',
+      ),
+    )
     .action((name: string | undefined, options: SetOptions) => act(context => changePool(context, name, options)))
   ippool
     .command('create')
@@ -45,6 +56,7 @@ export function addIppool(program: Command, act: Act): void {
     .option('--ipip <mode>', 'Always, CrossSubnet or Never (default: Never)')
     .option('--vxlan <mode>', 'instead of --ipip: Always, CrossSubnet or Never (default: Never)')
     .option('--block-size <length>', 'length of the blocks that nodes claim, 20 to 32', '26')
+    .option('--nat-outgoing', NAT)
     .addHelpText('after', examples('calictl ippool create default --cidr 10.244.0.0/16 --ipip CrossSubnet'))
     .action((name: string, options: CreateOptions) => act(context => makePool(context, name, options)))
   ippool

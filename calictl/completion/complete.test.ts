@@ -85,9 +85,9 @@ const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = 
   ['ippool get --output=y', ['--output=yaml']],
   [
     'ippool set --',
-    ['--ipip', '--vxlan', '--wait', '--no-wait', '--timeout', '--help', '--version', '--datastore', '--run-dir', '--output'],
+    ['--ipip', '--vxlan', '--nat-outgoing', '--no-nat-outgoing', '--wait', '--no-wait', '--timeout', '--help', '--version', '--datastore', '--run-dir', '--output'],
   ],
-  ['ippool set --ipip Never --no', ['--no-wait']],
+  ['ippool set --ipip Never --no-w', ['--no-wait']],
   ['node status --check --c', []],
   ['ippool set --timeout ', []],
   ['completion ', ['bash', 'zsh', 'fish']],

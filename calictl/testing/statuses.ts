@@ -27,7 +27,7 @@ export function statusOf(node: string, but: Partial<AgentStatus> = {}): AgentSta
         port: 4789,
       },
     },
-    pools: [{ name: 'default', ipipMode: 'CrossSubnet', vxlanMode: 'Never' }],
+    pools: [{ name: 'default', ipipMode: 'CrossSubnet', vxlanMode: 'Never', natOutgoing: false }],
     firewall: { active: true, reason: null, dropped: { forgedIpip: 0, forgedVxlan: 0, spoofedSource: 0 } },
     bgp: { routerId: '172.16.20.11', asn: 64512, listen: '172.16.20.11:179', peers: [], originated: [], settled: true },
     routes: [],

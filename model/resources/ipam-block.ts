@@ -24,6 +24,14 @@ export interface IpamBlock {
   readonly free: readonly number[]
 }
 
+/** The use of an address that is a node's own: agents take it and give it up by themselves. */
+export const TUNNEL_USE = 'tunnel'
+
+/** How many addresses of the block pods have. */
+export function podAddresses({ allocations }: Pick<IpamBlock, 'allocations'>): number {
+  return [...allocations.values()].filter(({ use }) => use !== TUNNEL_USE).length
+}
+
 const ORDINAL = { min: 0, max: 4095 }
 
 const allocation = object('One address in use.', {

@@ -3,7 +3,7 @@
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { contains, covers, formatPrefix, overlaps, prefix } from '@network/base/net/prefix.ts'
 import { IP_POOL, type IpPool, poolKey } from '../resources/ip-pool.ts'
-import { IPAM_BLOCK } from '../resources/ipam-block.ts'
+import { IPAM_BLOCK, podAddresses } from '../resources/ipam-block.ts'
 import type { Problem } from '../resources/kind.ts'
 import { NODE } from '../resources/node.ts'
 import { type Documents, heldOf } from './stock.ts'
@@ -36,11 +36,11 @@ export function checkPool(pool: IpPool, documents: Documents): readonly Problem[
   return [...reserved, ...others, ...nodes]
 }
 
-/** A pool that addresses are in use of cannot be deleted. */
+/** A pool that pods have addresses of cannot be deleted; those of tunnels the agents give up. */
 export function checkPoolGone(pool: IpPool, documents: Documents): readonly Problem[] {
-  const used = heldOf(IPAM_BLOCK, documents).filter(({ value }) => covers(pool.cidr, value.cidr) && value.allocations.size > 0)
+  const used = heldOf(IPAM_BLOCK, documents).filter(({ value }) => covers(pool.cidr, value.cidr) && podAddresses(value) > 0)
   if (used.length === 0) return []
-  const addresses = used.reduce((sum, { value }) => sum + value.allocations.size, 0)
+  const addresses = used.reduce((sum, { value }) => sum + podAddresses(value), 0)
   const nodes = [...new Set(used.map(({ value }) => value.node))].sort()
   const many = addresses === 1 ? '1 address of it is' : `${addresses} addresses of it are`
   return [

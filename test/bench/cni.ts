@@ -1,6 +1,5 @@
 /** CNI ADD as a container runtime sees it: from the start of the plugin's process to its end, for both programs of the plugin. */
 
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '@network/base/run/fault.ts'
@@ -11,6 +10,7 @@ import { createLab } from '../lab/lab.ts'
 import { CNI_BY_NODE, CNI_PLUGIN, type CniPlugin, NETNS_DIR, RUN_DIR, staticCni } from '../lab/paths.ts'
 import { topology } from '../lab/topology.ts'
 import type { Bench, Measurement } from './measurement.ts'
+import { compile } from './programs.ts'
 import { percentile } from './statistics.ts'
 
 const PODS = 100
@@ -34,7 +34,8 @@ export const cniBench: Bench = {
     const workshop = join(RUN_DIR, 'bench')
     await using _lab = await createLab(topology(1, 1, 0), { pool: { cidr: '10.244.0.0/16', ipip: 'Never' } })
     mkdirSync(workshop, { recursive: true })
-    const runtime = compile(join(workshop, 'cni'))
+    // Starts plugins faster than Node could.
+    const runtime = compile('cni.c', join(workshop, 'cni'))
     if (runtime === undefined) {
       say('there is no gcc here: CNI ADD is not measured')
       return []
@@ -73,15 +74,6 @@ function contendersHere(): Contender[] {
       : [contender('static program', built, true), contender('launcher and static program', [CNI_PLUGIN], true)]),
     contender('Node', CNI_BY_NODE, built === undefined),
   ]
-}
-
-/** Starts plugins faster than Node could. */
-function compile(program: string): string | undefined {
-  const source = join(import.meta.dirname, 'cni.c')
-  const { error, status, stderr } = spawnSync('gcc', ['-O2', '-o', program, source], { encoding: 'utf8' })
-  if (error !== undefined) return undefined
-  if (status === 0) return program
-  throw new Fault('bench.compile', { doing: 'compile', on: 'test/bench/cni.c', says: stderr.trim() })
 }
 
 function resultsOf({ name, hasBars, inTurn, atOnce }: Contender): Measurement[] {

@@ -11,11 +11,14 @@ import { describe, thisMachine } from './machine.ts'
 import { cells, type Measurement } from './measurement.ts'
 import { routesBench } from './routes.ts'
 import { scaleBench } from './scale.ts'
+import { throughputBench } from './throughput.ts'
 
-const BENCHES = [routesBench, cniBench, scaleBench, codecBench, etcdBench]
+const BENCHES = [routesBench, throughputBench, cniBench, scaleBench, codecBench, etcdBench]
 
 const { json, only } = new Command('bench')
-  .description('Measures routes a second, CNI ADD, an agent among a thousand nodes, the BGP codec, and etcd.')
+  .description(
+    'Measures routes a second, traffic from pod to pod, CNI ADD, an agent among a thousand nodes, the BGP codec, and etcd.',
+  )
   .option('--json', 'print the outcome as data')
   .addOption(new Option('--only <parts...>', 'not all parts').choices(BENCHES.map(({ name }) => name)))
   .addHelpText('after', '\nExample:\n  npm run bench\n  npm run -s bench -- --only routes codec --json')

@@ -14,7 +14,7 @@ export interface Measurement {
   readonly what: string
   /** Median over the runs, unless `what` says otherwise. */
   readonly value: number
-  readonly unit: 'routes/s' | 'messages/s' | 'changes' | 'ms' | 'MB'
+  readonly unit: 'routes/s' | 'messages/s' | 'packets/s' | 'entries/s' | 'changes' | 'MB/s' | 'MB' | 'ms' | 'µs' | '% of a core'
   readonly runs: number
   readonly comparison?: Comparison
 }

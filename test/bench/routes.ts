@@ -1,12 +1,11 @@
 /** Routes a second: the agent's path against `ip -batch` and against a C program, each in turn, in one namespace. */
 
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Fault } from '@network/base/run/fault.ts'
 import { systemClock } from '@network/base/time/clock.ts'
 import { between } from '@network/base/time/units.ts'
 import type { Bench, Measurement } from './measurement.ts'
+import { compile, run } from './programs.ts'
 import { batchOf, DEVICE, GATEWAY, OWN_ADDRESS } from './route-set.ts'
 import { median } from './statistics.ts'
 
@@ -38,21 +37,12 @@ export const routesBench: Bench = {
       ['link', 'set', 'v1', 'up'],
     ])
       run('ip', words)
-    const compiled = compile()
+    const compiled = compile('routes.c', join(WORKSHOP, 'routes'))
     if (compiled === undefined) say('there is no gcc here: nothing is compared with a C program')
     const measured = SIZES.flatMap(count => resultsOf(count, race(count, compiled, say)))
     run('ip', ['link', 'delete', DEVICE])
     return measured
   },
-}
-
-/** The C program, where there is a compiler. */
-function compile(): string | undefined {
-  const program = join(WORKSHOP, 'routes')
-  const { error, status, stderr } = spawnSync('gcc', ['-O2', '-o', program, join(HERE, 'routes.c')], { encoding: 'utf8' })
-  if (error !== undefined) return undefined
-  if (status === 0) return program
-  throw new Fault('bench.compile', { doing: 'compile', on: 'test/bench/routes.c', says: stderr.trim() })
 }
 
 /** One after the other, round by round, so that whatever else the machine does hits all alike. */
@@ -116,14 +106,6 @@ function runAgent(count: number): number[] {
 
 function flush(): void {
   run('ip', ['route', 'flush', 'proto', '80'])
-}
-
-function run(program: string, words: readonly string[], environment: Readonly<Record<string, string>> = {}): string {
-  const env = { ...process.env, ...environment }
-  const { error, status, stdout, stderr } = spawnSync(program, words, { env, encoding: 'utf8', maxBuffer: 64 << 20 })
-  if (error === undefined && status === 0) return stdout
-  const says = error?.message ?? stderr.trim()
-  throw new Fault('bench.command', { doing: 'run', on: `${program} ${words.join(' ')}`, says })
 }
 
 function numbersIn(line: string): number[] {

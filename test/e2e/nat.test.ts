@@ -1,9 +1,6 @@
 /** Who hears which source: natOutgoing, and another's masquerading that must not touch pods. On one rack, without ipip. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { systemRandom } from '@network/base/time/clock.ts'
-import { openDatastore } from '@network/datastore/open.ts'
-import { setPool } from '@network/datastore/pools.ts'
 import { everyAgent, meshIsUp } from '../lab/agent-status.ts'
 import { capture } from '../lab/capture.ts'
 import { PROTOCOL } from '../lab/frame.ts'
@@ -15,8 +12,6 @@ import { must, whileFrozen } from './frozen.ts'
 
 /** As Docker writes it for its bridge, over the range of the pods. */
 const DOCKER = ['POSTROUTING', '-s', '10.244.0.0/16', '!', '-o', 'docker0', '-j', 'MASQUERADE']
-const quiet = () => undefined
-const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 const OUTSIDE = '198.51.100.1'
 
 let lab: Lab
@@ -119,9 +114,7 @@ async function sourcesOf(from: string, to: string, link: string): Promise<string
 }
 
 async function setNat(natOutgoing: boolean): Promise<void> {
-  const { signal } = new AbortController()
-  await using store = await openDatastore(`sqlite:${lab.runDir}/cali.db`, { clock: lab.clock, random: systemRandom, log: SILENT })
-  assert.equal((await setPool(store, 'default', { natOutgoing }, { signal })).is, 'set')
+  await must(lab, 'router', 'calictl', 'ippool', 'set', natOutgoing ? '--nat-outgoing' : '--no-nat-outgoing')
   await until(
     async () => /elements/.test(await must(lab, 'a2', 'nft', 'list', 'set', 'inet', 'cali', 'nat-pools')) === natOutgoing,
     {

@@ -54,7 +54,8 @@ export const ICMP_ECHO_REPLY = 0
 export const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17 } as const
 const ETHERTYPE_IPV4 = 0x0800
 /** RFC 7348. */
-const VXLAN_PORT = 4789
+/** Ours, flannel's and the kernel's own, and that of a network made by hand. */
+const VXLAN_PORTS: ReadonlySet<number> = new Set([4789, 8472, 4899])
 
 /** Decodes one frame; what is cut short or unknown becomes `other` or an absent packet, never an error: the wire carries anything. */
 export function decodeFrame(bytes: Uint8Array, { at, length }: { readonly at: Instant; readonly length: number }): Frame {
@@ -147,11 +148,13 @@ function readUdp(cursor: Cursor): Payload {
   const sourcePort = cursor.u16()
   const destinationPort = cursor.u16()
   cursor.skip(4)
-  return destinationPort === VXLAN_PORT ? readVxlan(cursor, sourcePort) : { is: 'udp', sourcePort, destinationPort }
+  return VXLAN_PORTS.has(destinationPort)
+    ? readVxlan(cursor, sourcePort, destinationPort)
+    : { is: 'udp', sourcePort, destinationPort }
 }
 
 /** RFC 7348 §5. */
-function readVxlan(cursor: Cursor, sourcePort: number): Payload {
+function readVxlan(cursor: Cursor, sourcePort: number, port: number): Payload {
   const first = cursor.u32()
   const second = cursor.u32()
   const innerDestination = formatMac(cursor.take(6))
@@ -161,7 +164,7 @@ function readVxlan(cursor: Cursor, sourcePort: number): Payload {
     is: 'vxlan',
     vni: second >>> 8,
     sourcePort,
-    port: VXLAN_PORT,
+    port,
     flags: first >>> 24,
     reserved: (first & 0xffffff) + (second & 0xff),
     innerSource,

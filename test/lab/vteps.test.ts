@@ -53,7 +53,7 @@ const kernel = new Kernel({
   random: seededRandom(1),
   log: silentLog,
   tables: {
-    links: linkTable(client, devices, DEVICE),
+    links: linkTable(client, devices, { device: DEVICE }),
     sysctls: sysctlTable(kernelSettings, () => undefined),
     addresses: addressTable(client, devices, () => false),
     vteps,

@@ -5,7 +5,7 @@ import { backoff } from '@network/base/time/backoff.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import { after, type Instant, millis } from '@network/base/time/units.ts'
 import type { Repair } from '../reconciler.ts'
-import { type ForeignChain, type Mending, mendingOf, stopAt } from './foreign.ts'
+import { type ForeignChain, type Interfaces, type Mending, mendingOf, stopAt } from './foreign.ts'
 import { mendingCommands, nftChains } from './foreign-nft.ts'
 import { type Legacy, legacyChains, legacyCommands } from './legacy.ts'
 import type { Nft } from './nft.ts'
@@ -61,8 +61,8 @@ export class Accepts {
   }
 
   /** One look at all chains, and what it asks for. Returns when to look again at the latest. */
-  async keep(underlay: string): Promise<Instant | undefined> {
-    const candidates = [...(await this.#inNft(underlay)), ...(await this.#inLegacy(underlay))]
+  async keep(interfaces: Interfaces): Promise<Instant | undefined> {
+    const candidates = [...(await this.#inNft(interfaces)), ...(await this.#inLegacy(interfaces))]
     const standing = new Set<string>()
     for (const candidate of candidates) {
       const mending = mendingOf(candidate.chain)
@@ -91,9 +91,9 @@ export class Accepts {
     else if (says !== former?.says) log.warn('not as wanted', { object: name, why: says })
   }
 
-  async #inNft(underlay: string): Promise<Candidate[]> {
+  async #inNft(interfaces: Interfaces): Promise<Candidate[]> {
     const { nft } = this.#options
-    const chains = (await nftChains(nft, underlay)) ?? []
+    const chains = (await nftChains(nft, interfaces)) ?? []
     return chains.map(chain => ({
       name: `accept rule in nft chain ${chain.name}`,
       chain,
@@ -104,12 +104,12 @@ export class Accepts {
     }))
   }
 
-  async #inLegacy(underlay: string): Promise<Candidate[]> {
+  async #inLegacy(interfaces: Interfaces): Promise<Candidate[]> {
     const { legacy } = this.#options
     const listed = legacy.inUse() ? await legacy.iptables(['-S']) : undefined
     this.#blind = listed?.is === 'missing' ? NO_LEGACY : listed?.is === 'refused' ? listed.says : undefined
     if (listed?.is !== 'done') return []
-    return legacyChains(listed.value, underlay).map(chain => ({
+    return legacyChains(listed.value, interfaces).map(chain => ({
       name: `accept rule in iptables-legacy chain ${chain.name}`,
       chain,
       mend: async mending => {

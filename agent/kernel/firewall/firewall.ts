@@ -1,5 +1,6 @@
 /** Keeps nftables as wanted: reads, writes in one transaction, reads back; again on every doubt. */
 
+import { isDeepStrictEqual } from 'node:util'
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Log } from '@network/base/run/log.ts'
 import { backoff } from '@network/base/time/backoff.ts'
@@ -11,6 +12,7 @@ import type { RecordedRepair } from '../kernel.ts'
 import { Accepts } from './accepts.ts'
 import { Bell } from './bell.ts'
 import { changesBetween, type ElementWriter } from './elements.ts'
+import type { Interfaces } from './foreign.ts'
 import { type Found, formsAfterWriting, foundIn, isRight, meddlingWith, type Totals } from './found.ts'
 import type { Legacy } from './legacy.ts'
 import type { Nft } from './nft.ts'
@@ -59,7 +61,7 @@ export class Firewall {
   readonly #repairs: RecordedRepair[] = []
   #repairCount = 0
   #wanted: Elements | undefined
-  #underlay = ''
+  #interfaces: Interfaces = []
   /** How this machine's nft prints our rules: versions differ. */
   #forms: Forms = OUR_FORMS
   /** What was read back as it should be, and must be so until we change it. */
@@ -93,11 +95,13 @@ export class Firewall {
   /** Says what should be true from here on, whole. */
   desire(intent: FirewallIntent): void {
     const wanted = elementsOf(intent)
-    if (this.#wanted !== undefined && sameElements(wanted, this.#wanted) && intent.underlay === this.#underlay) return
+    const interfaces = [intent.underlay, ...intent.tunnels]
+    const known = isDeepStrictEqual(interfaces, this.#interfaces)
+    if (this.#wanted !== undefined && sameElements(wanted, this.#wanted) && known) return
     this.#wanted = wanted
     this.#retryAt = undefined
-    if (intent.underlay !== this.#underlay) this.#surveyedAt = undefined
-    this.#underlay = intent.underlay
+    if (!known) this.#surveyedAt = undefined
+    this.#interfaces = interfaces
     this.#bell.by(this.#options.clock.now())
   }
 
@@ -212,7 +216,7 @@ export class Firewall {
     const due = this.#surveyAgainAt !== undefined && this.#surveyAgainAt <= now
     if (!due && this.#isSure(this.#surveyedAt)) return
     this.#surveyedAt = now
-    this.#surveyAgainAt = await this.#accepts.keep(this.#underlay)
+    this.#surveyAgainAt = await this.#accepts.keep(this.#interfaces)
     if (this.#surveyAgainAt !== undefined) this.#bell.by(this.#surveyAgainAt)
   }
 

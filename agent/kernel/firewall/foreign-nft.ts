@@ -7,6 +7,7 @@ import {
   type ForeignChain,
   type ForeignRule,
   type Hook,
+  type Interfaces,
   jumpsOf,
   type Mending,
   type Scope,
@@ -33,14 +34,14 @@ export interface NftChain extends ForeignChain {
 const FAMILIES = ['ip', 'inet']
 
 /** The base chains of others on the hooks that pods' packets pass, with all that they jump to; undefined when nft does not answer. */
-export async function nftChains(nft: Nft, underlay: string): Promise<readonly NftChain[] | undefined> {
+export async function nftChains(nft: Nft, interfaces: Interfaces): Promise<readonly NftChain[] | undefined> {
   const listed = await nft.list(['chains'])
   if (listed.is !== 'done') return undefined
   const found: NftChain[] = []
   for (const chain of ofKind(listed.value, 'chain')) {
     const base = baseOf(chain)
     if (base === undefined) continue
-    const read = (chain: string) => rulesIn(nft, { ...base.place, chain }, underlay)
+    const read = (chain: string) => rulesIn(nft, { ...base.place, chain }, interfaces)
     const rules = await read(base.place.chain)
     const others = await followed(rules, read)
     found.push({ ...base, name: nameOf(base.place), rules, others })
@@ -87,9 +88,9 @@ async function followed(
   return found
 }
 
-async function rulesIn(nft: Nft, { family, table, chain }: Place, underlay: string): Promise<ForeignRule[]> {
+async function rulesIn(nft: Nft, { family, table, chain }: Place, interfaces: Interfaces): Promise<ForeignRule[]> {
   const listed = await nft.list(['chain', family, table, chain])
-  return listed.is === 'done' ? ofKind(listed.value, 'rule').map(rule => ruleOf(rule, underlay)) : []
+  return listed.is === 'done' ? ofKind(listed.value, 'rule').map(rule => ruleOf(rule, interfaces)) : []
 }
 
 function nameOf({ family, table, chain }: Place): string {
@@ -97,10 +98,10 @@ function nameOf({ family, table, chain }: Place): string {
 }
 
 /** Reads one rule; a match that we cannot read makes it narrow. */
-export function ruleOf({ handle, comment, expr }: Json, underlay: string): ForeignRule {
+export function ruleOf({ handle, comment, expr }: Json, interfaces: Interfaces): ForeignRule {
   const statements = Array.isArray(expr) ? expr.filter(isRecord) : []
   return {
-    scope: scopeOf(statements, underlay),
+    scope: scopeOf(statements, interfaces),
     verdict: verdictOf(statements),
     ours: comment !== OUR_COMMENT ? 'no' : isDeepStrictEqual(statements.map(withoutCount), ACCEPT_MARKED) ? 'right' : 'wrong',
     handle: String(handle),
@@ -138,25 +139,25 @@ function isRejectOfIptables(statement: Json): boolean {
 
 const HARMLESS = new Set(['counter', 'log', 'accept', 'drop', 'reject', 'return', 'jump', 'goto'])
 
-function scopeOf(statements: readonly Json[], underlay: string): Scope {
-  const scopes = statements.map(statement => scopeOfStatement(statement, underlay))
+function scopeOf(statements: readonly Json[], interfaces: Interfaces): Scope {
+  const scopes = statements.map(statement => scopeOfStatement(statement, interfaces))
   if (scopes.includes('narrow')) return 'narrow'
   return scopes.includes('broad') ? 'broad' : 'every'
 }
 
-function scopeOfStatement(statement: Json, underlay: string): Scope {
+function scopeOfStatement(statement: Json, interfaces: Interfaces): Scope {
   if (isTargetOfIptables(statement) || Object.keys(statement).every(key => HARMLESS.has(key))) return 'every'
   const { match } = statement
-  return isRecord(match) ? scopeOfMatch(match, underlay) : 'narrow'
+  return isRecord(match) ? scopeOfMatch(match, interfaces) : 'narrow'
 }
 
-function scopeOfMatch({ left, right, op }: Json, underlay: string): Scope {
+function scopeOfMatch({ left, right, op }: Json, interfaces: Interfaces): Scope {
   if (!isRecord(left)) return 'narrow'
   const meta = isRecord(left['meta']) ? left['meta']['key'] : undefined
   const tracked = isRecord(left['ct']) ? left['ct']['key'] : undefined
   if (meta === 'nfproto') return 'every'
   if (meta === 'iifname' || meta === 'oifname' || meta === 'iif' || meta === 'oif')
-    return op === '!=' || namesIn(right).some(name => concernsPods(name, underlay)) ? 'broad' : 'narrow'
+    return op === '!=' || namesIn(right).some(name => concernsPods(name, interfaces)) ? 'broad' : 'narrow'
   if (tracked === 'state') return (op === '!=') === listsNew(right) ? 'narrow' : 'broad'
   return 'narrow'
 }

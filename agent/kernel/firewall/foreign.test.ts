@@ -6,6 +6,7 @@ import { legacyChains, legacyCommands, legacyRemoval } from './legacy.ts'
 import type { Json } from './nft.ts'
 import { ACCEPT_MARKED } from './ruleset.ts'
 
+const INTERFACES = ['eth0', 'tunl0', 'vxlan.cali']
 const OURS = '-A INPUT -m mark --mark 0x10000/0x10000 -m comment --comment cali -j ACCEPT'
 const INSERT = '-I INPUT 1 -m mark --mark 0x10000/0x10000 -m comment --comment cali -j ACCEPT'
 const REMOVE = '-D INPUT -m mark --mark 0x10000/0x10000 -m comment --comment cali -j ACCEPT'
@@ -43,6 +44,7 @@ const CASES: readonly (readonly [what: string, printed: readonly string[], comma
   ['a drop of broken connections', ['-P INPUT ACCEPT', '-A INPUT -m conntrack --ctstate INVALID -j DROP'], []],
   ['a drop of new connections', ['-P INPUT ACCEPT', '-A INPUT -m conntrack --ctstate NEW,UNTRACKED -j DROP'], [INSERT]],
   ['a drop from the underlay', ['-P INPUT ACCEPT', '-A INPUT -i eth+ -m comment --comment "no strangers" -j DROP'], [INSERT]],
+  ['a drop from the VXLAN device', ['-P INPUT ACCEPT', '-A INPUT -i vxlan.cali -j DROP'], [INSERT]],
   ['a drop from all but loopback', ['-P INPUT ACCEPT', '-A INPUT ! -i lo -j DROP'], [INSERT]],
   ['a drop from another NIC', ['-P INPUT ACCEPT', '-A INPUT -i virbr0 -j REJECT --reject-with icmp-port-unreachable'], []],
   [
@@ -57,7 +59,7 @@ const CASES: readonly (readonly [what: string, printed: readonly string[], comma
 
 for (const [what, printed, commands] of CASES)
   test(`iptables-legacy, ${what}: ${commands.length === 0 ? 'left alone' : commands.join('; ')}`, () => {
-    const found = legacyChains(printed.join('\n'), 'eth0').flatMap(chain => {
+    const found = legacyChains(printed.join('\n'), INTERFACES).flatMap(chain => {
       const mending = mendingOf(chain)
       return mending === undefined ? [] : legacyCommands(chain, mending)
     })
@@ -100,6 +102,9 @@ const RULES: readonly (readonly [what: string, expr: readonly Json[], stops: boo
   ['drop from loopback', [meta('iifname', 'lo'), { drop: null }], false],
   ['drop from all but loopback', [meta('iifname', 'lo', '!='), { drop: null }], true],
   ['drop from the underlay among others', [meta('iifname', { set: ['eth0', 'eth1'] }), { drop: null }], true],
+  ['drop from the VXLAN device', [meta('iifname', 'vxlan.cali'), { drop: null }], true],
+  ['drop from all VXLAN devices', [meta('iifname', 'vxlan*'), { drop: null }], true],
+  ['drop from the VXLAN device of others', [meta('iifname', 'vxlan.theirs'), { drop: null }], false],
   ['drop to pods', [meta('oifname', 'cali*'), { drop: null }], true],
   ['drop from another NIC', [meta('iifname', 'virbr0'), { drop: null }], false],
   ['drop of IPv4', [meta('nfproto', 2), { drop: null }], true],
@@ -108,19 +113,22 @@ const RULES: readonly (readonly [what: string, expr: readonly Json[], stops: boo
 
 for (const [what, expr, stops] of RULES)
   test(`nftables, ${what}: ${stops ? 'stops pods' : 'left alone'}`, () => {
-    const rule = ruleOf({ handle: 5, expr }, 'eth0')
+    const rule = ruleOf({ handle: 5, expr }, INTERFACES)
     assert.deepEqual(mendingOf(chainOf([rule])), stops ? { insert: true, remove: [] } : undefined)
   })
 
 test('our own rule is known whatever it has counted, and is no reason to stop looking', () => {
   const ours = ruleOf(
     { handle: 4, comment: OUR_COMMENT, expr: ACCEPT_MARKED.map(each => ('counter' in each ? COUNTER : each)) },
-    'eth0',
+    INTERFACES,
   )
   assert.deepEqual([ours.ours, ours.handle], ['right', '4'])
-  assert.equal(mendingOf(chainOf([ours, ruleOf({ handle: 5, expr: [REJECT] }, 'eth0')])), undefined)
-  const changed = ruleOf({ handle: 6, comment: OUR_COMMENT, expr: [address, { accept: null }] }, 'eth0')
-  assert.deepEqual(mendingOf(chainOf([changed, ruleOf({ handle: 5, expr: [REJECT] }, 'eth0')])), { insert: true, remove: ['6'] })
+  assert.equal(mendingOf(chainOf([ours, ruleOf({ handle: 5, expr: [REJECT] }, INTERFACES)])), undefined)
+  const changed = ruleOf({ handle: 6, comment: OUR_COMMENT, expr: [address, { accept: null }] }, INTERFACES)
+  assert.deepEqual(mendingOf(chainOf([changed, ruleOf({ handle: 5, expr: [REJECT] }, INTERFACES)])), {
+    insert: true,
+    remove: ['6'],
+  })
 })
 
 function chainOf(rules: ForeignChain['rules']): ForeignChain {

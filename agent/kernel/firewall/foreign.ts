@@ -1,6 +1,7 @@
 /** Chains of other people's packet filters, and whether they would stop pods: an accept in our own table does not outvote them. Pure. */
 
-import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
+/** The NIC that other nodes are reached by, and the tunnel devices: what rules say of these concerns pods. */
+export type Interfaces = readonly string[]
 
 /** Which packets a rule is about. */
 export type Scope =
@@ -99,8 +100,8 @@ export function jumpsOf(rules: readonly ForeignRule[]): string[] {
 }
 
 /** Whether a rule that names an interface, `eth*` and `eth+` for many, is about one that pods' packets pass. */
-export function concernsPods(pattern: string, underlay: string): boolean {
+export function concernsPods(pattern: string, interfaces: Interfaces): boolean {
   const stem = /[*+]$/.test(pattern) ? pattern.slice(0, -1) : undefined
   const meets = (name: string) => (stem === undefined ? name === pattern : name.startsWith(stem))
-  return pattern.startsWith('cali') || [underlay, TUNNEL_DEVICE, 'cali'].some(meets)
+  return pattern.startsWith('cali') || [...interfaces, 'cali'].some(meets)
 }

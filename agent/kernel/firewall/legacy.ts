@@ -6,6 +6,7 @@ import {
   type ForeignChain,
   type ForeignRule,
   type Hook,
+  type Interfaces,
   type Mending,
   type Scope,
   type Verdict,
@@ -52,13 +53,13 @@ export function legacyCommands(chain: ForeignChain, { insert, remove }: Mending)
 }
 
 /** Reads what `iptables -S` prints. */
-export function legacyChains(text: string, underlay: string): ForeignChain[] {
+export function legacyChains(text: string, interfaces: Interfaces): ForeignChain[] {
   const lines = text.split('\n').map(line => line.trim())
   const rules = new Map<string, ForeignRule[]>()
   for (const line of lines) {
     const [, chain, rest] = /^-A (\S+) ?(.*)$/.exec(line) ?? []
     if (chain === undefined || rest === undefined) continue
-    rules.set(chain, [...(rules.get(chain) ?? []), ruleOf(rest, underlay)])
+    rules.set(chain, [...(rules.get(chain) ?? []), ruleOf(rest, interfaces)])
   }
   return lines.flatMap(line => {
     const [, name, policy] = /^-P (\S+) (\S+)$/.exec(line) ?? []
@@ -70,17 +71,17 @@ export function legacyChains(text: string, underlay: string): ForeignChain[] {
 
 /** What takes our rules out again. */
 export function legacyRemoval(text: string): string[][] {
-  return legacyChains(text, '').flatMap(chain =>
+  return legacyChains(text, []).flatMap(chain =>
     legacyCommands(chain, { insert: false, remove: chain.rules.filter(({ ours }) => ours !== 'no').map(({ handle }) => handle) }),
   )
 }
 
-function ruleOf(text: string, underlay: string): ForeignRule {
+function ruleOf(text: string, interfaces: Interfaces): ForeignRule {
   const [, matches = '', word = '', target = ''] = /^(.*?) ?(?:(-j|-g) (\S+).*)?$/.exec(text) ?? []
   const ours = /--comment (?:cali|"cali")(?: |$)/.test(matches)
   const right = matches.includes(`--mark ${MARK}`) && target === 'ACCEPT'
   return {
-    scope: scopeOf(matches, underlay),
+    scope: scopeOf(matches, interfaces),
     verdict: verdictOf(word, target),
     ours: ours ? (right ? 'right' : 'wrong') : 'no',
     handle: text.replaceAll('"', ''),
@@ -109,10 +110,12 @@ const COMMENT = /-m comment --comment (?:"[^"]*"|\S+)/g
 const INTERFACE = /(! )?-[io] (\S+)/g
 const BEGINNINGS = /-m (?:conntrack --ct|state --)state \S*NEW\S*/g
 
-function scopeOf(matches: string, underlay: string): Scope {
+function scopeOf(matches: string, interfaces: Interfaces): Scope {
   const bare = matches.replace(COMMENT, '').trim()
   if (bare === '') return 'every'
   const rest = bare.replace(INTERFACE, '').replace(BEGINNINGS, '').trim()
-  const ofOthers = [...bare.matchAll(INTERFACE)].some(([, not, name]) => not === undefined && !concernsPods(name ?? '', underlay))
+  const ofOthers = [...bare.matchAll(INTERFACE)].some(
+    ([, not, name]) => not === undefined && !concernsPods(name ?? '', interfaces),
+  )
   return rest === '' && !ofOthers ? 'broad' : 'narrow'
 }

@@ -29,7 +29,7 @@ async function removeTable(nft: Nft): Promise<Removal> {
 async function removeAccepts(nft: Nft): Promise<Removal> {
   const removed: string[] = []
   const problems: string[] = []
-  for (const chain of (await nftChains(nft, '')) ?? []) {
+  for (const chain of (await nftChains(nft, [])) ?? []) {
     const remove = chain.rules.filter(({ ours }) => ours !== 'no').map(({ handle }) => handle)
     if (remove.length === 0) continue
     const answer = await nft.commit(mendingCommands(chain, { insert: false, remove }))

@@ -10,11 +10,13 @@ import { isOurAddress } from '../ownership.ts'
 import type { Outcome, Step, Table } from '../table.ts'
 import { outcomesOf } from './outcomes.ts'
 
+/** `isOurs` tells of an address on one of `tunnels` whether we put it there; `adding` hears of each before it is put there. */
 export function addressTable(
   client: NetlinkClient,
   devices: Devices,
-  isPoolAddress: (address: Ipv4) => boolean,
+  isOurs: (address: Ipv4) => boolean,
   tunnels: ReadonlySet<string> = new Set([TUNNEL_DEVICE]),
+  adding: (address: Ipv4) => void = () => undefined,
 ): Table<AddressIntent, LinkAddress> {
   return {
     name: 'address',
@@ -24,13 +26,17 @@ export function addressTable(
         const device = devices.nameOf(row.link)
         if (device === undefined) continue
         const key = addressKey({ device, address: row.address, length: row.length })
-        if (wanted.has(key) || isOurAddress(device, row.address, isPoolAddress, tunnels)) found.set(key, row)
+        if (wanted.has(key) || isOurAddress(device, row.address, isOurs, tunnels)) found.set(key, row)
       }
       return found
     },
     same: () => true,
     foreign: () => undefined,
-    apply: steps => steps.map(step => apply(client, devices, step)),
+    apply: steps =>
+      steps.map(step => {
+        if (step.want !== undefined) adding(step.want.address)
+        return apply(client, devices, step)
+      }),
     describe: have => `${formatIpv4(have.address)}/${have.length}`,
   }
 }

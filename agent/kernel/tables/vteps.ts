@@ -54,15 +54,17 @@ function listed(client: NetlinkClient, link: IfIndex, wanted: ReadonlyMap<string
     if (mac !== undefined) entries.delete(mac)
     return taken
   }
-  for (const neighbour of client.neighbours(link)) {
-    const key = formatIpv4(neighbour.address)
-    const want = wanted.get(key)
-    // What the kernel notes of addresses that it looks for is its own affair.
-    if (neighbour.proxy || (want === undefined && neighbour.state !== 'permanent')) continue
-    found.set(key, { link, neighbour, entries: take(want?.mac ?? neighbour.mac) })
+  const neighbours = new Map(client.neighbours(link).map(each => [formatIpv4(each.address), each]))
+  // Those wanted first: a node that has another tunnel address now has its MAC still, and so its entry.
+  for (const [key, { mac }] of wanted) {
+    const near = neighbours.get(key)
+    const neighbour = near?.proxy === false ? near : undefined
+    if (neighbour !== undefined || entries.has(mac)) found.set(key, { link, neighbour, entries: take(mac) })
   }
-  for (const [key, { mac }] of wanted)
-    if (!found.has(key) && entries.has(mac)) found.set(key, { link, neighbour: undefined, entries: take(mac) })
+  // What the kernel notes of addresses that it looks for is its own affair.
+  for (const [key, neighbour] of neighbours)
+    if (!wanted.has(key) && !neighbour.proxy && neighbour.state === 'permanent')
+      found.set(key, { link, neighbour, entries: take(neighbour.mac) })
   for (const [mac, strays] of entries) found.set(`forwarding ${mac}`, { link, neighbour: undefined, entries: strays })
   return found
 }
