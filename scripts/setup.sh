@@ -172,5 +172,5 @@ in_vm() {
   [ ! -t 1 ] || [ -n "${NO_COLOR:-}" ] || export FORCE_COLOR=1
   export CALI_USE_BUNDLE=1 CALI_IN_GUEST=1
   # shellcheck disable=SC2086,SC2016
-  sh test/vm/run.sh --timeout 900 ${VM_OPTIONS:-} -- sh -c 'modprobe ipip || exit 125; exec "$@"' sh "$@"
+  sh test/vm/run.sh --timeout 1800 ${VM_OPTIONS:-} -- sh -c 'modprobe ipip || exit 125; exec "$@"' sh "$@"
 }
