@@ -117,8 +117,13 @@ for (const [at, [name, act]] of FAULTS.entries())
     await using direct = await openEtcd(etcd.url('/p'), { clock: systemClock, random })
     const end = new Map((await direct.list('/model/', options)).entries.map(({ key, document }) => [key, document]))
     model.check(end)
-    const again = readers.map(store => follow(store, options.signal, followed[readers.indexOf(store)]))
-    for (const { state } of again) await until(() => same(state, end), wait('watchers to see what there is', 20_000))
+    const watching = new AbortController()
+    const again = readers.map(store => follow(store, watching.signal, followed[readers.indexOf(store)]))
+    try {
+      for (const { state } of again) await until(() => same(state, end), wait('watchers to see what there is', 20_000))
+    } finally {
+      watching.abort()
+    }
     for (const { problems } of again) assert.deepEqual(problems, [])
     await Promise.all(stores.map(store => store[Symbol.asyncDispose]()))
     await Promise.all(proxies.map(proxy => proxy[Symbol.asyncDispose]()))
