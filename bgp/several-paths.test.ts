@@ -24,8 +24,10 @@ const SENDS: AddPathFamily = { ...IPV4_UNICAST, send: true, receive: false }
 
 describe('a client of a reflector', () => {
   test('hears every path, uses those that are equal together, and says why of each', async () => {
-    const { client, cluster, origins } = await reflected({ decision: { multipath: 4 } })
+    const { client, cluster, origins, reflector } = await reflected({ decision: { multipath: 4 } })
     assert.deepEqual(pathsOf(client), ['1 via 192.0.2.11', '2 via 192.0.2.12'])
+    assert.deepEqual(peerOf(client, reflector).session?.pathIds, { heard: ['ipv4-unicast'], told: [] })
+    assert.deepEqual(peerOf(reflector, client).session?.pathIds, { heard: [], told: ['ipv4-unicast'] })
     assert.deepEqual(
       client.speaker.multipath(NET).map(({ attributes }) => formatIpv4(attributes.nextHop)),
       ['192.0.2.11', '192.0.2.12'],
