@@ -81,7 +81,7 @@ export class FrrRouter extends Router {
   neighbor ${address} activate
   ${part.limit === undefined ? '' : `neighbor ${address} maximum-prefix ${part.limit}`}
   neighbor ${address} route-map out out
-  ${part.addPaths ? `neighbor ${address} addpath-tx-all-paths` : ''}
+  ${part.addPaths === undefined ? '' : `neighbor ${address} addpath-tx-${part.addPaths === true ? 'all-paths' : 'bestpath-per-AS'}`}
   ${part.reflects ? `neighbor ${address} route-reflector-client` : ''}`
     return `
 hostname frr

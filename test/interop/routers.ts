@@ -49,8 +49,8 @@ export interface Part {
   readonly strictRole?: true
   /** It keeps routes over a long absence, so many seconds (RFC 9494), and waits for a return only so many before. */
   readonly longLived?: { readonly staleTime: number; readonly restartTime: number }
-  /** It tells us all its paths of a prefix, and hears all of ours (RFC 7911). */
-  readonly addPaths?: true
+  /** It tells us all its paths of a prefix, and hears all of ours (RFC 7911); FRR also the best of each neighbour AS alone. */
+  readonly addPaths?: true | 'best-of-each-as'
   /** What it says of its own routes beside the plain attributes: local-pref, MED, communities. */
   readonly dressed?: true
 }
@@ -211,7 +211,7 @@ export class BirdRouter extends Router {
     const parting = part.drains ? 'bgp_community.add((65535, 0));' : ''
     const limit = part.limit === undefined ? '' : `import limit ${part.limit} action restart;`
     const wide = part.ipv4OverIpv6 ? 'extended next hop on;' : ''
-    const paths = part.addPaths ? 'add paths on;' : ''
+    const paths = part.addPaths !== undefined ? 'add paths on;' : ''
     const peer = (name: string, address: string, asn: number) => `
       protocol bgp ${name} {
         local ${THEIRS} as ${part.asn};
