@@ -51,7 +51,7 @@ for (const { name, make } of KINDS)
     }
 
     for (const { what, rules } of FAILURES)
-      test(`single-hop: ${what} is noticed within a second, and the session comes back afterwards`, async () => {
+      test(`a fault of one hop is noticed within a second, and the session comes back afterwards: ${what}`, async () => {
         await using router = await make().play({ ...PART, bfd: 'single-hop' })
         await using us = await start(outside({ bfd: WAYS[0].bfd }))
         await watched(router, us)
