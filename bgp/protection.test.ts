@@ -2,9 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
+import { ipv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
+import { silentLog } from '@network/base/run/log.ts'
 import { Secret } from '@network/base/run/secret.ts'
-import type { PeerConfig } from './options.ts'
+import { seededRandom } from '@network/base/testing/seeded-random.ts'
+import { millis, seconds } from '@network/base/time/units.ts'
+import { acceptAll, type PeerConfig } from './options.ts'
+import { recordedSpeaker } from './record/recorder.ts'
 import { Cluster, learnedText, type Member, meshPeer, peerOf, recordingLog, routes } from './testing/cluster.ts'
 
 const keyed = (address: Member, self: Member, text: string | undefined): PeerConfig => ({
@@ -68,4 +73,38 @@ test('another hop limit is another session: 6/6', async () => {
   cluster.run(1)
   assert.match(peerOf(b, a).lastError?.text ?? '', /\(6\/6\)/)
   assert.equal(peerOf(a, b).protection.ttlSecurityHops, 1)
+})
+
+test('a recording has no password in it', async () => {
+  const cluster = new Cluster()
+  const b = await cluster.member('192.0.2.2')
+  const here = ipv4('192.0.2.1')
+  const lines: string[] = []
+  const options = {
+    routerId: here,
+    asn: 64512,
+    listen: { address: here, port: 179 },
+    holdTime: seconds(30),
+    connectRetry: millis(2000),
+    gracefulRestart: { restartTime: seconds(120), restarting: false, deferral: millis(60_000) },
+    importFilter: acceptAll,
+    dynamicPeers: [{ range: prefix('198.51.100.0/24'), limit: 5, peer: { asn: 64512, password: new Secret('hunter3') } }],
+    clock: cluster.clock,
+    random: seededRandom(5),
+    log: silentLog,
+    transport: cluster.network.host(here),
+  }
+  const speaker = recordedSpeaker(options, line => lines.push(line))
+  await speaker.start()
+  speaker.setPeers([{ ...meshPeer(b.address, here), password: new Secret('hunter2') }])
+  b.speaker.setPeers([{ ...meshPeer(here, b.address), password: new Secret('hunter2') }])
+  for (let second = 0; second < 20; second++) {
+    cluster.run(1)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  assert.equal(speaker.status().peers[0]?.state, 'established')
+  await new Promise(resolve => setImmediate(resolve))
+  const text = lines.join('\n')
+  assert.match(text, /"password":"\(secret\)"/)
+  assert.doesNotMatch(text, /hunter/)
 })
