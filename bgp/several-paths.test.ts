@@ -24,8 +24,10 @@ const SENDS: AddPathFamily = { ...IPV4_UNICAST, send: true, receive: false }
 
 describe('a client of a reflector', () => {
   test('hears every path, uses those that are equal together, and says why of each', async () => {
-    const { client, cluster, origins } = await reflected({ decision: { multipath: 4 } })
+    const { client, cluster, origins, reflector } = await reflected({ decision: { multipath: 4 } })
     assert.deepEqual(pathsOf(client), ['1 via 192.0.2.11', '2 via 192.0.2.12'])
+    assert.deepEqual(peerOf(client, reflector).session?.pathIds, { heard: ['ipv4-unicast'], told: [] })
+    assert.deepEqual(peerOf(reflector, client).session?.pathIds, { heard: [], told: ['ipv4-unicast'] })
     assert.deepEqual(
       client.speaker.multipath(NET).map(({ attributes }) => formatIpv4(attributes.nextHop)),
       ['192.0.2.11', '192.0.2.12'],
@@ -58,12 +60,17 @@ describe('a client of a reflector', () => {
     assert.deepEqual(learnedText(client), [`${NET} via 192.0.2.11`])
   })
 
-  for (const [what, addPath, holds] of [
-    ['offers no half', [], ['- via 192.0.2.11']],
-    ['offers the half that nobody wants', [{ family: IPV4_UNICAST, send: 'all' }], ['- via 192.0.2.11']],
-    ['offers to receive', HEARS, ['1 via 192.0.2.11', '2 via 192.0.2.12']],
-  ] as const)
-    test(`P0: ${what}: ${holds.join(', ')}`, async () => {
+  const offers: readonly { readonly name: string; readonly addPath: readonly AddPath[]; readonly holds: readonly string[] }[] = [
+    { name: 'offers no half', addPath: [], holds: ['- via 192.0.2.11'] },
+    {
+      name: 'offers the half that nobody wants',
+      addPath: [{ family: IPV4_UNICAST, send: 'all' }],
+      holds: ['- via 192.0.2.11'],
+    },
+    { name: 'offers to receive', addPath: HEARS, holds: ['1 via 192.0.2.11', '2 via 192.0.2.12'] },
+  ]
+  for (const { name, addPath, holds } of offers)
+    test(`P0: ${name}: ${holds.join(', ')}`, async () => {
       const { client } = await reflected({}, { addPath })
       assert.deepEqual(pathsOf(client), holds)
     })
@@ -115,6 +122,20 @@ describe('a peer that tells several paths', () => {
       assert.match(describeNotification(peer.lastNotification), /\(6\/1\)/)
       assert.match(us.speaker.status().peers[0]?.lastError?.text ?? '', says)
       assert.equal(us.speaker.paths(NET).length, 0)
+    }
+  })
+
+  test('of those that are equal else the lowest id wins, in whatever order they came', async () => {
+    for (const order of [three, three.toReversed()]) {
+      const { cluster, peer, us } = await raw({})
+      for (const each of order) peer.say(saying([each], 0, [1000 + (each.pathId ?? 0)]))
+      cluster.run(1)
+      const { paths } = us.speaker.explain(NET)
+      assert.deepEqual(
+        paths.map(({ pathId, verdict }) => `${pathId} ${verdict.is === 'lost' ? verdict.by : verdict.is}`).toSorted(),
+        ['1 best', '2 path-id', '3 path-id'],
+      )
+      assert.deepEqual(us.speaker.learned().get(NET)?.attributes.communities, [1001])
     }
   })
 
@@ -222,8 +243,9 @@ function attributesOf(med: number): Attributes {
   return { ...plainAttributes(ipv4('192.0.2.66')), localPref: 100, med }
 }
 
-function saying(paths: readonly Identified<Prefix>[], med: number): Uint8Array {
-  return encodeAnnouncement(encodeAttributes(attributesOf(med), { kind: 'internal', asnOctets: 4 }), paths)
+function saying(paths: readonly Identified<Prefix>[], med: number, communities: readonly number[] = []): Uint8Array {
+  const attributes = { ...attributesOf(med), communities }
+  return encodeAnnouncement(encodeAttributes(attributes, { kind: 'internal', asnOctets: 4 }), paths)
 }
 
 /** What we hold of the raw peer: path to attributes, sorted. */

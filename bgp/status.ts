@@ -105,6 +105,8 @@ export interface SessionStatus {
   readonly keepaliveSeconds: number
   readonly fourOctetAs: boolean
   readonly routeRefresh: boolean
+  /** Families of which several paths of a prefix may be told, each with its id. RFC 7911. */
+  readonly pathIds: { readonly heard: readonly string[]; readonly told: readonly string[] }
   /** What the peer says that it is to us (RFC 9234). */
   readonly peerRole: string | null
   readonly gracefulRestart: {

@@ -135,6 +135,18 @@ const sessionFields = {
   port: v.optional(whole('TCP port of the peer.', 1, 65535)),
   localAddress: v.optional(addressField),
   password: v.optional(passwordField),
+  bfd: v.optional(
+    v.strictObject(
+      {
+        minTx: v.optional(whole('Milliseconds between two packets that are sent.', 100, 60_000), 300),
+        minRx: v.optional(whole('Milliseconds between two packets that are taken.', 100, 60_000), 300),
+        multiplier: v.optional(whole('So many packets in a row may be lost.', 3, 255), 3),
+        multihop: v.optional(flag('The peer is not on the link (RFC 5883).'), false),
+        strict: v.optional(flag('No session before BFD is up.'), false),
+      },
+      MAPPING,
+    ),
+  ),
   ttlSecurity: v.optional(
     whole('The peer is at most so many hops away, 1 on the link; both ends must ask for it (RFC 5082).', 1, 254),
   ),

@@ -223,6 +223,7 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
       exportPolicy: chainOf(session.export, config),
       localAddress: session.localAddress,
       password: session.password,
+      bfd: toBfd(session.bfd),
       ttlSecurity: session.ttlSecurity === undefined ? undefined : { hops: session.ttlSecurity },
       ttl: session.ttl,
       device: session.device,
@@ -254,6 +255,12 @@ function addPathOf({ addPath, families }: Group, config: Config): readonly AddPa
     const said = { ...all, ...given((sameFamily(family, IPV6_UNICAST) ? ipv6 : ipv4) ?? {}) }
     return { family, ...given({ send: said.send, receive: onlyTrue(said.receive) }) }
   })
+}
+
+function toBfd(bfd: Group['bfd']): PeerConfig['bfd'] {
+  if (bfd === undefined) return undefined
+  const { minTx, minRx, multiplier, multihop, strict } = bfd
+  return { minTx: millis(minTx), minRx: millis(minRx), multiplier, multihop, ...(strict ? { strict } : {}) }
 }
 
 function inSeconds(value: number | undefined): Seconds | undefined {

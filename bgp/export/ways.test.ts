@@ -12,7 +12,7 @@ import { fingerprint } from '../attributes/encode.ts'
 import type { Path, Source } from '../rib/path.ts'
 import { Rib } from '../rib/rib.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
-import type { Dialect } from '../wire/dialect.ts'
+import { type Dialect, dialectOut } from '../wire/dialect.ts'
 import { type Identified, keyOf } from '../wire/nlri.ts'
 import { decodeUpdate } from '../wire/update.ts'
 import { advertised, type Outlet } from './advertise.ts'
@@ -199,6 +199,25 @@ describe('several paths of a prefix', () => {
       [{ prefixes: ['2001:db8:1::/48'], med: 0 }],
     )
     assert.equal(group.toldTo(follower.slot), 1)
+  })
+
+  test('those that hear as many paths share a group, whatever they tell themselves', () => {
+    const nameOf = (most: Mode, dialect: Dialect) =>
+      UpdateGroup.nameOf({
+        outlet: OUTLET,
+        dialect: dialectOut(dialect),
+        longestMessage: 4096,
+        paths: [{ family: IPV4_UNICAST, most }],
+      })
+    const mute: Dialect = { ...DIALECT, addPath: { in: [], out: [IPV4_UNICAST] } }
+    assert.equal(nameOf('all', DIALECT), nameOf('all', mute))
+    assert.equal(new Set(MODES.map(mode => nameOf(mode, DIALECT))).size, MODES.length)
+    const bare = {
+      outlet: OUTLET,
+      dialect: dialectOut({ ...DIALECT, addPath: { in: [IPV4_UNICAST], out: [] } }),
+      longestMessage: 4096,
+    }
+    assert.equal(UpdateGroup.nameOf(bare), UpdateGroup.nameOf({ ...bare, dialect: { kind: 'internal', asnOctets: 4 } }))
   })
 
   test('with a pace, a path that fell behind stays told until the better one may be, and one that went goes at once', () => {

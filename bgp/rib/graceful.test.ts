@@ -7,13 +7,15 @@ import type { DownReason } from '../fsm/connection.ts'
 import { negotiate } from '../fsm/negotiate.ts'
 import { rawOpen } from '../testing/raw-peer.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
-import { HOLD_EXPIRED, hardReset, type Notification, notification, shutdown } from '../wire/notification.ts'
+import { BFD_DOWN, HOLD_EXPIRED, hardReset, type Notification, notification, shutdown } from '../wire/notification.ts'
 import { absenceOf, awaitedFamilies, hasLostForwarding, keptFamilies } from './graceful.ts'
 
 const OTHER = ipv4('192.0.2.67')
 const sent = (value: Notification): DownReason => ({ is: 'sent', notification: value, says: '' })
 const received = (value: Notification): DownReason => ({ is: 'received', notification: value })
 const MALFORMED = notification(3, 1)
+
+const PATH_DOWN = { is: 'sent', notification: BFD_DOWN, says: '' } as const
 
 const CASES: readonly { name: string; reason: DownReason; plain: boolean; withN: boolean }[] = [
   { name: 'TCP is lost', reason: { is: 'tcp-lost', why: 'reset' }, plain: true, withN: true },
@@ -24,6 +26,18 @@ const CASES: readonly { name: string; reason: DownReason; plain: boolean; withN:
   { name: 'we shut it down', reason: sent(shutdown('')), plain: false, withN: false },
   { name: 'it shut us down', reason: received(shutdown('')), plain: false, withN: true },
   { name: 'it reset hard', reason: received(hardReset(shutdown(''))), plain: false, withN: false },
+  {
+    name: 'BFD failed, and may have stopped with its control plane',
+    reason: { ...PATH_DOWN, mayReturn: true },
+    plain: true,
+    withN: true,
+  },
+  {
+    name: 'BFD failed, which outlives its control plane',
+    reason: { ...PATH_DOWN, mayReturn: false },
+    plain: false,
+    withN: false,
+  },
   { name: 'we stop and may come back', reason: { is: 'closed', why: '' }, plain: false, withN: false },
 ]
 

@@ -3,7 +3,8 @@ import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { roleSaidIn } from '../fsm/negotiate.ts'
 import { ipv4Of } from '../rib/graceful.ts'
 import type { SessionStatus } from '../status.ts'
-import type { GracefulRestart } from '../wire/capabilities.ts'
+import { type GracefulRestart, nameOfFamily } from '../wire/capabilities.ts'
+import type { Dialect } from '../wire/dialect.ts'
 import type { Standing } from './peer-session.ts'
 
 export function sessionStatus({ terms, local, dialledBy }: Standing): SessionStatus {
@@ -15,8 +16,13 @@ export function sessionStatus({ terms, local, dialledBy }: Standing): SessionSta
     fourOctetAs: terms.dialect.asnOctets === 4,
     routeRefresh: terms.routeRefresh,
     peerRole: roleSaidIn(terms.remote) ?? null,
+    pathIds: pathIdsOf(terms.dialect),
     gracefulRestart: terms.gracefulRestart === undefined ? null : restartStatus(terms.gracefulRestart),
   }
+}
+
+function pathIdsOf({ addPath }: Dialect): SessionStatus['pathIds'] {
+  return { heard: (addPath?.in ?? []).map(nameOfFamily), told: (addPath?.out ?? []).map(nameOfFamily) }
 }
 
 function restartStatus(restart: GracefulRestart): SessionStatus['gracefulRestart'] {

@@ -16,9 +16,26 @@ import {
 } from './routers.ts'
 
 export class FrrRouter extends Router {
+  /** It speaks BGP alone. */
+  protected readonly zebra: readonly string[] = ['-Z']
+
   protected command(): readonly string[] {
     const paths = ['-f', this.file('config'), '-i', this.file('pid'), '--vty_socket', this.folder]
-    return ['/usr/lib/frr/bgpd', '-n', '-Z', '-S', ...paths, '-A', '127.0.0.1', '-P', '0', '-l', THEIRS, '--log', 'stdout']
+    return [
+      '/usr/lib/frr/bgpd',
+      '-n',
+      ...this.zebra,
+      '-S',
+      ...paths,
+      '-A',
+      '127.0.0.1',
+      '-P',
+      '0',
+      '-l',
+      THEIRS,
+      '--log',
+      'stdout',
+    ]
   }
 
   protected async answers(): Promise<boolean> {
@@ -64,7 +81,7 @@ export class FrrRouter extends Router {
   neighbor ${address} activate
   ${part.limit === undefined ? '' : `neighbor ${address} maximum-prefix ${part.limit}`}
   neighbor ${address} route-map out out
-  ${part.addPaths ? `neighbor ${address} addpath-tx-all-paths` : ''}
+  ${part.addPaths === undefined ? '' : `neighbor ${address} addpath-tx-${part.addPaths === true ? 'all-paths' : 'bestpath-per-AS'}`}
   ${part.reflects ? `neighbor ${address} route-reflector-client` : ''}`
     return `
 hostname frr
@@ -82,7 +99,7 @@ router bgp ${part.asn}
  ${part.gracefulRestart ? 'bgp graceful-restart\n bgp graceful-restart preserve-fw-state' : ''}
 ${forEach(
   (address, asn) => ` neighbor ${address} remote-as ${asn}
- neighbor ${address} timers 3 9
+ neighbor ${address} timers 3 ${part.holdTime ?? 9}
  neighbor ${address} timers connect 1
  neighbor ${address} advertisement-interval 0
  ${address === OURS ? roleOf(part) : ''}
@@ -115,8 +132,9 @@ route-map out permit 10
   }
 }
 
-function protectionOf({ password, ttlSecurity }: Part): string {
-  return `${password === undefined ? '' : `neighbor ${OURS} password ${password}`}
+function protectionOf({ password, ttlSecurity, bfd }: Part): string {
+  return `${bfd === undefined ? '' : `neighbor ${OURS} bfd 3 100 100${bfd === 'multihop' ? `\n neighbor ${OURS} ebgp-multihop 3` : ''}`}
+ ${password === undefined ? '' : `neighbor ${OURS} password ${password}`}
  ${ttlSecurity === undefined ? '' : `neighbor ${OURS} ttl-security hops ${ttlSecurity}`}`
 }
 

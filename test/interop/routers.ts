@@ -33,6 +33,10 @@ export interface Part {
   readonly ipv4OverIpv6?: true
   /** Writes what it learns to the kernel of its namespace. */
   readonly forwards?: true
+  /** BFD with us, three packets of 100 ms; `multihop` where we are not on its link. */
+  readonly bfd?: 'single-hop' | 'multihop'
+  /** Seconds; 9 when left out. */
+  readonly holdTime?: number
   /** TCP MD5 with us. */
   readonly password?: string
   /** GTSM: we are at most so many hops away. */
@@ -45,8 +49,8 @@ export interface Part {
   readonly strictRole?: true
   /** It keeps routes over a long absence, so many seconds (RFC 9494), and waits for a return only so many before. */
   readonly longLived?: { readonly staleTime: number; readonly restartTime: number }
-  /** It tells us all its paths of a prefix, and hears all of ours (RFC 7911). */
-  readonly addPaths?: true
+  /** It tells us all its paths of a prefix, and hears all of ours (RFC 7911); FRR also the best of each neighbour AS alone. */
+  readonly addPaths?: true | 'best-of-each-as'
   /** What it says of its own routes beside the plain attributes: local-pref, MED, communities. */
   readonly dressed?: true
 }
@@ -111,6 +115,11 @@ export abstract class Router implements AsyncDisposable {
   /** It has lived before. */
   protected get isReborn(): boolean {
     return this.#lives > 1
+  }
+
+  /** It stops as a whole, BFD included, or goes on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process?.kill(name)
   }
 
   /** SIGKILL, and waits until it is gone. */
@@ -202,13 +211,13 @@ export class BirdRouter extends Router {
     const parting = part.drains ? 'bgp_community.add((65535, 0));' : ''
     const limit = part.limit === undefined ? '' : `import limit ${part.limit} action restart;`
     const wide = part.ipv4OverIpv6 ? 'extended next hop on;' : ''
-    const paths = part.addPaths ? 'add paths on;' : ''
+    const paths = part.addPaths !== undefined ? 'add paths on;' : ''
     const peer = (name: string, address: string, asn: number) => `
       protocol bgp ${name} {
         local ${THEIRS} as ${part.asn};
         neighbor ${address} as ${asn};
-        ${part.ttlSecurity === undefined || part.ttlSecurity === 1 ? 'direct' : `multihop ${part.ttlSecurity}`};
-        hold time 9;
+        ${part.bfd === 'multihop' ? 'multihop' : part.ttlSecurity === undefined || part.ttlSecurity === 1 ? 'direct' : `multihop ${part.ttlSecurity}`};
+        hold time ${part.holdTime ?? 9};
         connect delay time 1;
         connect retry time 1;
         error wait time 1, 2;
@@ -233,6 +242,7 @@ export class BirdRouter extends Router {
         accept;
       }
       protocol device {}
+      ${part.bfd === undefined ? '' : `protocol bfd { ${BFD_OF_BIRD} }`}
       protocol static { ipv4; ${THEIR_ROUTES.map(route => `route ${route} blackhole;`).join(' ')} }
       protocol static { ipv6; ${THEIR_ROUTES6.map(route => `route ${route} blackhole;`).join(' ')} }
       ${part.forwards ? 'protocol kernel { ipv4 { export where source = RTS_BGP; }; persist; graceful restart on; }' : ''}
@@ -247,8 +257,10 @@ export function thirdOf({ reflects, third }: Part): number | undefined {
   return third ?? (reflects ? 64512 : undefined)
 }
 
-function protectionOf({ password, ttlSecurity }: Part): string {
-  return `${password === undefined ? '' : `password "${password}";`} ${ttlSecurity === undefined ? '' : 'ttl security on;'}`
+const BFD_OF_BIRD = ['interface "eth0"', 'multihop'].map(where => `${where} { interval 100 ms; multiplier 3; };`).join(' ')
+
+function protectionOf({ password, ttlSecurity, bfd }: Part): string {
+  return `${bfd === undefined ? '' : 'bfd on;'} ${password === undefined ? '' : `password "${password}";`} ${ttlSecurity === undefined ? '' : 'ttl security on;'}`
 }
 
 function roleOf({ role, strictRole }: Part): string {
