@@ -6,6 +6,7 @@ import { Fault } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Ipam } from '@network/datastore/ipam/ipam.ts'
 import type { Datastore } from '@network/datastore/port.ts'
+import { getOf, updateOf } from '@network/datastore/records.ts'
 import { TUNNEL_USE } from '@network/model/resources/ipam-block.ts'
 import { NODE, type Node, nodeKey } from '@network/model/resources/node.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
@@ -40,10 +41,10 @@ function isAnyOpen({ pools }: Snapshot): boolean {
 /** Takes an address and writes it to the Node; done again, it finds the same one. Somebody else's write to the Node means: next time. */
 export async function claimTunnelAddress(options: TunnelAddressOptions, snapshot: Snapshot, signal: AbortSignal): Promise<void> {
   const { node, store, ipam, log } = options
-  const entry = await store.get(nodeKey(node), { signal })
-  const parsed = entry === undefined ? undefined : NODE.parse(entry.document)
-  if (entry === undefined || parsed === undefined || !parsed.ok) return
-  const { tunnelAddress: former } = parsed.value
+  const present = await getOf(store, NODE, nodeKey(node), { signal })
+  if (present === undefined) return
+  const { value, revision, document } = present
+  const { tunnelAddress: former } = value
   // The same handle would find the former address again.
   if (former !== undefined && !mayStay(former, snapshot)) await ipam.release(tunnelHandle(node), { signal })
   const assigned = await ipam.assign({ handle: tunnelHandle(node), use: TUNNEL_USE, signal })
@@ -56,8 +57,7 @@ export async function claimTunnelAddress(options: TunnelAddressOptions, snapshot
     })
   const address = assigned.is === 'assigned' ? assigned.address : undefined
   if (address === former) return
-  const document = NODE.print({ ...parsed.value, tunnelAddress: address })
-  const written = await store.update(entry.key, document, entry.revision, { signal })
+  const written = await updateOf(store, NODE, { value: { ...value, tunnelAddress: address }, revision, document }, { signal })
   if (written.is === 'written')
     log.info('tunnel address changed', { address: address === undefined ? 'none' : formatIpv4(address) })
 }

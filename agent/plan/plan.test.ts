@@ -119,6 +119,13 @@ test('a kernel without VXLAN: far blocks are unreachable, there is no device, an
   )
 })
 
+test('a kernel without VXLAN is spoken of once for all nodes', () => {
+  const base = vxlan('Always')
+  const { problems } = planAll({ ...base, vxlan: { ...base.vxlan, unsupported: 'the kernel has no module vxlan' } })
+  assert.match(problems[1] ?? '', /^10\.244\.0\.64\/26 and \d+ other blocks?: unreachable, for want of VXLAN; of the first: /)
+  assert.equal(problems.length, 2)
+})
+
 test('a kernel without IPIP: VXLAN is offered', () => {
   const plan = planAll({ ...facts('Always'), ipipUnsupported: 'the kernel has no module ipip' })
   assert.match(

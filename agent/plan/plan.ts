@@ -86,11 +86,12 @@ export function planAll(facts: Facts): Plan {
 }
 
 /** What all routes in the same doubt have in common; undefined where there is none. */
-function doubtIn(route: RouteIntent, { ipipUnsupported }: Facts): string | undefined {
+function doubtIn(route: RouteIntent, { ipipUnsupported, vxlan }: Facts): string | undefined {
   if (route.is === 'remote' && route.carriage === 'gateway')
     return `sent plain to ${formatIpv4(route.gateway)}, which must know them`
   if (route.is !== 'unreachable') return undefined
-  return ipipUnsupported !== undefined && route.why.endsWith(ipipUnsupported) ? 'unreachable, for want of IPIP' : route.why
+  if (ipipUnsupported !== undefined && route.why.endsWith(ipipUnsupported)) return 'unreachable, for want of IPIP'
+  return vxlan.unsupported !== undefined && route.why.endsWith(vxlan.unsupported) ? 'unreachable, for want of VXLAN' : route.why
 }
 
 /** One sentence for one route, and one for all that are in the same doubt. */

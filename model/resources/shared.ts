@@ -33,11 +33,6 @@ export function refuseConfigurationName({ metadata }: { readonly metadata: Metad
   }
 }
 
-/** The node that a configuration is for; undefined for that of the cluster. */
-export function nodeOfConfiguration(metadataName: string): string | undefined {
-  return metadataName.startsWith('node.') ? metadataName.slice('node.'.length) : undefined
-}
-
 /** A kind of which there is one. */
 export function refuseOtherThanDefault({ metadata }: { readonly metadata: Metadata }): Problem | undefined {
   if (metadata.name === 'default') return undefined
