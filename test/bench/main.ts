@@ -4,6 +4,7 @@ import { systemClock } from '@network/base/time/clock.ts'
 import { between } from '@network/base/time/units.ts'
 import { table } from '@network/calictl/render/table.ts'
 import { Command, Option } from 'commander'
+import { changeBench } from './change.ts'
 import { cniBench } from './cni.ts'
 import { codecBench } from './codec.ts'
 import { etcdBench } from './etcd.ts'
@@ -12,12 +13,13 @@ import { cells, type Measurement } from './measurement.ts'
 import { routesBench } from './routes.ts'
 import { scaleBench } from './scale.ts'
 import { throughputBench } from './throughput.ts'
+import { vtepsBench } from './vteps.ts'
 
-const BENCHES = [routesBench, throughputBench, cniBench, scaleBench, codecBench, etcdBench]
+const BENCHES = [routesBench, vtepsBench, throughputBench, changeBench, cniBench, scaleBench, codecBench, etcdBench]
 
 const { json, only } = new Command('bench')
   .description(
-    'Measures routes a second, traffic from pod to pod, CNI ADD, an agent among a thousand nodes, the BGP codec, and etcd.',
+    'Measures routes and neighbours a second, traffic from pod to pod, changes, CNI ADD, an agent among a thousand nodes, the BGP codec, and etcd.',
   )
   .option('--json', 'print the outcome as data')
   .addOption(new Option('--only <parts...>', 'not all parts').choices(BENCHES.map(({ name }) => name)))

@@ -62,7 +62,7 @@ export async function assertArrives(lab: Lab, { from, to, packet, arrivesAt, isI
 
 /** Resolves when the node's table stands again with all its chains; it throws past five seconds. */
 export async function tableIsBack(lab: Lab, node: string): Promise<void> {
-  await until(async () => /chain behind-forward/.test((await lab.exec(node, ['nft', 'list', 'table', 'inet', 'cali'])).stdout), {
+  await until(async () => /chain postrouting/.test((await lab.exec(node, ['nft', 'list', 'table', 'inet', 'cali'])).stdout), {
     clock: lab.clock,
     what: `the table of ${node} to be back`,
     ...REPAIRED,

@@ -18,6 +18,14 @@ export interface AcceptsOptions {
   readonly log: Log
 }
 
+/** What one look at other people's chains says. */
+export interface Survey {
+  /** Whether any of them would stop pods, so that packets must be marked for our rules in them. */
+  readonly needed: 'yes' | 'no' | 'unknown'
+  /** At the latest. */
+  readonly lookAgainAt: Instant | undefined
+}
+
 /** A chain, however it is administered. */
 interface Candidate {
   /** `accept rule in nft chain ip filter FORWARD` */
@@ -60,9 +68,10 @@ export class Accepts {
     return this.#trouble.size === 0
   }
 
-  /** One look at all chains, and what it asks for. Returns when to look again at the latest. */
-  async keep(interfaces: Interfaces): Promise<Instant | undefined> {
-    const candidates = [...(await this.#inNft(interfaces)), ...(await this.#inLegacy(interfaces))]
+  /** One look at all chains, and what it asks for. */
+  async keep(interfaces: Interfaces): Promise<Survey> {
+    const inNft = await this.#inNft(interfaces)
+    const candidates = [...(inNft ?? []), ...(await this.#inLegacy(interfaces))]
     const standing = new Set<string>()
     for (const candidate of candidates) {
       const mending = mendingOf(candidate.chain)
@@ -73,7 +82,9 @@ export class Accepts {
     this.#standing = standing
     const names = new Set(candidates.map(({ name }) => name))
     for (const name of this.#trouble.keys()) if (!names.has(name)) this.#trouble.delete(name)
-    return [...this.#trouble.values()].map(({ retryAt }) => retryAt).reduce<Instant | undefined>(earlier, undefined)
+    const lookAgainAt = [...this.#trouble.values()].map(({ retryAt }) => retryAt).reduce<Instant | undefined>(earlier, undefined)
+    if (candidates.some(({ chain }) => stopAt(chain) !== undefined)) return { needed: 'yes', lookAgainAt }
+    return { needed: inNft === undefined || this.#blind !== undefined ? 'unknown' : 'no', lookAgainAt }
   }
 
   /** What was written counts once it is seen; what is never seen is written ever more rarely. */
@@ -91,10 +102,11 @@ export class Accepts {
     else if (says !== former?.says) log.warn('not as wanted', { object: name, why: says })
   }
 
-  async #inNft(interfaces: Interfaces): Promise<Candidate[]> {
+  /** Undefined where they cannot be listed. */
+  async #inNft(interfaces: Interfaces): Promise<Candidate[] | undefined> {
     const { nft } = this.#options
-    const chains = (await nftChains(nft, interfaces)) ?? []
-    return chains.map(chain => ({
+    const chains = await nftChains(nft, interfaces)
+    return chains?.map(chain => ({
       name: `accept rule in nft chain ${chain.name}`,
       chain,
       mend: async mending => {

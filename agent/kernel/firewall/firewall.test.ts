@@ -30,27 +30,36 @@ const INTENT: FirewallIntent = {
 class FakeNft implements Nft {
   objects: Json[] | undefined
   readonly commits: Objects[] = []
+  /** What the base chain of somebody else does with packets that no rule decides on; undefined: there is none. */
+  foreignPolicy: 'accept' | 'drop' | undefined
   /** What it answers instead of doing. */
   instead: Answer<never> | undefined
+  /** Whether what it prints of the table is no JSON, until the table is made anew. */
+  garbled = false
   /** How it prints what it was told. */
   prints: (object: Json) => Json = object => object
 
-  async list(what: readonly string[]): Promise<Answer<Objects>> {
+  async list(what: readonly string[]): ReturnType<Nft['list']> {
+    if (this.garbled) return { is: 'garbled' }
     if (this.instead !== undefined) return this.instead
-    if (what[0] === 'chains') return { is: 'done', value: [] }
+    if (what[0] === 'chains') return { is: 'done', value: this.foreignPolicy === undefined ? [] : [foreign(this.foreignPolicy)] }
+    if (what[0] === 'chain') return { is: 'done', value: [] }
     return this.objects === undefined ? { is: 'absent' } : { is: 'done', value: this.objects.map(this.prints) }
   }
 
   async commit(commands: Objects): Promise<Answer<undefined>> {
     if (this.instead !== undefined) return this.instead
+    if (commands.some(({ insert }) => insert !== undefined)) return { is: 'done', value: undefined }
     this.commits.push(commands)
     for (const command of commands) this.#perform(command)
     return { is: 'done', value: undefined }
   }
 
   #perform({ add, delete: gone }: Json): void {
-    if (isRecord(gone) && 'table' in gone) this.objects = undefined
-    else if (isRecord(add) && isRecord(add['element'])) this.#setOf(add['element']).push(...elementsOf(add['element']))
+    if (isRecord(gone) && 'table' in gone) {
+      this.objects = undefined
+      this.garbled = false
+    } else if (isRecord(add) && isRecord(add['element'])) this.#setOf(add['element']).push(...elementsOf(add['element']))
     else if (isRecord(gone) && isRecord(gone['element'])) {
       const set = this.#setOf(gone['element'])
       for (const element of elementsOf(gone['element']))
@@ -67,6 +76,10 @@ class FakeNft implements Nft {
       if (isRecord(set) && set['name'] === name && Array.isArray(set['elem'])) return set['elem']
     return assert.fail(`no set ${String(name)}`)
   }
+}
+
+function foreign(policy: 'accept' | 'drop'): Json {
+  return { chain: { family: 'ip', table: 'filter', name: 'FORWARD', type: 'filter', hook: 'forward', prio: 0, policy } }
 }
 
 function elementsOf({ elem }: Json): unknown[] {
@@ -137,6 +150,17 @@ test('nobody is admitted before the transaction that lets them in', async () => 
   )
 })
 
+test('a table that nft cannot print is written anew', async () => {
+  await using stage = new Stage()
+  const { firewall, nft } = stage
+  firewall.desire(INTENT)
+  await stage.rest()
+  nft.garbled = true
+  firewall.heard()
+  await stage.later(500)
+  assert.deepEqual([nft.commits.length, firewall.converged, firewall.repairs.count], [2, true, 1])
+})
+
 test('who was admitted stays so while a stranger’s meddling is repaired', async () => {
   await using stage = new Stage()
   const { firewall, nft } = stage
@@ -196,6 +220,32 @@ test('a pod waits for its own element, not for one that its address had before',
   const never = firewall.reached(ipv4('10.244.0.9'), 'installed', gone.signal)
   gone.abort(new Error('the caller went away'))
   await assert.rejects(never, /the caller went away/)
+})
+
+test('packets are marked as long as somebody’s chain would stop them, and a new agent leaves the marks until it knows', async () => {
+  const marking = ({ objects }: FakeNft) => JSON.stringify(objects).includes('behind-forward')
+  await using stage = new Stage()
+  const { firewall, nft } = stage
+  nft.foreignPolicy = 'accept'
+  firewall.desire(INTENT)
+  await stage.rest()
+  assert.deepEqual([marking(nft), firewall.converged], [false, true])
+  nft.foreignPolicy = 'drop'
+  firewall.heard()
+  await stage.later(500)
+  assert.deepEqual([marking(nft), firewall.admits(NODE), firewall.repairs.count], [true, true, 0])
+
+  await using next = new Stage()
+  next.nft.objects = nft.objects
+  next.nft.foreignPolicy = 'drop'
+  next.firewall.desire(INTENT)
+  await next.rest()
+  assert.deepEqual([marking(next.nft), next.nft.commits.length], [true, 0], 'as it was found')
+
+  nft.foreignPolicy = undefined
+  firewall.heard()
+  await stage.later(500)
+  assert.deepEqual([marking(nft), firewall.converged, firewall.repairs.count], [false, true, 0])
 })
 
 test('without nft it says so once, keeps nobody waiting, and protects as soon as nft is there', async () => {

@@ -13,7 +13,7 @@ import { Accepts } from './accepts.ts'
 import { Bell } from './bell.ts'
 import { changesBetween, type ElementWriter } from './elements.ts'
 import type { Interfaces } from './foreign.ts'
-import { type Found, formsAfterWriting, foundIn, isRight, meddlingWith, type Totals } from './found.ts'
+import { type Found, formsAfterWriting, foundIn, isRight, marksIn, meddlingWith, type Totals } from './found.ts'
 import type { Legacy } from './legacy.ts'
 import type { Nft } from './nft.ts'
 import { type Elements, elementsOf, type Forms, OUR_FORMS, OUR_TABLE, setNames } from './ruleset.ts'
@@ -60,6 +60,8 @@ export class Firewall {
   readonly #waiters = new Set<{ readonly address: string; readonly done: () => void }>()
   readonly #repairs: RecordedRepair[] = []
   #repairCount = 0
+  /** Whether packets are marked for other people's chains; what an agent before us left stays until those chains are known. */
+  #marking: boolean | undefined
   #wanted: Elements | undefined
   #interfaces: Interfaces = []
   /** How this machine's nft prints our rules: versions differ. */
@@ -208,16 +210,25 @@ export class Firewall {
     await this.#keepTable(wanted)
     this.#answer()
     // Accepting in other people's chains relies on the marks that our own table sets.
-    if (this.#state.is === 'active') await this.#survey()
+    if (this.#state.is === 'active') await this.#survey(wanted)
   }
 
-  async #survey(): Promise<void> {
+  async #survey(wanted: Elements): Promise<void> {
     const now = this.#options.clock.now()
     const due = this.#surveyAgainAt !== undefined && this.#surveyAgainAt <= now
     if (!due && this.#isSure(this.#surveyedAt)) return
     this.#surveyedAt = now
-    this.#surveyAgainAt = await this.#accepts.keep(this.#interfaces)
-    if (this.#surveyAgainAt !== undefined) this.#bell.by(this.#surveyAgainAt)
+    const { needed, lookAgainAt } = await this.#accepts.keep(this.#interfaces)
+    this.#surveyAgainAt = lookAgainAt
+    if (lookAgainAt !== undefined) this.#bell.by(lookAgainAt)
+    if (needed !== 'unknown' && (needed === 'yes') !== this.#marking) await this.#mark(needed === 'yes', wanted)
+  }
+
+  /** Our own wish, no meddling: the table is written anew, in one transaction. */
+  async #mark(marking: boolean, wanted: Elements): Promise<void> {
+    this.#marking = marking
+    this.#settled = undefined
+    await this.#keepTable(wanted)
   }
 
   /** Nobody has changed anything since then, as far as is heard. */
@@ -236,7 +247,7 @@ export class Firewall {
       if (meddling.length > 0) this.#repaired(NAME, meddling.join(', '))
     }
     this.#settled = undefined
-    const commands = transactionFor(wanted, found.table, this.#dropped.totals)
+    const commands = transactionFor(wanted, found.table, { marking: this.#marking ?? false, counted: this.#dropped.totals })
     if (commands.length === 0) return this.#succeed(wanted)
     const answer = await this.#options.nft.commit(commands)
     if (answer.is === 'absent' && known !== undefined) {
@@ -270,11 +281,15 @@ export class Firewall {
     const listed = await nft.list(['table', OUR_TABLE.family, OUR_TABLE.name])
     switch (listed.is) {
       case 'done': {
-        if (when === 'written') this.#forms = formsAfterWriting(listed.value) ?? this.#forms
-        const table = foundIn(listed.value, this.#forms)
+        this.#marking ??= marksIn(listed.value)
+        if (when === 'written') this.#forms = formsAfterWriting(listed.value, this.#marking) ?? this.#forms
+        const table = foundIn(listed.value, this.#marking, this.#forms)
         this.#dropped = { totals: table.dropped, at: clock.now() }
         return { is: 'known', table }
       }
+      case 'garbled':
+        // It is there, and not as we left it.
+        return { is: 'known', table: { ...foundIn([], this.#marking ?? false), dropped: this.#dropped.totals } }
       case 'absent':
         return { is: 'known', table: undefined }
       case 'missing':

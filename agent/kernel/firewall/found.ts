@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isRecord } from '@network/model/resources/kind.ts'
 import type { Json, Objects } from './nft.ts'
-import { CHAINS, type Chain, COUNTERS, type Elements, type Forms, OUR_FORMS, SETS, type SetName, setNames } from './ruleset.ts'
+import { type Chain, COUNTERS, chainsOf, type Elements, type Forms, OUR_FORMS, SETS, type SetName, setNames } from './ruleset.ts'
 
 /** Packets. */
 export interface Totals {
@@ -19,17 +19,23 @@ export interface Found {
   readonly dropped: Totals
 }
 
+/** Whether the table marks packets for other people's chains, whatever else is amiss with it. */
+export function marksIn(objects: Objects): boolean {
+  const names = new Set(chainsOf(true).flatMap(({ name, marks }) => (marks === true ? [name] : [])))
+  return ofKind(objects, 'chain').some(({ name }) => names.has(String(name)))
+}
+
 export function isRight({ wrongs }: Found): boolean {
   return wrongs.length === 0
 }
 
-/** Reads `list table inet cali`; `forms` are how this nft prints our rules. */
-export function foundIn(objects: Objects, forms: Forms = OUR_FORMS): Found {
+/** Reads `list table inet cali`, which is to mark packets or not; `forms` are how this nft prints our rules. */
+export function foundIn(objects: Objects, marking: boolean, forms: Forms = OUR_FORMS): Found {
   const sets = ofKind(objects, 'set')
   return {
     wrongs: [
       ...tableWrongs(objects),
-      ...chainWrongs(objects, forms),
+      ...chainWrongs(objects, chainsOf(marking), forms),
       ...setWrongs(sets),
       ...counterWrongs(objects),
       ...strangers(objects),
@@ -52,9 +58,9 @@ export function foundIn(objects: Objects, forms: Forms = OUR_FORMS): Found {
 }
 
 /** Our rules as they are printed here, to be read right after they were written; undefined when they cannot be those. */
-export function formsAfterWriting(objects: Objects): Forms | undefined {
+export function formsAfterWriting(objects: Objects, marking: boolean): Forms | undefined {
   const forms = formsIn(objects)
-  return CHAINS.every(({ name, rules }) => forms.get(name)?.length === rules.length) ? forms : undefined
+  return chainsOf(marking).every(({ name, rules }) => forms.get(name)?.length === rules.length) ? forms : undefined
 }
 
 function formsIn(objects: Objects): Forms {
@@ -82,12 +88,12 @@ function tableWrongs(objects: Objects): string[] {
   return ofKind(objects, 'table').flatMap(({ flags }) => (flags === undefined ? [] : [`flags ${JSON.stringify(flags)}`]))
 }
 
-function chainWrongs(objects: Objects, forms: Forms): string[] {
+function chainWrongs(objects: Objects, wanted: readonly Chain[], forms: Forms): string[] {
   const chains = ofKind(objects, 'chain')
   const printed = formsIn(objects)
-  const known = new Set(CHAINS.map(({ name }) => name))
+  const known = new Set(wanted.map(({ name }) => name))
   return [
-    ...CHAINS.flatMap(chain => {
+    ...wanted.flatMap(chain => {
       const have = chains.find(({ name }) => name === chain.name)
       if (have === undefined) return [`chain ${chain.name} missing`]
       if (!sameBase(chain, have)) return [`chain ${chain.name} hooked otherwise`]

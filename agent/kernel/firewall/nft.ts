@@ -18,8 +18,8 @@ export type Answer<T> =
   | { readonly is: 'refused'; readonly says: string }
 
 export interface Nft {
-  /** `nft list …`. */
-  list(what: readonly string[]): Promise<Answer<Objects>>
+  /** `nft list …`; `garbled`: no JSON came, as where nft 1.0 names the flags of a table that sleeps by whatever lies in its memory. */
+  list(what: readonly string[]): Promise<Answer<Objects> | { readonly is: 'garbled' }>
   /** All commands or none. */
   commit(commands: Objects): Promise<Answer<undefined>>
 }
@@ -33,7 +33,9 @@ export const systemNft: Nft = {
   async list(what) {
     // Numbers instead of names: what a name stands for is up to files of the machine.
     const ended = await run('nft', ['-j', '-n', 'list', ...what])
-    return ended.is === 'done' ? { is: 'done', value: objectsIn(ended.value) } : ended
+    if (ended.is !== 'done') return ended
+    const value = objectsIn(ended.value)
+    return value === undefined ? { is: 'garbled' } : { is: 'done', value }
   },
   async commit(commands) {
     // What Node pipes to a child is a socket, which nft cannot open as a file.
@@ -58,8 +60,18 @@ export async function run(command: string, argv: readonly string[]): Promise<Ans
   return /No such file or directory/.test(says) ? { is: 'absent' } : { is: 'refused', says }
 }
 
-function objectsIn(text: string): Objects {
-  const document: unknown = text.trim() === '' ? {} : JSON.parse(text)
+/** Undefined where it is no JSON. */
+function objectsIn(text: string): Objects | undefined {
+  const document = parsed(text.trim() === '' ? '{}' : text)
+  if (document === undefined) return undefined
   const objects = isRecord(document) ? document['nftables'] : undefined
   return Array.isArray(objects) ? objects.filter(isRecord) : []
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -21,7 +21,8 @@ export async function removeFirewall(nft: Nft = systemNft, legacy: Legacy = syst
 
 async function removeTable(nft: Nft): Promise<Removal> {
   const table = `nft table ${OUR_TABLE.family} ${OUR_TABLE.name}`
-  if ((await nft.list(['table', OUR_TABLE.family, OUR_TABLE.name])).is !== 'done') return { removed: [], problems: [] }
+  const listed = await nft.list(['table', OUR_TABLE.family, OUR_TABLE.name])
+  if (listed.is !== 'done' && listed.is !== 'garbled') return { removed: [], problems: [] }
   const answer = await nft.commit(deletion())
   return answer.is === 'refused' ? { removed: [], problems: [`${table}: ${answer.says}`] } : { removed: [table], problems: [] }
 }

@@ -39,11 +39,14 @@ export interface Chain {
   readonly name: string
   /** Undefined: other chains jump to it. */
   readonly base: { readonly type: 'filter' | 'nat'; readonly hook: string; readonly priority: number } | undefined
+  /** True where it serves the accept rules in other people's chains alone: each packet pays for it. */
+  readonly marks?: boolean
   readonly rules: readonly Objects[]
 }
 
 const RAW = -300
 const BEFORE_OTHERS = -500
+const BEHIND_OUR_DROPS = -499
 const BEHIND_OTHERS = 500
 /** Other people's masquerading is at 100, of which the first to decide is the last. */
 const NAT_BEFORE_OTHERS = 90
@@ -63,13 +66,15 @@ const count = (name: keyof typeof COUNTERS) => ({ counter: COUNTERS[name] })
 const setMark = { mangle: { key: mark, value: { '|': [mark, ACCEPT_MARK] } } }
 const clearMark = { mangle: { key: mark, value: { '&': [mark, ALL_BUT_ACCEPT_MARK] } } }
 const drop = { drop: null }
+/** Here alone: the other chains of the hook are asked all the same. */
+const accept = { accept: null }
 const leave = { return: null }
 const asItIs = { snat: { family: 'ip', addr: source } }
 
 const ANY_POD = 'cali*'
 
 /** Written as nft 1.0 prints them: what is read back is compared with this. */
-export const CHAINS: readonly Chain[] = [
+const CHAINS: readonly Chain[] = [
   {
     name: 'from-pod',
     base: undefined,
@@ -92,29 +97,43 @@ export const CHAINS: readonly Chain[] = [
     name: 'input',
     base: { type: 'filter', hook: 'input', priority: BEFORE_OTHERS },
     rules: [
-      [clearMark],
       [match(transport, IPIP), match(source, '@nodes', '!='), count('forgedIpip'), drop],
-      [match(field('ip', 'protocol'), IPIP), setMark],
       [match(field('udp', 'dport'), '@tunnel-ports'), match(source, '@nodes', '!='), count('forgedVxlan'), drop],
+    ],
+  },
+  {
+    name: 'mark-input',
+    base: { type: 'filter', hook: 'input', priority: BEHIND_OUR_DROPS },
+    marks: true,
+    rules: [
+      [clearMark],
+      [match(field('ip', 'protocol'), IPIP), setMark],
       [match(field('udp', 'dport'), '@tunnel-ports'), setMark],
       [match(source, '@peers'), match(field('tcp', 'dport'), BGP), setMark],
       // Of a session that we opened: no first segment passes.
       [match(source, '@peers'), match(field('tcp', 'sport'), BGP), match(field('tcp', 'flags'), TCP_ACK, 'in'), setMark],
     ],
   },
-  { name: 'behind-input', base: { type: 'filter', hook: 'input', priority: BEHIND_OTHERS }, rules: [[clearMark]] },
+  { name: 'behind-input', base: { type: 'filter', hook: 'input', priority: BEHIND_OTHERS }, marks: true, rules: [[clearMark]] },
   {
     name: 'forward',
     base: { type: 'filter', hook: 'forward', priority: BEFORE_OTHERS },
+    marks: true,
     rules: [
+      // The first that holds is the last: lookups cost more than all else.
+      [match(iifname, ANY_POD), setMark, accept],
+      [match(oifname, ANY_POD), setMark, accept],
+      [match(iifname, '@tunnels'), setMark, accept],
+      [match(oifname, '@tunnels'), setMark, accept],
       [clearMark],
-      [match(iifname, ANY_POD), setMark],
-      [match(oifname, ANY_POD), setMark],
-      [match(iifname, '@tunnels'), setMark],
-      [match(oifname, '@tunnels'), setMark],
     ],
   },
-  { name: 'behind-forward', base: { type: 'filter', hook: 'forward', priority: BEHIND_OTHERS }, rules: [[clearMark]] },
+  {
+    name: 'behind-forward',
+    base: { type: 'filter', hook: 'forward', priority: BEHIND_OTHERS },
+    marks: true,
+    rules: [[clearMark]],
+  },
   {
     name: 'postrouting',
     base: { type: 'nat', hook: 'postrouting', priority: NAT_BEFORE_OTHERS },
@@ -126,6 +145,11 @@ export const CHAINS: readonly Chain[] = [
     ],
   },
 ]
+
+/** The chains that there are to be, with those that mark packets for other people's chains or without. */
+export function chainsOf(marking: boolean): readonly Chain[] {
+  return marking ? CHAINS : CHAINS.filter(({ marks }) => marks !== true)
+}
 
 /** The rules of each chain, as this or that version of nft prints them. */
 export type Forms = ReadonlyMap<string, readonly unknown[]>

@@ -2,12 +2,19 @@
 
 import { type Found, isRight, type Totals } from './found.ts'
 import type { Json, Objects } from './nft.ts'
-import { CHAINS, type Chain, COUNTERS, type Elements, OUR_TABLE, SETS, type SetName, setNames } from './ruleset.ts'
+import { type Chain, COUNTERS, chainsOf, type Elements, OUR_TABLE, SETS, type SetName, setNames } from './ruleset.ts'
+
+interface Circumstances {
+  /** Whether packets are marked for other people's chains. */
+  readonly marking: boolean
+  readonly counted: Totals
+}
 
 /** The commands that lead from what was found to what is wanted, in one transaction; none where it is so already. The counts of a table that is gone go on from `counted`. */
-export function transactionFor(wanted: Elements, found: Found | undefined, counted: Totals): Objects {
-  if (found === undefined) return creation(wanted, counted)
-  if (!isRight(found)) return [tableCommand('add'), tableCommand('delete'), ...creation(wanted, found.dropped)]
+export function transactionFor(wanted: Elements, found: Found | undefined, { marking, counted }: Circumstances): Objects {
+  if (found === undefined) return creation(wanted, { marking, counted })
+  if (!isRight(found))
+    return [tableCommand('add'), tableCommand('delete'), ...creation(wanted, { marking, counted: found.dropped })]
   return setNames().flatMap(name => {
     const lacking = [...wanted[name]].filter(element => !found.elements[name].has(element))
     const left = [...found.elements[name]].filter(element => !wanted[name].has(element))
@@ -21,15 +28,16 @@ export function deletion(): Objects {
 }
 
 /** The counts go on where a table is made anew. */
-function creation(wanted: Elements, dropped: Totals): Objects {
+function creation(wanted: Elements, { marking, counted: dropped }: Circumstances): Objects {
+  const chains = chainsOf(marking)
   return [
     tableCommand('add'),
     add('counter', { name: COUNTERS.forgedIpip, packets: dropped.forgedIpip, bytes: 0 }),
     add('counter', { name: COUNTERS.forgedVxlan, packets: dropped.forgedVxlan, bytes: 0 }),
     add('counter', { name: COUNTERS.spoofedSource, packets: dropped.spoofedSource, bytes: 0 }),
     ...setNames().map(name => add('set', { name, ...setFields(name) })),
-    ...CHAINS.map(({ name, base }) => add('chain', { name, ...baseFields(base) })),
-    ...CHAINS.flatMap(({ name, rules }) => rules.map(expr => add('rule', { chain: name, expr }))),
+    ...chains.map(({ name, base }) => add('chain', { name, ...baseFields(base) })),
+    ...chains.flatMap(({ name, rules }) => rules.map(expr => add('rule', { chain: name, expr }))),
     ...setNames().flatMap(name => elementCommand('add', name, [...wanted[name]])),
   ]
 }
