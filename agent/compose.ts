@@ -13,9 +13,11 @@ import { Ipam } from '@network/datastore/ipam/ipam.ts'
 import { registerNode } from '@network/datastore/nodes.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
+import { BGP_PORT } from '@network/model/resources/bgp-configuration.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
-import { BGP_PORT, Feed } from './bgp/feed.ts'
+import { Feed } from './bgp/feed.ts'
+import { Speaking } from './bgp/speaking.ts'
 import { Cluster } from './cluster.ts'
 import { type Config, filesOf } from './config.ts'
 import { Controller } from './controller.ts'
@@ -117,25 +119,35 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     changed: () => controller.wake(),
   })
 
-  const speaker = new Speaker({
-    routerId: choice.underlay.address,
-    asn: config.asn,
-    listen: { address: choice.underlay.address, port: BGP_PORT },
-    holdTime: config.holdTime,
-    connectRetry: CONNECT_RETRY,
-    gracefulRestart: { restartTime: RESTART_TIME, restarting, deferral: DEFERRAL },
-    importFilter: () => ACCEPTED,
+  const speaking = new Speaking({
+    identity: { asn: config.asn, port: BGP_PORT, clusterId: undefined },
+    make: ({ asn, port, clusterId }, again) =>
+      new Speaker({
+        routerId: choice.underlay.address,
+        asn,
+        listen: { address: choice.underlay.address, port },
+        ...(clusterId === undefined ? {} : { clusterId }),
+        holdTime: config.holdTime,
+        connectRetry: CONNECT_RETRY,
+        gracefulRestart: { restartTime: RESTART_TIME, restarting: restarting || again, deferral: DEFERRAL },
+        importFilter: () => ACCEPTED,
+        clock,
+        random,
+        log,
+      }),
+    // What is planned depends on routes; a thousand peers that cannot be reached change their states all the time.
+    changed: () => controller.wake(),
     clock,
-    random,
     log,
+    signal: scope.signal,
   })
-  await speaker.start()
-  scope.defer('speaker', () => speaker.stop({ graceful: true }))
+  await speaking.start()
+  scope.defer('speaker', () => speaking.stop())
 
   const controller = new Controller({
     config,
     cluster,
-    feed: new Feed(speaker),
+    feed: new Feed(speaking),
     firewall,
     netlink,
     underlay: choice,
@@ -148,11 +160,6 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
       await register(underlay)
     },
   })
-  // What is planned depends on routes; a thousand peers that cannot be reached change their states all the time.
-  speaker.onChange(change => {
-    if (change.is === 'routes') controller.wake()
-  })
-
   scope.spawn('registration', async signal => {
     for (let tried = 0; !isRegistered && !signal.aborted; tried++) {
       await sleep(clock, backoff(tried, REGISTER_RETRY, random), signal).catch(() => undefined)
@@ -172,7 +179,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   scope.spawn('restart', async signal => {
     // Without the documents nothing is wanted.
     if ((await firstOf(cluster.completed, signal)) === 'ended') return
-    if (restarting && (await firstOf(speaker.settled, signal)) === 'ended') return
+    if (restarting && (await firstOf(speaking.settled, signal)) === 'ended') return
     log.info('what nobody wants may go', { restarting })
     // What the peers told last must be wanted before anything unwanted may go.
     controller.replan()
@@ -210,7 +217,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     controller,
     kernel,
     firewall,
-    speaker: () => speaker.status(),
+    speaker: () => speaking.status(),
     netlink,
     ipipUnsupported: unsupported,
   }

@@ -14,7 +14,8 @@ import type { Firewall } from './kernel/firewall/firewall.ts'
 import { readSysctl } from './kernel/tables/sysctls.ts'
 import type { Underlay } from './plan/facts.ts'
 import { planFirewall } from './plan/firewall.ts'
-import { type Neighbour, planMesh } from './plan/peers.ts'
+import { identityOf } from './plan/identity.ts'
+import { type Neighbour, peersByHand, planPeers } from './plan/peers.ts'
 import { type Plan, planAll } from './plan/plan.ts'
 import { tunnelAddressIsRight } from './tunnel-address.ts'
 import { type Choice, chooseUnderlay, gatewayOf, sameUnderlay } from './underlay.ts'
@@ -49,6 +50,7 @@ export class Controller {
   #scheduled: Cancel | undefined
   #planned: Instant | undefined
   #stopped = false
+  #peerProblems: readonly string[] = []
   readonly #busy = new Set<string>()
   /** Why the underlay is not as it was chosen; undefined when it is. */
   #underlayTrouble: string | undefined
@@ -75,9 +77,13 @@ export class Controller {
     return this.#options.cluster.snapshot.nodes.get(this.#options.config.nodeName)
   }
 
-  /** What somebody should know of the underlay. */
+  /** What somebody should know of the underlay and of BGP. */
   get problems(): readonly string[] {
-    return this.#underlayTrouble === undefined ? [] : [this.#underlayTrouble]
+    return [
+      ...(this.#underlayTrouble === undefined ? [] : [this.#underlayTrouble]),
+      ...this.#peerProblems,
+      ...this.#options.feed.problems,
+    ]
   }
 
   /** Something that a plan is made from changed: plan again soon, once for many changes. */
@@ -146,14 +152,19 @@ export class Controller {
     })
     this.#plan = plan
     const self = this.self
-    const mesh = self === undefined ? [] : planMesh(self, snapshot, config.asn)
-    const configured = config.peers.map((peer): Neighbour => ({ ...peer, type: 'configured', dials: 'at-once' }))
-    this.#neighbours = [...mesh, ...configured.filter(({ address }) => !mesh.some(node => node.address === address))]
+    const peers = self === undefined ? { neighbours: peersByHand(config.peers), problems: [] } : planPeers(self, snapshot, config)
+    this.#neighbours = peers.neighbours
+    this.#peerProblems = peers.problems
     firewall.desire(planFirewall(config.nodeName, snapshot, { underlay: this.#choice.underlay, neighbours: this.#neighbours }))
     apply(plan)
     // A peer may send as soon as it has heard of us: it is let in before. Who is let in wakes us.
     const admitted = this.#neighbours.filter(({ address }) => firewall.admits(address))
-    if (firewall.decided) feed.declare(admitted, plan.originate, snapshot)
+    if (firewall.decided)
+      feed.declare({
+        self: config.nodeName,
+        identity: identityOf(self ?? { name: config.nodeName, asn: undefined }, snapshot, config.asn),
+        ...{ neighbours: admitted, originate: plan.originate, snapshot },
+      })
     if (self === undefined) return
     if (ipipUnsupported === undefined && !tunnelAddressIsRight(self, snapshot)) this.#once('tunnel address', claimTunnelAddress)
     const { underlay } = this.#choice

@@ -652,7 +652,16 @@ export class Neighbour implements SessionListener {
 }
 
 /** What OPEN or the rules of the session rest on: a change of it needs another session. */
-const IN_OPEN = ['families', 'holdTime', 'minHoldTime', 'ipv4OverIpv6', 'acceptAsSets', 'client', 'allowOwnAs'] as const
+const IN_OPEN = [
+  'families',
+  'holdTime',
+  'minHoldTime',
+  'ipv4OverIpv6',
+  'acceptAsSets',
+  'client',
+  'allowOwnAs',
+  'localAs',
+] as const
 
 function changedInOpen(before: PeerConfig, after: PeerConfig): readonly string[] {
   return IN_OPEN.filter(name => !isDeepStrictEqual(before[name], after[name]))

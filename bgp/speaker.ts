@@ -317,7 +317,7 @@ export class Speaker {
         gracefulRestart: {
           restarting,
           notification: keepOverNotification === true,
-          restartTime: gracefulRestart.restartTime,
+          restartTime: config.restartTime ?? gracefulRestart.restartTime,
           families: families.map(family => ({ ...family, forwarding })),
         },
       },
