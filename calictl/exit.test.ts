@@ -30,7 +30,12 @@ const ENDINGS: readonly Ending[] = [
     out: /^Not as it should be.*\n {2}b: session with c .* is down \(idle\): hold timer expired\n/,
     err: NOTHING,
   },
-  { exit: 2, line: 'ippool get -o xml', out: NOTHING, err: /^error: .* table, wide, json, yaml; see calictl --help\n$/ },
+  {
+    exit: 2,
+    line: 'ippool get -o xml',
+    out: NOTHING,
+    err: /^error: .* table, wide, json, yaml, name, jsonpath=…, custom-columns=….*; see calictl --help\n$/,
+  },
   {
     exit: 2,
     line: 'ippool set',

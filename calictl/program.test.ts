@@ -41,7 +41,10 @@ const USAGE: readonly (readonly [string, RegExp])[] = [
   ['ippool get --colour', /unknown option '--colour'/],
   ['ippool get a b', /too many arguments.*; see calictl ippool get --help$/],
   ['completion bsah', /'bsah' is invalid .*choices are bash, zsh, fish; see calictl completion --help$/],
-  ['ippool get -o xml', /argument 'xml' is invalid. Allowed choices are table, wide, json, yaml/],
+  [
+    'ippool get -o xml',
+    /argument 'xml' is invalid. Allowed choices are table, wide, json, yaml, name, jsonpath=…, custom-columns=…/,
+  ],
   ['ippool', /^Usage: calictl ippool/],
   ['', /^Usage: calictl/],
   [

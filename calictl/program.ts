@@ -2,20 +2,22 @@
 
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { CONFIG_FILE, DEFAULT_DATASTORE } from '@network/datastore/where.ts'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addCompletion } from './commands/completion.ts'
 import { addDatastore } from './commands/datastore.ts'
 import { addIpam } from './commands/ipam.ts'
 import { addIppool } from './commands/ippool.ts'
 import { addNode } from './commands/node.ts'
 import { addRoute } from './commands/route.ts'
+import { addVerbs } from './commands/verbs.ts'
 import { addVersion, VERSION } from './commands/version.ts'
 import { addWorkload } from './commands/workload.ts'
 import { answerShell } from './completion/asked.ts'
 import { pathOf } from './completion/complete.ts'
-import { type Act, FORMATS } from './context.ts'
+import type { Act } from './context.ts'
 import { EXIT, type ExitCode, exitOf } from './exit.ts'
 import { examples } from './help.ts'
+import { FORMATS, type Output, parseFormat, TABLE } from './render/format.ts'
 import { DEFAULT_RUN_DIR, type GlobalOptions, openContext, type World } from './world.ts'
 
 /** Runs one command line, without the program's name; failures are printed, bugs are thrown. */
@@ -29,7 +31,7 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
     return EXIT.ok
   }
   try {
-    await program.parseAsync([...argv], { from: 'user' })
+    await program.parseAsync(argv.flatMap(dryRun), { from: 'user' })
     return exit
   } catch (reason) {
     if (reason instanceof CommanderError) return reason.exitCode === 0 ? EXIT.ok : EXIT.usage
@@ -39,6 +41,12 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
     if (storeIsAway(reason, code)) world.err('note: calictl node status and calictl route get ADDRESS ask the agents alone')
     return code
   }
+}
+
+/** kubectl's users say where a dry run is to run; here there is one place. */
+function dryRun(word: string): readonly string[] {
+  if (word === '--dry-run=none') return []
+  return /^--dry-run=(?:client|server)$/.test(word) ? ['--dry-run'] : [word]
 }
 
 /** Whoever may not use the store may not ask agents either. */
@@ -54,7 +62,9 @@ export function buildProgram(world: World, ended: (code: ExitCode) => void): Com
     .helpOption('-h, --help', 'show help')
     .option('--datastore <url>', `where the cluster is stored (default: CALI_DATASTORE, ${CONFIG_FILE}, ${DEFAULT_DATASTORE})`)
     .option('--run-dir <directory>', `where the agents' sockets lie (default: ${CONFIG_FILE}, ${DEFAULT_RUN_DIR})`)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'))
+    .addOption(
+      new Option('-o, --output <format>', `how to print: ${FORMATS.join(', ')}`).argParser(outputFrom).default(TABLE, 'table'),
+    )
     .configureHelp({ showGlobalOptions: true, helpWidth: 110 })
     .exitOverride()
     .addHelpText(
@@ -66,10 +76,16 @@ export function buildProgram(world: World, ended: (code: ExitCode) => void): Com
     await using opened = await openContext(world, program.opts<GlobalOptions>())
     ended(await work(opened.context))
   }
-  for (const add of [addIppool, addNode, addIpam, addWorkload, addRoute, addDatastore, addVersion, addCompletion])
+  for (const add of [addVerbs, addIppool, addNode, addIpam, addWorkload, addRoute, addDatastore, addVersion, addCompletion])
     add(program, act, world)
   for (const command of everyCommand(program)) pointToHelp(command, world)
   return program
+}
+
+function outputFrom(text: string): Output {
+  const output = parseFormat(text)
+  if (output === undefined) throw new InvalidArgumentError(`Allowed choices are ${FORMATS.join(', ')}.`)
+  return output
 }
 
 function everyCommand(command: Command): readonly Command[] {

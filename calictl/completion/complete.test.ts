@@ -58,7 +58,27 @@ async function offered(stage: Stage, line: string): Promise<readonly string[]> {
 }
 
 const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = [
-  ['', ['ippool', 'node', 'ipam', 'workload', 'route', 'datastore', 'version', 'completion', 'help']],
+  [
+    '',
+    [
+      'get',
+      'apply',
+      'create',
+      'replace',
+      'patch',
+      'label',
+      'delete',
+      'ippool',
+      'node',
+      'ipam',
+      'workload',
+      'route',
+      'datastore',
+      'version',
+      'completion',
+      'help',
+    ],
+  ],
   ['ip', ['ippool', 'ipam']],
   ['node ', ['get', 'status', 'delete', 'help']],
   ['-o yaml node st', ['status']],
@@ -71,6 +91,10 @@ const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = 
   ['ippool delete z', []],
   ['ippool create ', []],
   ['node get ', ['node-1', 'node-2']],
+  ['get bgp', ['bgpconfigurations', 'bgpfilters', 'bgppeers']],
+  ['get ippools ', ['default', 'edge']],
+  ['get pools default e', ['edge']],
+  ['delete node ', ['node-1', 'node-2']],
   ['node delete --force node-', ['node-1', 'node-2']],
   ['route get --node ', ['node-1', 'node-2']],
   ['route get w', ['web-1']],
@@ -81,7 +105,7 @@ const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = 
   ['ippool set default --ipip cross', ['CrossSubnet']],
   ['ippool set --ipip=n', ['--ipip=Never']],
   ['ippool set --nonsense=n', []],
-  ['ippool get -o ', ['table', 'wide', 'json', 'yaml']],
+  ['ippool get -o ', ['table', 'wide', 'json', 'yaml', 'name', 'jsonpath=', 'custom-columns=']],
   ['ippool get --output=y', ['--output=yaml']],
   [
     'ippool set --',

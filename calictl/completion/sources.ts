@@ -1,7 +1,9 @@
 /** Where the values of arguments and options come from. */
 
+import type { Command } from 'commander'
+
 /** `pod`: by name or namespace/name. */
-export type Source = 'pool' | 'node' | 'pod' | 'mode' | 'shell' | 'store' | 'directory'
+export type Source = 'pool' | 'node' | 'pod' | 'mode' | 'shell' | 'store' | 'format' | 'kind' | 'field' | 'name' | 'directory'
 
 /** By command, its arguments in order; `free` is what only its user knows. */
 const ARGUMENTS: ReadonlyMap<string, readonly (Source | 'free')[]> = new Map([
@@ -15,16 +17,27 @@ const ARGUMENTS: ReadonlyMap<string, readonly (Source | 'free')[]> = new Map([
   ['workload get', ['pod']],
   ['route get', ['pod']],
   ['completion', ['shell']],
+  ['get', ['kind', 'name']],
+  ['patch', ['kind', 'name']],
+  ['label', ['kind', 'name']],
+  ['delete', ['kind', 'name']],
+  ['explain', ['field']],
 ])
 
 /** By their long name; what commander knows the choices of is not needed here. */
 export const OPTION_VALUES: ReadonlyMap<string, Source | 'free'> = new Map([
+  ['--output', 'format'],
   ['--ipip', 'mode'],
   ['--node', 'node'],
   ['--datastore', 'store'],
   ['--from', 'store'],
   ['--to', 'store'],
   ['--file', 'free'],
+  ['--filename', 'free'],
+  ['--patch', 'free'],
+  ['--type', 'free'],
+  ['--selector', 'free'],
+  ['--namespace', 'free'],
   ['--run-dir', 'directory'],
   ['--timeout', 'free'],
   ['--cidr', 'free'],
@@ -33,12 +46,19 @@ export const OPTION_VALUES: ReadonlyMap<string, Source | 'free'> = new Map([
 ])
 
 /** What the argument at a position of a command is; undefined where nobody can tell, or where there is none. */
-export function sourceOfArgument(path: string, position: number): Source | undefined {
-  const source = ARGUMENTS.get(path)?.[position]
+export function sourceOfArgument(command: Command, position: number): Source | undefined {
+  const sources = ARGUMENTS.get(pathOf(command)) ?? []
+  const isEndless = command.registeredArguments.at(-1)?.variadic === true
+  const source = sources[isEndless ? Math.min(position, sources.length - 1) : position]
   return source === 'free' ? undefined : source
 }
 
 /** Whether somebody has thought of all arguments of a command. */
 export function knowsArguments(path: string, count: number): boolean {
   return (ARGUMENTS.get(path)?.length ?? 0) === count
+}
+
+/** `ippool get`: the names from the program, left out, down to the command. */
+export function pathOf(command: Command): string {
+  return command.parent === null ? '' : `${pathOf(command.parent)} ${command.name()}`.trim()
 }
