@@ -37,6 +37,7 @@ import { routeTable } from './kernel/tables/routes.ts'
 import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
 import type { Underlay } from './plan/facts.ts'
 import { podMtu } from './plan/workloads.ts'
+import { bgpTable } from './serve/bgp-table.ts'
 import { claimSocketPath, openAgentSocket } from './serve/socket.ts'
 import { agentStatus } from './serve/status.ts'
 import { claimTunnelAddress } from './tunnel-address.ts'
@@ -225,6 +226,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     files.socket,
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
+      'GET /bgp': async () => bgpTable(config.nodeName, speaking.tables),
       'POST /cni': async (body, signal) => {
         // Before the first whole list nobody knows the pools, and with them the MTU of a pod; where there is none, no pod is added.
         await firstOf(cluster.judged, signal)

@@ -6,6 +6,7 @@ import { type Clock, sleep } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { ImportFilter, LearnedRoute, Origination, PeerConfig, Speaker, SpeakerStatus } from '@network/bgp/speaker.ts'
 import type { Identity } from '../plan/identity.ts'
+import type { Tables } from '../serve/bgp-table.ts'
 
 export interface Said {
   readonly peers: readonly PeerConfig[]
@@ -63,6 +64,11 @@ export class Speaking {
 
   status(): SpeakerStatus {
     return this.#speaker.status()
+  }
+
+  /** The speaker of this moment, to be asked about its routes. */
+  get tables(): Tables {
+    return this.#speaker
   }
 
   /** Best paths from peers, by prefix text. */
