@@ -143,7 +143,7 @@ export async function inUse(
   return {
     is: 'in-use',
     addresses: used.reduce((sum, { value }) => sum + value.allocations.size, 0),
-    nodes: [...new Set(used.map(({ value }) => value.node))].sort(),
+    nodes: [...new Set(used.flatMap(({ value }) => [...value.allocations.values()].map(({ node }) => node)))].sort(),
   }
 }
 

@@ -6,12 +6,12 @@ import { planTunnel } from '@network/ipip/plan.ts'
 import { type AddressIntent, addressKey, type Intents, type LinkIntent, type SysctlIntent } from '@network/model/intent.ts'
 import type { PoolStatus } from '@network/model/status.ts'
 import type { Facts } from './facts.ts'
-import { nodeAt, ownBlocks, planRoutes } from './routes.ts'
+import { borrowedAddresses, nodeAt, ownBlocks, planRoutes } from './routes.ts'
 import { workloadSysctls } from './workloads.ts'
 
 export interface Plan {
   readonly intents: Intents
-  /** Blocks to announce. */
+  /** Blocks to announce, and addresses borrowed from others'. */
   readonly originate: readonly Prefix[]
   /** The pools that this plan was made with. */
   readonly pools: readonly PoolStatus[]
@@ -50,7 +50,7 @@ export function planAll(facts: Facts): Plan {
 
   return {
     intents: { links, addresses, routes, sysctls },
-    originate: ownBlocks(facts.self, facts.snapshot),
+    originate: [...ownBlocks(facts.self, facts.snapshot), ...borrowedAddresses(facts.self, facts.snapshot)],
     pools: [...facts.snapshot.pools.values()].map(({ name, ipipMode }) => ({ name, ipipMode })),
     problems: problemsOf(facts, routes),
   }
