@@ -21,6 +21,7 @@ import { Speaking } from './bgp/speaking.ts'
 import { Cluster } from './cluster.ts'
 import { type Config, filesOf } from './config.ts'
 import { Controller } from './controller.ts'
+import { ClusterCopy } from './copy.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
 import { Firewall } from './kernel/firewall/firewall.ts'
@@ -38,6 +39,7 @@ import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
 import type { Underlay } from './plan/facts.ts'
 import { podMtu } from './plan/workloads.ts'
 import { bgpTable } from './serve/bgp-table.ts'
+import { publishStatus } from './serve/publish.ts'
 import { claimSocketPath, openAgentSocket } from './serve/socket.ts'
 import { agentStatus } from './serve/status.ts'
 import { claimTunnelAddress } from './tunnel-address.ts'
@@ -92,7 +94,16 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   let isRegistered = await answered(register(choice.underlay), log)
   const ipam = new Ipam(store, config.nodeName, { clock, random })
 
-  const cluster = new Cluster({ store, clock, random, log, changed: () => controller.wake() })
+  const cluster = new Cluster({
+    ...{ store, clock, random, log },
+    copy: () => copy.read(),
+    changed: () => {
+      if (cluster.isFirstHand) copy.changed()
+      controller.wake()
+    },
+  })
+  const copy = new ClusterCopy({ path: files.copy, datastore: store.url, snapshot: () => cluster.snapshot, clock, log })
+  scope.defer('copy', async () => copy.stop())
   const devices = new Devices(() => netlink.links())
   const kernel = new Kernel({
     clock,
@@ -236,6 +247,12 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     log,
   )
   scope.own(socket, 'agent socket')
+  const status = async () => agentStatus(sources, await firewall.status())
+  scope.spawn('status in the datastore', async signal => {
+    // Before it is registered, the name may be another machine's.
+    if ((await firstOf(cluster.completed, signal)) === 'ended') return
+    await publishStatus({ node: config.nodeName, store, status, clock, log }, signal)
+  })
   log.info('agent started', {
     version: VERSION,
     address: formatIpv4(choice.underlay.address),
