@@ -6,7 +6,9 @@ import { Fault } from '@network/base/run/fault.ts'
 import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
 import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { type Allocation, IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
+import { keyOfNamed } from '@network/model/resources/kind.ts'
 import { NODE, type Node, nodeKey } from '@network/model/resources/node.ts'
+import { NODE_STATUS } from '@network/model/resources/node-status.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
 import { release } from './ipam/blocks.ts'
 import { vacate } from './ipam/claim.ts'
@@ -55,6 +57,7 @@ export type NodeDeleted =
  */
 export async function deleteNode(store: Datastore, name: string, options: Options): Promise<NodeDeleted> {
   const had = await remove(store, nodeKey(name), options)
+  await remove(store, keyOfNamed(NODE_STATUS, { name }), options)
   const endpoints = await deleteEndpoints(store, name, options)
   const { blocks, addresses } = await deleteBlocks(store, name, options)
   const claims = await deleteClaims(store, name, options)
