@@ -40,7 +40,7 @@ const ENDINGS: readonly Ending[] = [
     exit: 2,
     line: 'ippool set',
     out: NOTHING,
-    err: /required option '--ipip <mode>' not specified; see calictl ippool set --help\n$/,
+    err: /nothing is given to set; write field=value; calictl explain ippool\.spec lists the fields\n$/,
   },
   { exit: 2, line: 'ippol get', out: NOTHING, err: /Did you mean ippool/ },
   { exit: 2, line: 'ippool set --ipip Crosssubnt', out: NOTHING, err: /did you mean CrossSubnet\? write Always, / },

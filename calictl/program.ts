@@ -3,8 +3,12 @@
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { CONFIG_FILE, DEFAULT_DATASTORE } from '@network/datastore/where.ts'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addBgp } from './commands/bgp.ts'
 import { addCompletion } from './commands/completion.ts'
+import { addConfig } from './commands/config.ts'
 import { addDatastore } from './commands/datastore.ts'
+import { addEvents } from './commands/events.ts'
+import { addExplain } from './commands/explain.ts'
 import { addIpam } from './commands/ipam.ts'
 import { addIppool } from './commands/ippool.ts'
 import { addNode } from './commands/node.ts'
@@ -54,6 +58,22 @@ function storeIsAway(reason: unknown, code: ExitCode): boolean {
   return code === EXIT.unreachable && reason instanceof Fault && /^datastore\.(?!forbidden)/.test(reason.code)
 }
 
+const COMMANDS: readonly ((program: Command, act: Act, world: World) => void)[] = [
+  addVerbs,
+  addExplain,
+  addIppool,
+  addNode,
+  addBgp,
+  addConfig,
+  addIpam,
+  addWorkload,
+  addRoute,
+  addEvents,
+  addDatastore,
+  addVersion,
+  addCompletion,
+]
+
 /** All commands; `ended` hears the exit code of the one that runs. */
 export function buildProgram(world: World, ended: (code: ExitCode) => void): Command {
   const program = new Command('calictl')
@@ -76,8 +96,7 @@ export function buildProgram(world: World, ended: (code: ExitCode) => void): Com
     await using opened = await openContext(world, program.opts<GlobalOptions>())
     ended(await work(opened.context))
   }
-  for (const add of [addVerbs, addIppool, addNode, addIpam, addWorkload, addRoute, addDatastore, addVersion, addCompletion])
-    add(program, act, world)
+  for (const add of COMMANDS) add(program, act, world)
   for (const command of everyCommand(program)) pointToHelp(command, world)
   return program
 }

@@ -41,10 +41,10 @@ test('show: pools and blocks', async () => {
     '10.244.7.0/26  default  a     confirmed  1     63    64    10.244.7.0 default/web-1',
   ])
   assert.deepEqual((await stage.calictl('ippool get -o wide')).out.split('\n'), [
-    'NAME     CIDR           IPIP   BLOCK  STATE   BLOCKS     USED     FREE',
-    'default  10.244.0.0/16  Never  /26    active  1 of 1024  1 (<1%)  65535',
+    'NAME     CIDR           IPIP   VXLAN  BLOCK  STATE   BLOCKS     USED     FREE',
+    'default  10.244.0.0/16  Never  Never  /26    active  1 of 1024  1 (<1%)  65535',
   ])
-  assert.equal((await stage.calictl('ippool get')).out.split('\n')[0], 'NAME     CIDR           IPIP   BLOCK  STATE')
+  assert.equal((await stage.calictl('ippool get')).out.split('\n')[0], 'NAME     CIDR           IPIP   VXLAN  BLOCK  STATE')
   const { kind, items } = JSON.parse((await stage.calictl('ipam show --blocks -o json')).out)
   assert.equal(kind, 'IPAMBlockUsageList')
   assert.deepEqual(items[0].addresses, [{ address: '10.244.7.0', node: 'a', use: 'default/web-1', handle: 'cni.7f3' }])

@@ -44,7 +44,8 @@ test('create, get, delete', async () => {
     out: 'pool default created: 10.244.0.0/16, blocks of /26, ipipMode CrossSubnet',
     err: '',
   })
-  const table = 'NAME     CIDR           IPIP         BLOCK  STATE\ndefault  10.244.0.0/16  CrossSubnet  /26    active'
+  const table =
+    'NAME     CIDR           IPIP         VXLAN  BLOCK  STATE\ndefault  10.244.0.0/16  CrossSubnet  Never  /26    active'
   assert.equal((await stage.calictl('ippool get')).out, table)
   const document = {
     apiVersion: 'projectcalico.org/v3',
@@ -98,7 +99,7 @@ const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ['ippool create other', 2, /required option '--cidr <prefix>' not specified/],
   ['ippool set gold --ipip Never', 3, /cannot set pool gold: there is no such pool; the pools are default \(10\.244\.0\.0\/16\)/],
   ['ippool set default --ipip maybe', 2, /"maybe" is not a mode/],
-  ['ippool set default', 2, /required option '--ipip <mode>' not specified/],
+  ['ippool set default', 2, /nothing is given to set; write field=value/],
   ['ippool get gold', 3, /the pools are default/],
   ['ippool delete gold', 3, /the pools are default/],
 ]

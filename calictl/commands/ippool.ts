@@ -7,13 +7,14 @@ import type { Command } from 'commander'
 import { type Act, type Context, type Result, show } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
-import { noSuchPool } from '../pools.ts'
+import { modeFrom, noSuchPool } from '../pools.ts'
 import { byName, listDocument, readAll } from '../read.ts'
 import { table } from '../render/table.ts'
 import { blocksCell, freeCell, usedCell } from '../render/usage.ts'
 import { type CreateOptions, makePool } from './ippool-create.ts'
 import { removePool } from './ippool-delete.ts'
 import { changePool, type SetOptions } from './ippool-set.ts'
+import { nameAndPairs } from './noun.ts'
 
 export function addIppool(program: Command, act: Act): void {
   const ippool = program
@@ -22,20 +23,25 @@ export function addIppool(program: Command, act: Act): void {
     .addHelpText('after', examples('calictl ippool get', 'calictl ippool set default --ipip CrossSubnet'))
   ippool
     .command('get')
+    .alias('list')
     .description('show the pools')
     .argument('[name]', 'only this pool')
     .addHelpText('after', examples('calictl ippool get', 'calictl ippool get -o wide', 'calictl ippool get default -o yaml'))
     .action((name: string | undefined) => act(context => getPools(context, name)))
   ippool
     .command('set')
-    .description('change how packets to the pods of a pool travel, on the running cluster')
-    .argument('[name]', 'the pool; may be left out when there is only one')
-    .requiredOption('--ipip <mode>', 'Always, CrossSubnet (only between subnets) or Never')
+    .description('change how packets to the pods of a pool travel, and what else there is to a pool, on the running cluster')
+    .argument('[name-and-fields...]', 'the pool, which may be left out when there is only one, then field=value')
+    .option('--ipip <mode>', 'Always, CrossSubnet (only between subnets) or Never')
+    .option('--vxlan <mode>', 'Always, CrossSubnet (only between subnets) or Never')
+    .option('--nat <boolean>', 'pods reach what is outside of all pools with the address of their node')
+    .option('--disabled <boolean>', 'no new addresses are taken from the pool')
+    .option('--dry-run', 'show what would be changed, and change nothing')
     .option('--wait', 'wait until the agents that answer act on it', true)
     .option('--no-wait', 'return as soon as it is stored')
     .option('--timeout <seconds>', 'how long to wait', '30')
     .addHelpText('after', examples('calictl ippool set --ipip Never', 'calictl ippool set default --ipip CrossSubnet --no-wait'))
-    .action((name: string | undefined, options: SetOptions) => act(context => changePool(context, name, options)))
+    .action((words: readonly string[], options: PoolOptions) => act(context => setPool(context, words, options)))
   ippool
     .command('create')
     .description('make a pool')
@@ -51,6 +57,25 @@ export function addIppool(program: Command, act: Act): void {
     .argument('<name>', 'the pool')
     .addHelpText('after', examples('calictl ippool delete old'))
     .action((name: string) => act(context => removePool(context, name)))
+}
+
+type PoolOptions = Omit<SetOptions, 'ipip'> & {
+  readonly ipip?: string
+  readonly vxlan?: string
+  readonly nat?: string
+  readonly disabled?: string
+  readonly dryRun?: true
+}
+
+/** A mode of IPIP alone is followed to its end on every node; anything else is a change of fields. */
+async function setPool(context: Context, words: readonly string[], options: PoolOptions): Promise<ExitCode> {
+  const { ipip, vxlan, nat, disabled } = options
+  const { name, pairs } = nameAndPairs(words)
+  const given = Object.entries({ vxlanMode: vxlan, natOutgoing: nat, disabled })
+  const fields = [...pairs, ...given.flatMap(([field, value]) => (value === undefined ? [] : [`${field}=${value}`]))]
+  if (ipip !== undefined && fields.length === 0 && options.dryRun !== true) return changePool(context, name, { ...options, ipip })
+  const all = ipip === undefined ? fields : [...fields, `ipipMode=${modeFrom(context, ipip)}`]
+  return (await import('../resources/noun.ts')).setNoun(context, 'ippools', { name, pairs: all }, options)
 }
 
 export async function getPools(context: Context, name: string | undefined): Promise<ExitCode> {
@@ -73,10 +98,10 @@ async function poolTables(context: Context, pools: readonly IpPool[]): Promise<P
   return { text, wide: () => table([...HEAD, 'BLOCKS', 'USED', 'FREE'], rows) }
 }
 
-const HEAD = ['NAME', 'CIDR', 'IPIP', 'BLOCK', 'STATE']
+const HEAD = ['NAME', 'CIDR', 'IPIP', 'VXLAN', 'BLOCK', 'STATE']
 
-function cellsOf({ name, cidr, ipipMode, blockSize, disabled }: IpPool): readonly string[] {
-  return [name, formatPrefix(cidr), ipipMode, `/${blockSize}`, disabled ? 'disabled' : 'active']
+function cellsOf({ name, cidr, ipipMode, vxlanMode, blockSize, disabled }: IpPool): readonly string[] {
+  return [name, formatPrefix(cidr), ipipMode, vxlanMode, `/${blockSize}`, disabled ? 'disabled' : 'active']
 }
 
 /** A pool may have come between the two looks. */

@@ -57,30 +57,15 @@ async function offered(stage: Stage, line: string): Promise<readonly string[]> {
   return out === '' ? [] : out.split('\n').map(one => one.replace(/\t.*/, ''))
 }
 
+const COMMANDS =
+  'get apply create replace patch label delete explain ippool node bgp config ipam workload route events datastore version completion help'.split(
+    ' ',
+  )
+
 const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = [
-  [
-    '',
-    [
-      'get',
-      'apply',
-      'create',
-      'replace',
-      'patch',
-      'label',
-      'delete',
-      'ippool',
-      'node',
-      'ipam',
-      'workload',
-      'route',
-      'datastore',
-      'version',
-      'completion',
-      'help',
-    ],
-  ],
+  ['', COMMANDS],
   ['ip', ['ippool', 'ipam']],
-  ['node ', ['get', 'status', 'delete', 'help']],
+  ['node ', ['get', 'status', 'set', 'delete', 'help']],
   ['-o yaml node st', ['status']],
   ['--output=json node st', ['status']],
   ['nonsense ', []],
@@ -94,6 +79,10 @@ const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = 
   ['get bgp', ['bgpconfigurations', 'bgpfilters', 'bgppeers']],
   ['get ippools ', ['default', 'edge']],
   ['get pools default e', ['edge']],
+  ['explain ippool.spec.blo', ['ippool.spec.blockSize']],
+  ['explain agentc', ['agentconfiguration']],
+  ['node list node-2', ['node-2']],
+  ['ipam configure --strict-affinity ', ['true', 'false']],
   ['delete node ', ['node-1', 'node-2']],
   ['node delete --force node-', ['node-1', 'node-2']],
   ['route get --node ', ['node-1', 'node-2']],
@@ -109,7 +98,21 @@ const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = 
   ['ippool get --output=y', ['--output=yaml']],
   [
     'ippool set --',
-    ['--ipip', '--wait', '--no-wait', '--timeout', '--help', '--version', '--datastore', '--run-dir', '--output'],
+    [
+      '--ipip',
+      '--vxlan',
+      '--nat',
+      '--disabled',
+      '--dry-run',
+      '--wait',
+      '--no-wait',
+      '--timeout',
+      '--help',
+      '--version',
+      '--datastore',
+      '--run-dir',
+      '--output',
+    ],
   ],
   ['ippool set --ipip Never --no', ['--no-wait']],
   ['node status --check --c', []],

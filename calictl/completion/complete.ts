@@ -53,7 +53,8 @@ function readLine(program: Command, words: readonly string[]): Line {
       if (option !== undefined) used.add(option)
       awaits = option !== undefined && takesValue(option) && !word.includes('=') ? option : undefined
     } else {
-      const inner = operands.length === 0 ? command.commands.find(one => one.name() === word) : undefined
+      const inner =
+        operands.length === 0 ? command.commands.find(one => one.name() === word || one.aliases().includes(word)) : undefined
       if (inner === undefined) operands.push(word)
       else command = inner
     }

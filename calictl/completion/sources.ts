@@ -3,12 +3,27 @@
 import type { Command } from 'commander'
 
 /** `pod`: by name or namespace/name. */
-export type Source = 'pool' | 'node' | 'pod' | 'mode' | 'shell' | 'store' | 'format' | 'kind' | 'field' | 'name' | 'directory'
+export type Source =
+  | 'pool'
+  | 'node'
+  | 'pod'
+  | 'mode'
+  | 'shell'
+  | 'store'
+  | 'format'
+  | 'kind'
+  | 'field'
+  | 'name'
+  | 'boolean'
+  | NounSource
+  | 'directory'
+
+/** Names of resources of one kind. */
+export type NounSource = 'bgppeer' | 'bgpfilter' | 'bgpconfiguration' | 'agentconfiguration'
 
 /** By command, its arguments in order; `free` is what only its user knows. */
 const ARGUMENTS: ReadonlyMap<string, readonly (Source | 'free')[]> = new Map([
   ['ippool get', ['pool']],
-  ['ippool set', ['pool']],
   ['ippool create', ['free']],
   ['ippool delete', ['pool']],
   ['node get', ['node']],
@@ -17,6 +32,29 @@ const ARGUMENTS: ReadonlyMap<string, readonly (Source | 'free')[]> = new Map([
   ['workload get', ['pod']],
   ['route get', ['pod']],
   ['completion', ['shell']],
+  ['ippool set', ['pool']],
+  ['node set', ['node']],
+  ['bgp peers', ['node']],
+  ['bgp routes', ['free']],
+  ['bgp why', ['free']],
+  ['bgp peer get', ['bgppeer']],
+  ['bgp peer create', ['free', 'free']],
+  ['bgp peer set', ['bgppeer']],
+  ['bgp peer delete', ['bgppeer']],
+  ['bgp filter get', ['bgpfilter']],
+  ['bgp filter create', ['free', 'free']],
+  ['bgp filter set', ['bgpfilter']],
+  ['bgp filter delete', ['bgpfilter']],
+  ['bgp config get', ['bgpconfiguration']],
+  ['bgp config set', ['bgpconfiguration']],
+  ['bgp config delete', ['bgpconfiguration']],
+  ['config get', ['agentconfiguration']],
+  ['config create', ['free', 'free']],
+  ['config set', ['agentconfiguration']],
+  ['config delete', ['agentconfiguration']],
+  ['events', ['node']],
+  ['ipam reserve', ['free']],
+  ['ipam split', ['pool']],
   ['get', ['kind', 'name']],
   ['patch', ['kind', 'name']],
   ['label', ['kind', 'name']],
@@ -38,6 +76,16 @@ export const OPTION_VALUES: ReadonlyMap<string, Source | 'free'> = new Map([
   ['--type', 'free'],
   ['--selector', 'free'],
   ['--namespace', 'free'],
+  ['--into', 'free'],
+  ['--name', 'free'],
+  ['--strict-affinity', 'boolean'],
+  ['--strictaffinity', 'boolean'],
+  ['--auto-allocate-blocks', 'boolean'],
+  ['--max-blocks-per-host', 'free'],
+  ['--ip-cooldown-seconds', 'free'],
+  ['--vxlan', 'mode'],
+  ['--nat', 'boolean'],
+  ['--disabled', 'boolean'],
   ['--run-dir', 'directory'],
   ['--timeout', 'free'],
   ['--cidr', 'free'],

@@ -35,6 +35,8 @@ export function lookupIn(context: Context, partial: string): Lookup {
         return SHELLS.map(word => ({ word }))
       case 'store':
         return [{ word: DEFAULT_DATASTORE }]
+      case 'boolean':
+        return [{ word: 'true' }, { word: 'false' }]
       case 'format':
         return FORMATS.map(word => ({ word: word.replace('…', '') }))
       case 'kind':
@@ -43,6 +45,11 @@ export function lookupIn(context: Context, partial: string): Lookup {
         return (await import('./kinds.ts')).fields(partial)
       case 'name':
         return (await import('./kinds.ts')).names(context, operands)
+      case 'bgppeer':
+      case 'bgpfilter':
+      case 'bgpconfiguration':
+      case 'agentconfiguration':
+        return (await import('./kinds.ts')).names(context, [source])
       default:
         return source satisfies never
     }
