@@ -14,6 +14,7 @@ import { registerNode } from '@network/datastore/nodes.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
 import { BGP_PORT } from '@network/model/resources/bgp-configuration.ts'
+import type { LogLevel } from '@network/model/resources/shared.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
 import { Feed } from './bgp/feed.ts'
@@ -37,6 +38,7 @@ import { linkTable } from './kernel/tables/links.ts'
 import { routeTable } from './kernel/tables/routes.ts'
 import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
 import type { Underlay } from './plan/facts.ts'
+import { settingsOf } from './plan/settings.ts'
 import { podMtu } from './plan/workloads.ts'
 import { bgpTable } from './serve/bgp-table.ts'
 import { publishStatus } from './serve/publish.ts'
@@ -60,10 +62,12 @@ export interface Surroundings {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Hears how much AgentConfiguration wants to be told, again and again. */
+  readonly logAt?: (level: LogLevel) => void
 }
 
 /** Starts the agent under `scope`; it ends with the scope and leaves the kernel as it is. */
-export async function composeAgent(config: Config, scope: Scope, { clock, random, log }: Surroundings): Promise<void> {
+export async function composeAgent(config: Config, scope: Scope, { clock, random, log, logAt }: Surroundings): Promise<void> {
   const startedAt = clock.wall().toISOString()
   const files = filesOf(config)
   // Before anything is touched: two agents of one node would undo each other's work.
@@ -166,7 +170,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     ipipUnsupported: unsupported,
     clock,
     log,
-    apply: plan => kernel.desire(plan.intents),
+    apply: plan => {
+      logAt?.(settingsOf(config.nodeName, cluster.snapshot).logSeverityScreen)
+      kernel.desire(plan.intents)
+    },
     claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, cluster.snapshot, scope.signal),
     register: async underlay => {
       await register(underlay)
@@ -207,7 +214,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     clock,
     random,
     log,
-    podMtu: () => podMtu(cluster.snapshot, controller.choice.underlay.mtu),
+    podMtu: () => podMtu(cluster.snapshot, controller.choice.underlay.mtu, config.nodeName),
     routed: async (address, until, signal) => {
       await kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal)
       await firewall.reached(address, until, signal)

@@ -13,10 +13,11 @@ import { VERSION } from './version.ts'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
+const DEFAULT_LEVEL = 'info'
 
 type Given = Flags & { readonly logLevel: string }
 
-const program = settingsOf(new Command('cali-agent'), 'info')
+const program = settingsOf(new Command('cali-agent'), DEFAULT_LEVEL)
   .description('Routes pods on this node: wires them, keeps the kernel as it should be, speaks BGP with the other nodes.')
   .version(VERSION)
   .enablePositionalOptions()
@@ -24,7 +25,7 @@ const program = settingsOf(new Command('cali-agent'), 'info')
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
   .action(running)
 program.addCommand(
-  settingsOf(new Command('run'), 'info')
+  settingsOf(new Command('run'), DEFAULT_LEVEL)
     .description('the same as without a command')
     .addHelpText('after', '\nExample:\n  cali-agent run --node-ip 172.16.20.11')
     .copyInheritedSettings(program)
@@ -78,7 +79,14 @@ async function run(given: Flags, level: string): Promise<number> {
       },
       { clock: systemClock },
     )
-    await composeAgent(config, scope, { clock: systemClock, random: systemRandom, log })
+    // Who says on the command line how much to tell means it.
+    const logAt = level === DEFAULT_LEVEL ? log.at : undefined
+    await composeAgent(config, scope, {
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      ...(logAt === undefined ? {} : { logAt }),
+    })
     // Else it is written at a regular end, which an agent may never see.
     flushCompileCache()
     const why = await new Promise(resolve => {

@@ -17,7 +17,7 @@ export function announcements(self: string, prefixes: readonly Prefix[], snapsho
 function originationOf(self: string, prefix: Prefix, snapshot: Snapshot): Origination {
   const config = ownBgp(self, snapshot)
   if (config === undefined) return { prefix }
-  const named = new Map(config.communities.map(({ name, value }) => [name, value]))
+  const named = new Map(config.communities.toReversed().map(({ name, value }) => [name, value]))
   const texts = config.prefixAdvertisements
     .filter(({ cidr }) => coversAny(cidr, prefix))
     .flatMap(({ communities }) => communities.map(value => named.get(value) ?? value))

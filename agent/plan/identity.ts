@@ -38,7 +38,18 @@ export function clusterBgp({ bgpConfigurations }: Snapshot): BgpConfiguration['s
   return bgpConfigurations.get('default')?.spec
 }
 
-/** Port and communities may be others on one node. */
+/**
+ * Port and communities may be others on one node. In a stored document nobody can tell a default from a word of its user, so what is said
+ * otherwise than the default counts.
+ */
 export function ownBgp(node: string, snapshot: Snapshot): BgpConfiguration['spec'] | undefined {
-  return snapshot.bgpConfigurations.get(`node.${node}`)?.spec ?? clusterBgp(snapshot)
+  const own = snapshot.bgpConfigurations.get(`node.${node}`)?.spec
+  const cluster = clusterBgp(snapshot)
+  if (own === undefined || cluster === undefined) return own ?? cluster
+  return {
+    ...cluster,
+    listenPort: own.listenPort === BGP_PORT ? cluster.listenPort : own.listenPort,
+    communities: [...own.communities, ...cluster.communities],
+    prefixAdvertisements: own.prefixAdvertisements.length > 0 ? own.prefixAdvertisements : cluster.prefixAdvertisements,
+  }
 }

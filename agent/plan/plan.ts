@@ -7,7 +7,8 @@ import { type AddressIntent, addressKey, type Intents, type LinkIntent, type Sys
 import type { PoolStatus } from '@network/model/status.ts'
 import type { Facts } from './facts.ts'
 import { borrowedAddresses, nodeAt, ownBlocks, planRoutes } from './routes.ts'
-import { workloadSysctls } from './workloads.ts'
+import { settingsProblems } from './settings.ts'
+import { ipipMtu, workloadSysctls } from './workloads.ts'
 
 export interface Plan {
   readonly intents: Intents
@@ -38,7 +39,7 @@ export function planAll(facts: Facts): Plan {
       underlayMtu: mtu,
       strictEverywhere: facts.strictEverywhere,
     })
-    links.set(tunnel.link.name, tunnel.link)
+    links.set(tunnel.link.name, { ...tunnel.link, mtu: ipipMtu(facts.snapshot, mtu, facts.self) })
     addresses.set(addressKey(tunnel.address), tunnel.address)
     want(tunnel.sysctls)
   }
@@ -57,7 +58,7 @@ export function planAll(facts: Facts): Plan {
 }
 
 function problemsOf(facts: Facts, routes: ReturnType<typeof planRoutes>): string[] {
-  const problems: string[] = []
+  const problems = settingsProblems(facts.self, facts.snapshot)
   if (facts.ipipUnsupported !== undefined)
     for (const pool of facts.snapshot.pools.values())
       if (pool.ipipMode !== 'Never')

@@ -2,6 +2,7 @@
 import { tunnelMtu } from '@network/ipip/mtu.ts'
 import type { SysctlIntent } from '@network/model/intent.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
+import { settingsOf } from './settings.ts'
 
 /** The same values serve the moment of wiring and the years of repair after it. */
 export function workloadSysctls(device: string): SysctlIntent[] {
@@ -20,6 +21,12 @@ export function workloadSysctls(device: string): SysctlIntent[] {
 }
 
 /** MTU of a new pod, in octets: room for the outer header wherever a pool may tunnel. */
-export function podMtu(snapshot: Snapshot, underlayMtu: number): number {
-  return [...snapshot.pools.values()].some(pool => pool.ipipMode !== 'Never') ? tunnelMtu(underlayMtu) : underlayMtu
+export function podMtu(snapshot: Snapshot, underlayMtu: number, self = ''): number {
+  const tunnels = [...snapshot.pools.values()].some(pool => pool.ipipMode !== 'Never')
+  return tunnels ? ipipMtu(snapshot, underlayMtu, self) : underlayMtu
+}
+
+/** MTU of tunl0, in octets. */
+export function ipipMtu(snapshot: Snapshot, underlayMtu: number, self: string): number {
+  return settingsOf(self, snapshot).ipipMTU || tunnelMtu(underlayMtu)
 }
