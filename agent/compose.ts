@@ -255,11 +255,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   )
   scope.own(socket, 'agent socket')
   const status = async () => agentStatus(sources, await firewall.status())
-  scope.spawn('status in the datastore', async signal => {
-    // Before it is registered, the name may be another machine's.
-    if ((await firstOf(cluster.completed, signal)) === 'ended') return
-    await publishStatus({ node: config.nodeName, store, status, clock, log }, signal)
-  })
+  const isThere = () => cluster.isFirstHand && isRegistered && controller.self !== undefined
+  scope.spawn('status in the datastore', signal =>
+    publishStatus({ node: config.nodeName, store, status, isThere, clock, log }, signal),
+  )
   log.info('agent started', {
     version: VERSION,
     address: formatIpv4(choice.underlay.address),

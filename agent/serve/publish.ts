@@ -20,32 +20,54 @@ export interface PublishOptions {
   readonly node: string
   readonly store: Datastore
   readonly status: () => Promise<AgentStatus>
+  /** False while the Node is not there, or not ours: the name may be another machine's. */
+  readonly isThere: () => boolean
   readonly clock: Clock
   readonly log: Log
 }
 
-/** Publishes until the signal aborts; what the datastore does in between is only logged. */
+/** Publishes until the signal aborts, while there is such a node; what the datastore does in between is only logged. */
 export async function publishStatus(options: PublishOptions, signal: AbortSignal): Promise<void> {
-  const { node, store, status, clock, log } = options
+  const { isThere, clock } = options
+  while (!signal.aborted) {
+    if (isThere()) await publishWhileThere(options, signal)
+    await sleep(clock, PACE, signal).catch(() => undefined)
+  }
+}
+
+async function publishWhileThere(options: PublishOptions, outer: AbortSignal): Promise<void> {
+  const { store, status, isThere, clock } = options
+  const ending = new AbortController()
+  const signal = AbortSignal.any([outer, ending.signal])
   const page = new Page(clock)
   page.turn(await status())
   const key = NODE_STATUS.keyOf(page.value)
   const living = store.whileAlive?.(key, () => page.document, { signal, ttl: LIFE })
   let written: unknown
-  while (!signal.aborted) {
+  while (!signal.aborted && isThere()) {
     page.turn(await status())
-    if (living === undefined && written !== page.document)
-      try {
-        await write(store, key, page.document, signal)
-        written = page.document
-      } catch (reason) {
-        if (signal.aborted) break
-        if (!(reason instanceof Fault)) throw reason
-        log.debug('status could not be published; tried again soon', { node, why: reasonOf(reason) })
-      }
+    if (living === undefined && written !== page.document && (await isWritten(options, key, page.document, signal)))
+      written = page.document
     await sleep(clock, PACE, signal).catch(() => undefined)
   }
+  ending.abort()
   await living
+}
+
+async function isWritten(
+  { store, node, log }: PublishOptions,
+  key: string,
+  document: unknown,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await write(store, key, document, signal)
+    return true
+  } catch (reason) {
+    if (!signal.aborted && !(reason instanceof Fault)) throw reason
+    log.debug('status could not be published; tried again soon', { node, why: reasonOf(reason) })
+    return false
+  }
 }
 
 async function write(store: Datastore, key: string, document: unknown, signal: AbortSignal): Promise<void> {
