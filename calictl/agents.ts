@@ -1,6 +1,7 @@
 /** Asks the agents of this machine, one unix socket each, for their status. */
 
-import { readdir } from 'node:fs/promises'
+// Not the promises: they bring much of Node along, and commands are to start fast.
+import { readdirSync } from 'node:fs'
 import { request } from 'node:http'
 import { basename, join } from 'node:path'
 import { reasonOf } from '@network/base/run/fault.ts'
@@ -104,7 +105,7 @@ function byNode(a: { readonly node: string }, b: { readonly node: string }): num
 
 async function socketsIn(runDir: string): Promise<{ sockets: string[]; unreadable: Unreadable | undefined }> {
   try {
-    const names = await readdir(runDir)
+    const names = readdirSync(runDir)
     return { sockets: names.filter(name => name.endsWith('.sock')).map(name => join(runDir, name)), unreadable: undefined }
   } catch (reason) {
     return { sockets: [], unreadable: unreadableBecause(runDir, reason) }

@@ -1,6 +1,6 @@
 /** The process around the command line. */
 
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
@@ -35,7 +35,7 @@ run(process.argv.slice(2), {
 /** `-` is standard input. */
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return path === '-' ? await text(process.stdin) : await readFile(path, 'utf8')
+    return path === '-' ? await text(process.stdin) : readFileSync(path, 'utf8')
   } catch (reason) {
     if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return undefined
     throw new Fault('calictl.unreachable', {

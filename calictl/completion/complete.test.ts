@@ -184,11 +184,11 @@ test('a store that does not answer is given up', async () => {
   assert.deepEqual(await ended, { exit: 0, out: '', err: '' })
 })
 
-test('somebody has thought of the values of every argument and option', () => {
+test('somebody has thought of the values of every argument and option', async () => {
   const nowhere = () => assert.fail('nothing runs')
   const world = { out: nowhere, err: nowhere, env: {}, readText: nowhere, openStore: nowhere, agentsIn: nowhere }
   const clock = { now: nowhere, wall: nowhere, wakeAt: nowhere }
-  const all = everyCommand(buildProgram({ ...world, clock, signal: new AbortController().signal }, nowhere))
+  const all = everyCommand(await buildProgram({ ...world, clock, signal: new AbortController().signal }, nowhere))
   const forgotten = all.flatMap(command => [
     ...(knowsArguments(pathOf(command), command.registeredArguments.length) ? [] : [`arguments of calictl ${pathOf(command)}`]),
     ...command.options
