@@ -5,6 +5,7 @@ import { toPrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Ipam } from '@network/datastore/ipam/ipam.ts'
+import { isOpenTo } from '@network/datastore/ipam/terms.ts'
 import type { Datastore } from '@network/datastore/port.ts'
 import { NODE, type Node, nodeKey } from '@network/model/resources/node.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
@@ -18,12 +19,12 @@ export interface TunnelAddressOptions {
   readonly log: Log
 }
 
-/** False when `claimTunnelAddress` has something to do: none is there, or its pool is gone or disabled while another one is open. */
-export function tunnelAddressIsRight({ tunnelAddress }: Node, snapshot: Snapshot): boolean {
-  const isOpen = [...snapshot.pools.values()].some(pool => !pool.disabled)
+/** False when `claimTunnelAddress` has something to do: none is there, or its pool is gone or not open to it while another one is. */
+export function tunnelAddressIsRight({ tunnelAddress, labels = {} }: Node, snapshot: Snapshot): boolean {
+  const isOpen = [...snapshot.pools.values()].some(pool => isOpenTo(pool, 'Tunnel', labels))
   if (tunnelAddress === undefined) return !isOpen
   const pool = poolOf(snapshot, toPrefix(tunnelAddress, 32))
-  return pool !== undefined && (!pool.disabled || !isOpen)
+  return pool !== undefined && (isOpenTo(pool, 'Tunnel', labels) || !isOpen)
 }
 
 /** Takes an address and writes it to the Node; done again, it finds the same one. Somebody else's write to the Node means: next time. */

@@ -35,7 +35,7 @@ export async function readTerms(store: Datastore, node: string, use: string, opt
   const wanted: PoolUse = use === 'tunnel' ? 'Tunnel' : 'Workload'
   return {
     pools,
-    open: pools.read.map(({ value }) => value).filter(pool => isOpen(pool, wanted, labels)),
+    open: pools.read.map(({ value }) => value).filter(pool => isOpenTo(pool, wanted, labels)),
     reserved: reservations.read.flatMap(({ value }) => value.spec.reservedCIDRs).flatMap(cidr => (isPrefix6(cidr) ? [] : [cidr])),
     mayBorrow: !strictAffinity,
     maxBlocks: autoAllocateBlocks ? maxBlocksPerHost || MAX_BLOCKS : 0,
@@ -48,7 +48,8 @@ async function labelsOf(store: Datastore, node: string, pools: Records<IpPool>, 
   return (await readable(getOf(store, NODE, nodeKey(node), options)))?.value.labels ?? {}
 }
 
-function isOpen(pool: IpPool, use: PoolUse, labels: Readonly<Record<string, string>>): boolean {
+/** Whether a node with these labels may take new addresses for this use from the pool. */
+export function isOpenTo(pool: IpPool, use: PoolUse, labels: Readonly<Record<string, string>>): boolean {
   const { disabled, assignmentMode, allowedUses, nodeSelector } = pool
   if (disabled || assignmentMode === 'Manual' || allowedUses?.includes(use) === false) return false
   return nodeSelector === undefined || matches(nodeSelector, labels)
