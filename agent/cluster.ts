@@ -7,12 +7,15 @@ import { sync } from '@network/datastore/sync.ts'
 import { KEY_ROOT } from '@network/model/resources/kind.ts'
 import { type Snapshot, SnapshotBuilder } from '@network/model/snapshot.ts'
 import type { DatastoreStatus } from '@network/model/status.ts'
+import type { Copied } from './copy.ts'
 
 export interface ClusterOptions {
   readonly store: Datastore
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** What an earlier life of this agent saw last; asked only when the store does not answer at the start. */
+  readonly copy?: () => Copied | undefined
   /** Called after every change once the first list is whole. */
   readonly changed: () => void
 }
@@ -26,6 +29,8 @@ export class Cluster {
   readonly #completion = Promise.withResolvers<void>()
   readonly #word = Promise.withResolvers<void>()
   #complete = false
+  /** Acted upon until the first whole list. */
+  #copy: Copied | undefined
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -33,11 +38,16 @@ export class Cluster {
   }
 
   get snapshot(): Snapshot {
-    return this.#builder.snapshot
+    return this.#copy?.snapshot ?? this.#builder.snapshot
   }
 
-  /** True from the first whole list on: before it, the absence of a document means nothing. */
+  /** True from the first whole list on, or with a copy of an earlier one: before, the absence of a document means nothing. */
   get complete(): boolean {
+    return this.#complete || this.#copy !== undefined
+  }
+
+  /** The snapshot is the store's own, not a copy. */
+  get isFirstHand(): boolean {
     return this.#complete
   }
 
@@ -68,12 +78,17 @@ export class Cluster {
           break
         case 'in-sync':
           this.#complete = true
+          this.#copy = undefined
           this.#completion.resolve()
           this.#become('in-sync', null)
           log.info('datastore in sync', { datastore: store.url })
           break
         case 'stale':
-          this.#become('stale', event.error)
+          this.#fallBack()
+          this.#become(
+            'stale',
+            this.#copy === undefined ? event.error : `${event.error}; acting from the copy of ${this.#copy.at}`,
+          )
           log.warn('datastore does not answer; everything goes on as it was', {
             datastore: store.url,
             why: event.error,
@@ -82,12 +97,18 @@ export class Cluster {
         default:
           event satisfies never
       }
-      if (this.#complete && (event.is !== 'changes' || event.changes.some(({ key }) => this.#builder.concerns(key)))) changed()
+      if (this.complete && (event.is !== 'changes' || event.changes.some(({ key }) => this.#builder.concerns(key)))) changed()
     }
   }
 
+  #fallBack(): void {
+    if (this.complete) return
+    this.#copy = this.#options.copy?.()
+    if (this.#copy !== undefined) this.#options.log.warn('acting from a copy of the datastore', { of: this.#copy.at })
+  }
+
   #become(state: DatastoreStatus['state'], error: string | null): void {
-    if (state !== this.#state) this.#since = this.#options.clock.wall().toISOString()
+    if (state !== this.#state) this.#since = this.#copy?.at ?? this.#options.clock.wall().toISOString()
     this.#state = state
     this.#error = error
     this.#word.resolve()

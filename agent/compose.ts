@@ -13,12 +13,16 @@ import { Ipam } from '@network/datastore/ipam/ipam.ts'
 import { registerNode } from '@network/datastore/nodes.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
+import { BGP_PORT } from '@network/model/resources/bgp-configuration.ts'
+import type { LogLevel } from '@network/model/resources/shared.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
-import { BGP_PORT, Feed } from './bgp/feed.ts'
+import { Feed } from './bgp/feed.ts'
+import { Speaking } from './bgp/speaking.ts'
 import { Cluster } from './cluster.ts'
 import { type Config, filesOf } from './config.ts'
 import { Controller } from './controller.ts'
+import { ClusterCopy } from './copy.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
 import { systemElements } from './kernel/firewall/elements.ts'
@@ -38,9 +42,12 @@ import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
 import { vtepTable } from './kernel/tables/vteps.ts'
 import type { Underlay } from './plan/facts.ts'
 import { ownBlocks } from './plan/routes.ts'
+import { settingsOf } from './plan/settings.ts'
 import { podMtu } from './plan/workloads.ts'
+import { bgpTable } from './serve/bgp-table.ts'
 import { Metrics } from './serve/metrics.ts'
 import { METRICS_TYPE, openMetricsServer } from './serve/metrics-server.ts'
+import { publishStatus } from './serve/publish.ts'
 import { claimSocketPath, openAgentSocket, PlainAnswer } from './serve/socket.ts'
 import { agentStatus } from './serve/status.ts'
 import { claimTunnelAddress } from './tunnel-address.ts'
@@ -65,10 +72,16 @@ export interface Surroundings {
   readonly log: Log
   /** Called once when the node has another address: end the scope and compose anew, which costs no packet, as any restart. */
   readonly moved: () => void
+  /** Hears how much AgentConfiguration wants to be told, again and again. */
+  readonly logAt?: (level: LogLevel) => void
 }
 
 /** Starts the agent under `scope`; it ends with the scope and leaves the kernel as it is. */
-export async function composeAgent(config: Config, scope: Scope, { clock, random, log, moved }: Surroundings): Promise<void> {
+export async function composeAgent(
+  config: Config,
+  scope: Scope,
+  { clock, random, log, moved, logAt }: Surroundings,
+): Promise<void> {
   const startedAt = clock.wall().toISOString()
   const files = filesOf(config)
   // Before anything is touched: two agents of one node would undo each other's work.
@@ -103,7 +116,16 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   let isRegistered = await answered(register(choice.underlay), log)
   const ipam = new Ipam(store, config.nodeName, { clock, random })
 
-  const cluster = new Cluster({ store, clock, random, log, changed: () => controller.wake() })
+  const cluster = new Cluster({
+    ...{ store, clock, random, log },
+    copy: () => copy.read(),
+    changed: () => {
+      if (cluster.isFirstHand) copy.changed()
+      controller.wake()
+    },
+  })
+  const copy = new ClusterCopy({ path: files.copy, datastore: store.url, snapshot: () => cluster.snapshot, clock, log })
+  scope.defer('copy', async () => copy.stop())
   const devices = new Devices(() => netlink.links())
   const settings = new RememberedSettings(kernelSettings, { clock, nameOf: index => devices.nameOf(index) })
   const vteps = vtepTable(netlink, devices, config.vxlan.device)
@@ -144,20 +166,30 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     changed: () => controller.wake(),
   })
 
-  const speaker = new Speaker({
-    routerId: choice.underlay.address,
-    asn: config.asn,
-    listen: { address: choice.underlay.address, port: BGP_PORT },
-    holdTime: config.holdTime,
-    connectRetry: CONNECT_RETRY,
-    gracefulRestart: { restartTime: RESTART_TIME, restarting, deferral: DEFERRAL },
-    importFilter: () => ACCEPTED,
+  const speaking = new Speaking({
+    identity: { asn: config.asn, port: BGP_PORT, clusterId: undefined },
+    make: ({ asn, port, clusterId }, again) =>
+      new Speaker({
+        routerId: choice.underlay.address,
+        asn,
+        listen: { address: choice.underlay.address, port },
+        ...(clusterId === undefined ? {} : { clusterId }),
+        holdTime: config.holdTime,
+        connectRetry: CONNECT_RETRY,
+        gracefulRestart: { restartTime: RESTART_TIME, restarting: restarting || again, deferral: DEFERRAL },
+        importFilter: () => ACCEPTED,
+        clock,
+        random,
+        log,
+      }),
+    // What is planned depends on routes; a thousand peers that cannot be reached change their states all the time.
+    changed: () => controller.wake(),
     clock,
-    random,
     log,
+    signal: scope.signal,
   })
-  await speaker.start()
-  scope.defer('speaker', () => speaker.stop({ graceful: true }))
+  await speaking.start()
+  scope.defer('speaker', () => speaking.stop())
 
   const conntrack = scope.own(systemForgetter(log), 'conntrack')
   const connections = new Connections({
@@ -172,11 +204,10 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
         .concat([...cluster.snapshot.workloads.values()].flatMap(({ addresses }) => addresses)),
   })
 
-  const feed = new Feed(speaker)
   const controller = new Controller({
     config,
     cluster,
-    feed,
+    feed: new Feed(speaking),
     firewall,
     netlink,
     underlay: choice,
@@ -186,6 +217,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     log,
     planned: took => metrics.observe('plan', took),
     apply: plan => {
+      logAt?.(settingsOf(config.nodeName, cluster.snapshot).logSeverityScreen)
       kernel.desire(plan.intents)
       connections.ownAddressesChanged()
     },
@@ -199,7 +231,6 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
       await register(underlay)
     },
   })
-  feed.onLearned(() => controller.wake())
   scope.defer('controller', async () => controller.stop())
 
   scope.spawn('registration', async signal => {
@@ -224,7 +255,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
   scope.spawn('restart', async signal => {
     // Without the documents nothing is wanted.
     if ((await firstOf(cluster.completed, signal)) === 'ended') return
-    if (restarting && (await firstOf(speaker.settled, signal)) === 'ended') return
+    if (restarting && (await firstOf(speaking.settled, signal)) === 'ended') return
     log.info('what nobody wants may go', { restarting })
     // What the peers told last must be wanted before anything unwanted may go.
     controller.replan()
@@ -241,7 +272,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     random,
     log,
     connections,
-    podMtu: () => podMtu(cluster.snapshot, controller.underlayMtu),
+    podMtu: () => podMtu(cluster.snapshot, controller.underlayMtu, config.nodeName),
     routed: async (address, until, signal) => {
       await Promise.all([
         kernel.reached('routes', `${formatIpv4(address)}/32`, until, signal),
@@ -266,7 +297,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     controller,
     kernel,
     firewall,
-    speaker: () => speaker.status(),
+    speaker: () => speaking.status(),
     netlink,
     ipipUnsupported: unsupported,
     vxlan,
@@ -286,6 +317,7 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
       'GET /metrics': async () => new PlainAnswer(METRICS_TYPE, await metricsText()),
+      'GET /bgp': async () => bgpTable(config.nodeName, speaking.tables),
       'POST /cni': async (body, signal) => {
         // Before the first whole list nobody knows the pools, and with them the MTU of a pod; where there is none, no pod is added.
         await firstOf(cluster.judged, signal)
@@ -295,6 +327,11 @@ export async function composeAgent(config: Config, scope: Scope, { clock, random
     log,
   )
   scope.own(socket, 'agent socket')
+  const status = async () => agentStatus(sources, await firewall.status())
+  const isThere = () => cluster.isFirstHand && isRegistered && controller.self !== undefined
+  scope.spawn('status in the datastore', signal =>
+    publishStatus({ node: config.nodeName, store, status, isThere, clock, log }, signal),
+  )
   log.info('agent started', {
     version: VERSION,
     address: formatIpv4(choice.underlay.address),

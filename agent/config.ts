@@ -51,6 +51,8 @@ export function filesOf({ runDir, nodeName }: Pick<Config, 'runDir' | 'nodeName'
     socket: `${base}.sock`,
     /** How settings were before the agent changed them. */
     former: `${base}.former.json`,
+    /** What was last seen of the datastore. */
+    copy: `${base}.copy.json`,
     /** Directory: attachments begun and not finished. */
     unfinished: `${base}.unfinished`,
   }

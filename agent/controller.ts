@@ -14,7 +14,8 @@ import type { Firewall } from './kernel/firewall/firewall.ts'
 import { readSysctl } from './kernel/tables/sysctls.ts'
 import type { Underlay, VxlanFacts } from './plan/facts.ts'
 import { planFirewall } from './plan/firewall.ts'
-import { type Neighbour, planMesh } from './plan/peers.ts'
+import { identityOf } from './plan/identity.ts'
+import { type Neighbour, peersByHand, planPeers } from './plan/peers.ts'
 import { type Plan, planAll } from './plan/plan.ts'
 import { tunnelAddressIsRight } from './tunnel-address.ts'
 import { type Choice, chooseAgain, gatewayOf, sameUnderlay, smallestMtu } from './underlay.ts'
@@ -58,6 +59,7 @@ export class Controller {
   /** When the next plan may be made that nobody asks for at once. */
   #notBefore: Instant | undefined
   #stopped = false
+  #peerProblems: readonly string[] = []
   readonly #busy = new Set<string>()
   /** Why the underlay is not as it was chosen; undefined when it is. */
   #underlayTrouble: string | undefined
@@ -84,9 +86,13 @@ export class Controller {
     return this.#options.cluster.snapshot.nodes.get(this.#options.config.nodeName)
   }
 
-  /** What somebody should know of the underlay. */
+  /** What somebody should know of the underlay and of BGP. */
   get problems(): readonly string[] {
-    return this.#underlayTrouble === undefined ? [] : [this.#underlayTrouble]
+    return [
+      ...(this.#underlayTrouble === undefined ? [] : [this.#underlayTrouble]),
+      ...this.#peerProblems,
+      ...this.#options.feed.problems,
+    ]
   }
 
   /** Octets that fit on the way to every other node, as of the last plan. */
@@ -175,9 +181,9 @@ export class Controller {
     })
     this.#plan = plan
     const self = this.self
-    const mesh = self === undefined ? [] : planMesh(self, snapshot, config.asn)
-    const configured = config.peers.map((peer): Neighbour => ({ ...peer, type: 'configured', dials: 'at-once' }))
-    this.#neighbours = [...mesh, ...configured.filter(({ address }) => !mesh.some(node => node.address === address))]
+    const peers = self === undefined ? { neighbours: peersByHand(config.peers), problems: [] } : planPeers(self, snapshot, config)
+    this.#neighbours = peers.neighbours
+    this.#peerProblems = peers.problems
     const underlay = this.#choice.underlay
     const { device, port } = vxlan.settings
     const own = { vxlan: plan.intents.links.has(device) ? { device, port } : undefined, underlay }
@@ -185,7 +191,12 @@ export class Controller {
     apply(plan)
     // A peer may send as soon as it has heard of us: it is let in before. Who is let in wakes us.
     const admitted = this.#neighbours.filter(({ address }) => firewall.admits(address))
-    if (firewall.decided) feed.declare(admitted, plan.originate, snapshot)
+    if (firewall.decided)
+      feed.declare({
+        self: config.nodeName,
+        identity: identityOf(self ?? { name: config.nodeName, asn: undefined }, snapshot, config.asn),
+        ...{ neighbours: admitted, originate: plan.originate, snapshot },
+      })
     if (self === undefined) return
     const canTunnel = ipipUnsupported === undefined || vxlan.unsupported === undefined
     if (canTunnel && !tunnelAddressIsRight(self, snapshot)) this.#once('tunnel address', claimTunnelAddress)

@@ -6,7 +6,7 @@ import type { Log } from '@network/base/run/log.ts'
 import { Scope } from '@network/base/run/scope.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { Command, Option } from 'commander'
-import { composeAgent } from './compose.ts'
+import { composeAgent, type Surroundings } from './compose.ts'
 import { type Config, type Flags, loadConfig } from './config.ts'
 import { openLog } from './log.ts'
 import { uninstallHere } from './uninstall/command.ts'
@@ -14,10 +14,11 @@ import { VERSION } from './version.ts'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
+const DEFAULT_LEVEL = 'info'
 
 type Given = Flags & { readonly logLevel: string }
 
-const program = settingsOf(new Command('cali-agent'), 'info')
+const program = settingsOf(new Command('cali-agent'), DEFAULT_LEVEL)
   .description('Routes pods on this node: wires them, keeps the kernel as it should be, speaks BGP with the other nodes.')
   .version(VERSION)
   .enablePositionalOptions()
@@ -25,7 +26,7 @@ const program = settingsOf(new Command('cali-agent'), 'info')
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
   .action(running)
 program.addCommand(
-  settingsOf(new Command('run'), 'info')
+  settingsOf(new Command('run'), DEFAULT_LEVEL)
     .description('the same as without a command')
     .addHelpText('after', '\nExample:\n  cali-agent run --node-ip 172.16.20.11')
     .copyInheritedSettings(program)
@@ -74,7 +75,9 @@ async function run(given: Flags, level: string): Promise<number> {
   try {
     const config = await loadConfig(given, process.env)
     log = openLog(level, { node: config.nodeName })
-    while ((await live(config, log, stopping.signal)) === 'moved');
+    // Who says on the command line how much to tell means it.
+    const logAt = level === DEFAULT_LEVEL ? log.at : undefined
+    while ((await live(config, { log, logAt }, stopping.signal)) === 'moved');
     return 0
   } catch (reason) {
     log.error('agent cannot run', { why: reasonOf(reason), code: reason instanceof Fault ? reason.code : undefined })
@@ -83,7 +86,13 @@ async function run(given: Flags, level: string): Promise<number> {
 }
 
 /** One life of the agent, until a signal or until the node has another address. */
-async function live(config: Config, log: Log, stopping: AbortSignal): Promise<'stopped' | 'moved'> {
+interface Telling {
+  readonly log: Log
+  /** Undefined: the command line has said how much to tell. */
+  readonly logAt: Surroundings['logAt'] | undefined
+}
+
+async function live(config: Config, { log, logAt }: Telling, stopping: AbortSignal): Promise<'stopped' | 'moved'> {
   await using scope = new Scope(
     'agent',
     (task, reason) => {
@@ -95,7 +104,8 @@ async function live(config: Config, log: Log, stopping: AbortSignal): Promise<'s
   )
   const moving = new AbortController()
   const moved = () => moving.abort('moved')
-  await composeAgent(config, scope, { clock: systemClock, random: systemRandom, log, moved })
+  const around = { clock: systemClock, random: systemRandom, log, moved }
+  await composeAgent(config, scope, logAt === undefined ? around : { ...around, logAt })
   // Else it is written at a regular end, which an agent may never see.
   flushCompileCache()
   const over = AbortSignal.any([stopping, moving.signal])

@@ -5,6 +5,7 @@ import { contains, toPrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Ipam } from '@network/datastore/ipam/ipam.ts'
+import { isOpenTo } from '@network/datastore/ipam/terms.ts'
 import type { Datastore } from '@network/datastore/port.ts'
 import { getOf, updateOf } from '@network/datastore/records.ts'
 import { TUNNEL_USE } from '@network/model/resources/ipam-block.ts'
@@ -21,21 +22,22 @@ export interface TunnelAddressOptions {
 }
 
 /**
- * False when `claimTunnelAddress` has something to do: none is there, its pool is gone or disabled while another one is open, or its block
- * went with a pool that was deleted and made anew.
+ * False when `claimTunnelAddress` has something to do: none is there, its pool is gone or not open to it while another one is, or its
+ * block went with a pool that was deleted and made anew.
  */
-export function tunnelAddressIsRight({ name, tunnelAddress }: Node, snapshot: Snapshot): boolean {
-  if (tunnelAddress === undefined) return !isAnyOpen(snapshot)
-  return mayStay(tunnelAddress, snapshot) && ownBlocks(name, snapshot).some(block => contains(block, tunnelAddress))
+export function tunnelAddressIsRight(self: Node, snapshot: Snapshot): boolean {
+  const { name, tunnelAddress } = self
+  if (tunnelAddress === undefined) return !isAnyOpen(self, snapshot)
+  return mayStay(tunnelAddress, self, snapshot) && ownBlocks(name, snapshot).some(block => contains(block, tunnelAddress))
 }
 
-function mayStay(address: Ipv4, snapshot: Snapshot): boolean {
+function mayStay(address: Ipv4, self: Node, snapshot: Snapshot): boolean {
   const pool = poolOf(snapshot, toPrefix(address, 32))
-  return pool !== undefined && (!pool.disabled || !isAnyOpen(snapshot))
+  return pool !== undefined && (isOpenTo(pool, 'Tunnel', self.labels ?? {}) || !isAnyOpen(self, snapshot))
 }
 
-function isAnyOpen({ pools }: Snapshot): boolean {
-  return [...pools.values()].some(pool => !pool.disabled)
+function isAnyOpen({ labels = {} }: Node, { pools }: Snapshot): boolean {
+  return [...pools.values()].some(pool => isOpenTo(pool, 'Tunnel', labels))
 }
 
 /** Takes an address and writes it to the Node; done again, it finds the same one. Somebody else's write to the Node means: next time. */
@@ -46,7 +48,7 @@ export async function claimTunnelAddress(options: TunnelAddressOptions, snapshot
   const { value, revision, document } = present
   const { tunnelAddress: former } = value
   // The same handle would find the former address again.
-  if (former !== undefined && !mayStay(former, snapshot)) await ipam.release(tunnelHandle(node), { signal })
+  if (former !== undefined && !mayStay(former, value, snapshot)) await ipam.release(tunnelHandle(node), { signal })
   const assigned = await ipam.assign({ handle: tunnelHandle(node), use: TUNNEL_USE, signal })
   if (assigned.is === 'pools-full')
     throw new Fault('tunnel.no-address', {

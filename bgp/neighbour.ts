@@ -523,6 +523,7 @@ const IN_OPEN = [
   'strictRole',
   'client',
   'allowOwnAs',
+  'localAs',
   'addPath',
 ] as const
 

@@ -98,6 +98,8 @@ export interface PeerConfig {
   /** Left out: the speaker's. */
   readonly holdTime?: Seconds
   readonly connectRetry?: Millis
+  /** Offered restart time (RFC 4724), said when a session begins; left out: the speaker's. */
+  readonly restartTime?: Seconds
   /** Shortest hold time of the peer that is taken. */
   readonly minHoldTime?: Seconds
   /** The AS that we are in towards this peer. RFC 7705. */

@@ -425,7 +425,7 @@ export class Speaker {
         gracefulRestart: {
           restarting,
           notification: keepOverNotification === true,
-          restartTime: gracefulRestart.restartTime,
+          restartTime: config.restartTime ?? gracefulRestart.restartTime,
           families: families.map(family => ({ ...family, forwarding })),
         },
         ...(longLived === undefined

@@ -1,21 +1,42 @@
 /** The door for what agents answer: a status that can be relied upon, or why not. */
 
 import { isRecord } from '@network/model/resources/kind.ts'
-import type { AgentStatus } from '@network/model/status.ts'
+import type { AgentStatus, BgpTable } from '@network/model/status.ts'
 
 export type ReadStatus = { readonly ok: true; readonly status: AgentStatus } | { readonly ok: false; readonly says: string }
 
+export type ReadTable = { readonly ok: true; readonly table: BgpTable } | { readonly ok: false; readonly says: string }
+
 /** Reads an answer; fields that a newer agent adds are passed over. */
 export function statusFrom(body: string): ReadStatus {
-  let answer: unknown
-  try {
-    answer = JSON.parse(body)
-  } catch {
-    return { ok: false, says: 'its answer is no JSON' }
-  }
+  const answer = parsed(body)
+  if (answer === undefined) return { ok: false, says: 'its answer is no JSON' }
   const missing = lacking(answer, '', SHAPE)
   if (missing !== undefined) return { ok: false, says: `its status lacks ${missing}` }
   return isStatus(answer) ? { ok: true, status: answer } : { ok: false, says: 'its answer is no status' }
+}
+
+/** Reads what an agent knows by BGP. */
+export function tableFrom(body: string): ReadTable {
+  const answer = parsed(body)
+  if (isTable(answer)) return { ok: true, table: answer }
+  return {
+    ok: false,
+    says: answer === undefined ? 'its answer is no JSON' : `its routes lack ${lacking(answer, '', TABLE_SHAPE)}`,
+  }
+}
+
+/** Undefined for what is no JSON. */
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+function isTable(answer: unknown): answer is BgpTable {
+  return answer !== undefined && lacking(answer, '', TABLE_SHAPE) === undefined
 }
 
 function isStatus(answer: unknown): answer is AgentStatus {
@@ -93,6 +114,26 @@ const SHAPE: Shape = {
   repairs: { count: 'number', last: [{ at: 'string', object: 'string', found: 'string' }] },
   problems: ['string'],
   converged: 'boolean',
+}
+
+const TABLE_SHAPE: Shape = {
+  node: 'string',
+  paths: [
+    {
+      prefix: 'string',
+      from: 'string',
+      name: 'string',
+      nextHop: nullOr('string'),
+      asPath: 'string',
+      origin: 'string',
+      localPref: nullOr('number'),
+      med: nullOr('number'),
+      communities: ['string'],
+      stale: 'boolean',
+      best: 'boolean',
+      verdict: 'string',
+    },
+  ],
 }
 
 /** The path of the first field that is not as the shape says; undefined when all are. */

@@ -1,13 +1,14 @@
 /** Asks the agents of this machine, one unix socket each, for their status. */
 
-import { readdir } from 'node:fs/promises'
+// Not the promises: they bring much of Node along, and commands are to start fast.
+import { readdirSync } from 'node:fs'
 import { request } from 'node:http'
 import { basename, join } from 'node:path'
 import { reasonOf } from '@network/base/run/fault.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, seconds, toMillis } from '@network/base/time/units.ts'
-import type { AgentStatus } from '@network/model/status.ts'
-import { statusFrom } from './agent-status.ts'
+import type { AgentStatus, BgpTable } from '@network/model/status.ts'
+import { statusFrom, tableFrom } from './agent-status.ts'
 
 /** An agent that did not answer, and what mends that. */
 export interface Silence {
@@ -28,9 +29,17 @@ export interface Answer {
   readonly status: AgentStatus
 }
 
+/** What an agent knows by BGP. */
+export interface TableAnswer {
+  readonly is: 'answered'
+  readonly node: string
+  readonly socket: string
+  readonly table: BgpTable
+}
+
 /** What all sockets of a directory said, both lists in order of their names. */
-export interface Survey {
-  readonly answers: readonly Answer[]
+export interface Survey<A = Answer> {
+  readonly answers: readonly A[]
   readonly silences: readonly Silence[]
   /** Why no socket could be looked for; undefined when the directory could be read. */
   readonly unreadable: Unreadable | undefined
@@ -45,6 +54,8 @@ export interface Agents {
   readonly runDir: string
   /** Asks every agent at once; of those with a socket named in `only`, where it is given. */
   survey(signal: AbortSignal, only?: readonly string[]): Promise<Survey>
+  /** Asks every agent what it knows by BGP. */
+  tables(signal: AbortSignal, only?: readonly string[]): Promise<Survey<TableAnswer>>
 }
 
 /** Long enough for a loaded machine, short enough for somebody who waits. */
@@ -56,17 +67,36 @@ const MAX_ANSWER = 256 << 20
 export function agentsIn(runDir: string, clock: Clock): Agents {
   return {
     runDir,
-    async survey(signal, only) {
-      const { sockets, unreadable } = await socketsIn(runDir)
-      const asked = only === undefined ? sockets : sockets.filter(socket => only.includes(socket))
-      const all = await Promise.all(asked.map(socket => ask(socket, clock, signal)))
-      return {
-        answers: all.filter(one => one.is === 'answered').toSorted(byNode),
-        silences: all.filter(one => one.is === 'silent').toSorted(byNode),
-        unreadable,
-      }
-    },
+    survey: (signal, only) => askAll(runDir, only, socket => ask(socket, '/status', readStatus, { clock, signal })),
+    tables: (signal, only) => askAll(runDir, only, socket => ask(socket, '/bgp', readTable, { clock, signal })),
   }
+}
+
+async function askAll<A extends { readonly is: 'answered'; readonly node: string }>(
+  runDir: string,
+  only: readonly string[] | undefined,
+  askOne: (socket: string) => Promise<A | Silence>,
+): Promise<Survey<A>> {
+  const { sockets, unreadable } = await socketsIn(runDir)
+  const asked = only === undefined ? sockets : sockets.filter(socket => only.includes(socket))
+  const all = await Promise.all(asked.map(askOne))
+  return {
+    answers: all.flatMap(one => (one.is === 'answered' ? [one] : [])).toSorted(byNode),
+    silences: all.flatMap(one => (one.is === 'silent' ? [one] : [])).toSorted(byNode),
+    unreadable,
+  }
+}
+
+type Read<A> = (body: string, socket: string) => A | { readonly is: 'unread'; readonly says: string }
+
+const readStatus: Read<Answer> = (body, socket) => {
+  const read = statusFrom(body)
+  return read.ok ? { is: 'answered', node: read.status.node, socket, status: read.status } : { is: 'unread', says: read.says }
+}
+
+const readTable: Read<TableAnswer> = (body, socket) => {
+  const read = tableFrom(body)
+  return read.ok ? { is: 'answered', node: read.table.node, socket, table: read.table } : { is: 'unread', says: read.says }
 }
 
 function byNode(a: { readonly node: string }, b: { readonly node: string }): number {
@@ -75,7 +105,7 @@ function byNode(a: { readonly node: string }, b: { readonly node: string }): num
 
 async function socketsIn(runDir: string): Promise<{ sockets: string[]; unreadable: Unreadable | undefined }> {
   try {
-    const names = await readdir(runDir)
+    const names = readdirSync(runDir)
     return { sockets: names.filter(name => name.endsWith('.sock')).map(name => join(runDir, name)), unreadable: undefined }
   } catch (reason) {
     return { sockets: [], unreadable: unreadableBecause(runDir, reason) }
@@ -96,20 +126,34 @@ function unreadableBecause(runDir: string, reason: unknown): Unreadable {
   }
 }
 
-async function ask(socket: string, clock: Clock, signal: AbortSignal): Promise<Answer | Silence> {
-  const named = { node: basename(socket, '.sock'), socket }
+interface Asking {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+async function ask<A extends { readonly is: 'answered' }>(
+  socket: string,
+  path: string,
+  read: Read<A>,
+  { clock, signal }: Asking,
+): Promise<A | Silence> {
+  const silent = { is: 'silent', node: basename(socket, '.sock'), socket } as const
   try {
-    const { code, body } = await fetchStatus(socket, clock, signal)
-    const read = code === 200 ? statusFrom(body) : { ok: false as const, says: `it answered HTTP ${code}` }
-    if (read.ok) return { is: 'answered', node: read.status.node, socket, status: read.status }
-    return { is: 'silent', ...named, why: 'garbled', says: read.says, mend: 'see that agent and calictl are of the same version' }
+    const { code, body } = await fetchBody({ socket, path }, clock, signal)
+    const answer = code === 200 ? read(body, socket) : { is: 'unread' as const, says: `it answered HTTP ${code}` }
+    if (answer.is === 'answered') return answer
+    return { ...silent, why: 'garbled', says: answer.says, mend: 'see that agent and calictl are of the same version' }
   } catch (reason) {
     if (signal.aborted) throw reason
-    return { is: 'silent', ...named, ...explain(reason) }
+    return { ...silent, ...explain(reason) }
   }
 }
 
-function fetchStatus(socket: string, clock: Clock, signal: AbortSignal): Promise<{ code: number | undefined; body: string }> {
+function fetchBody(
+  { socket, path }: { readonly socket: string; readonly path: string },
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ code: number | undefined; body: string }> {
   return new Promise((resolve, reject) => {
     const patience = new AbortController()
     const cancel = clock.wakeAt(after(clock.now(), PATIENCE), () => patience.abort(new Late()))
@@ -118,7 +162,7 @@ function fetchStatus(socket: string, clock: Clock, signal: AbortSignal): Promise
       reject(patience.signal.aborted ? patience.signal.reason : reason)
     }
     const abandon = AbortSignal.any([signal, patience.signal])
-    const sent = request({ socketPath: socket, path: '/status', agent: false, signal: abandon }, response => {
+    const sent = request({ socketPath: socket, path, agent: false, signal: abandon }, response => {
       const chunks: Buffer[] = []
       let size = 0
       response.on('data', (chunk: Buffer) => {

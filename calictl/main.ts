@@ -1,6 +1,6 @@
 /** The process around the command line. */
 
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
@@ -9,8 +9,10 @@ import { agentsIn } from './agents.ts'
 import { run } from './program.ts'
 
 // Whoever reads only the beginning (head, a pager that is left) has seen what he wanted.
+const readers = new AbortController()
 process.stdout.on('error', (reason: NodeJS.ErrnoException) => {
   if (reason.code !== 'EPIPE') throw reason
+  readers.abort()
 })
 
 // No top-level await: the bundle is CommonJS. A rejection is a bug, and Node ends the process with its stack.
@@ -23,6 +25,7 @@ run(process.argv.slice(2), {
   agentsIn: runDir => agentsIn(runDir, systemClock),
   clock: systemClock,
   signal: new AbortController().signal,
+  readerGone: readers.signal,
 }).then(exit => {
   process.exitCode = exit
   // A shell waits for the end of the process, and what was given up (a store that is locked) may go on for long.
@@ -32,7 +35,7 @@ run(process.argv.slice(2), {
 /** `-` is standard input. */
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return path === '-' ? await text(process.stdin) : await readFile(path, 'utf8')
+    return path === '-' ? await text(process.stdin) : readFileSync(path, 'utf8')
   } catch (reason) {
     if (reason instanceof Error && 'code' in reason && reason.code === 'ENOENT') return undefined
     throw new Fault('calictl.unreachable', {

@@ -13,7 +13,7 @@ import { statusOf } from './testing/statuses.ts'
 
 test('every command explains itself with an example', async t => {
   await using stage = await openStage()
-  for (const line of allCommands())
+  for (const line of await allCommands())
     await t.test(`calictl ${line} --help`, async () => {
       const { exit, out, err } = await stage.calictl(`${line} --help`)
       assert.deepEqual([exit, err], [0, ''])
@@ -24,7 +24,7 @@ test('every command explains itself with an example', async t => {
 })
 
 /** Each command and group of commands, from the root (an empty line) down. */
-function allCommands(): readonly string[] {
+async function allCommands(): Promise<readonly string[]> {
   const names = (command: Command, path: string): string[] => [
     path,
     ...command.commands.flatMap(inner => names(inner, `${path} ${inner.name()}`.trim())),
@@ -32,7 +32,7 @@ function allCommands(): readonly string[] {
   const nowhere = () => assert.fail('nothing runs')
   const world = { out: nowhere, err: nowhere, env: {}, readText: nowhere, openStore: nowhere, agentsIn: nowhere }
   const clock = { now: nowhere, wall: nowhere, wakeAt: nowhere }
-  return names(buildProgram({ ...world, clock, signal: new AbortController().signal }, nowhere), '')
+  return names(await buildProgram({ ...world, clock, signal: new AbortController().signal }, nowhere), '')
 }
 
 const USAGE: readonly (readonly [string, RegExp])[] = [
@@ -41,7 +41,10 @@ const USAGE: readonly (readonly [string, RegExp])[] = [
   ['ippool get --colour', /unknown option '--colour'/],
   ['ippool get a b', /too many arguments.*; see calictl ippool get --help$/],
   ['completion bsah', /'bsah' is invalid .*choices are bash, zsh, fish; see calictl completion --help$/],
-  ['ippool get -o xml', /argument 'xml' is invalid. Allowed choices are table, wide, json, yaml/],
+  [
+    'ippool get -o xml',
+    /argument 'xml' is invalid. Allowed choices are table, wide, json, yaml, name, jsonpath=…, custom-columns=…/,
+  ],
   ['ippool', /^Usage: calictl ippool/],
   ['', /^Usage: calictl/],
   [

@@ -2,34 +2,28 @@
 
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { CONFIG_FILE, DEFAULT_DATASTORE } from '@network/datastore/where.ts'
-import { Command, CommanderError, Option } from 'commander'
-import { addCompletion } from './commands/completion.ts'
-import { addDatastore } from './commands/datastore.ts'
-import { addIpam } from './commands/ipam.ts'
-import { addIppool } from './commands/ippool.ts'
-import { addNode } from './commands/node.ts'
-import { addRoute } from './commands/route.ts'
-import { addVersion, VERSION } from './commands/version.ts'
-import { addWorkload } from './commands/workload.ts'
-import { answerShell } from './completion/asked.ts'
-import { pathOf } from './completion/complete.ts'
-import { type Act, FORMATS } from './context.ts'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { pathOf } from './completion/sources.ts'
+import type { Act } from './context.ts'
 import { EXIT, type ExitCode, exitOf } from './exit.ts'
 import { examples } from './help.ts'
+import { FORMATS, type Output, parseFormat, TABLE } from './render/format.ts'
+import { VERSION } from './version.ts'
 import { DEFAULT_RUN_DIR, type GlobalOptions, openContext, type World } from './world.ts'
 
 /** Runs one command line, without the program's name; failures are printed, bugs are thrown. */
 export async function run(argv: readonly string[], world: World): Promise<ExitCode> {
   let exit: ExitCode = EXIT.ok
-  const program = buildProgram(world, code => {
+  const ended = (code: ExitCode) => {
     exit = code
-  })
+  }
+  const program = await buildProgram(world, ended, commandIn(argv))
   if (argv[0] === '__complete') {
-    await answerShell(program, world, argv.slice(1))
+    await (await import('./completion/asked.ts')).answerShell(program, world, argv.slice(1))
     return EXIT.ok
   }
   try {
-    await program.parseAsync([...argv], { from: 'user' })
+    await program.parseAsync(argv.flatMap(dryRun), { from: 'user' })
     return exit
   } catch (reason) {
     if (reason instanceof CommanderError) return reason.exitCode === 0 ? EXIT.ok : EXIT.usage
@@ -41,20 +35,60 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
   }
 }
 
+/** kubectl's users say where a dry run is to run; here there is one place. */
+function dryRun(word: string): readonly string[] {
+  if (word === '--dry-run=none') return []
+  return /^--dry-run=(?:client|server)$/.test(word) ? ['--dry-run'] : [word]
+}
+
 /** Whoever may not use the store may not ask agents either. */
 function storeIsAway(reason: unknown, code: ExitCode): boolean {
   return code === EXIT.unreachable && reason instanceof Fault && /^datastore\.(?!forbidden)/.test(reason.code)
 }
 
-/** All commands; `ended` hears the exit code of the one that runs. */
-export function buildProgram(world: World, ended: (code: ExitCode) => void): Command {
+type Add = (program: Command, act: Act, world: World) => void
+
+/** What adds the commands of each name, loaded when it is needed: a command starts fast that does not wait for all others. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
+  ...['get', 'apply', 'create', 'replace', 'patch', 'label', 'delete'].map(verb => [verb, verbs] as const),
+  ['explain', async () => (await import('./commands/explain.ts')).addExplain],
+  ['ippool', async () => (await import('./commands/ippool.ts')).addIppool],
+  ['node', async () => (await import('./commands/node.ts')).addNode],
+  ['bgp', async () => (await import('./commands/bgp.ts')).addBgp],
+  ['config', async () => (await import('./commands/config.ts')).addConfig],
+  ['ipam', async () => (await import('./commands/ipam.ts')).addIpam],
+  ['workload', async () => (await import('./commands/workload.ts')).addWorkload],
+  ['route', async () => (await import('./commands/route.ts')).addRoute],
+  ['events', async () => (await import('./commands/events.ts')).addEvents],
+  ['datastore', async () => (await import('./commands/datastore.ts')).addDatastore],
+  ['version', async () => (await import('./commands/version.ts')).addVersion],
+  ['completion', async () => (await import('./commands/completion.ts')).addCompletion],
+])
+
+async function verbs(): Promise<Add> {
+  return (await import('./commands/verbs.ts')).addVerbs
+}
+
+const WITH_VALUE = new Set(['--datastore', '--run-dir', '-o', '--output'])
+
+/** The command that a line begins with, options left out; undefined where there is none of that name, and for whoever wants to know all. */
+function commandIn(argv: readonly string[]): string | undefined {
+  const at = argv.findIndex((word, index) => !word.startsWith('-') && !WITH_VALUE.has(argv[index - 1] ?? ''))
+  const word = argv[at]
+  return word !== undefined && COMMANDS.has(word) ? word : undefined
+}
+
+/** All commands, or those of one name; `ended` hears the exit code of the one that runs. */
+export async function buildProgram(world: World, ended: (code: ExitCode) => void, only?: string): Promise<Command> {
   const program = new Command('calictl')
     .description('Look at a Cali cluster and change it.')
     .version(VERSION, '--version', 'print the version of calictl')
     .helpOption('-h, --help', 'show help')
     .option('--datastore <url>', `where the cluster is stored (default: CALI_DATASTORE, ${CONFIG_FILE}, ${DEFAULT_DATASTORE})`)
     .option('--run-dir <directory>', `where the agents' sockets lie (default: ${CONFIG_FILE}, ${DEFAULT_RUN_DIR})`)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'))
+    .addOption(
+      new Option('-o, --output <format>', `how to print: ${FORMATS.join(', ')}`).argParser(outputFrom).default(TABLE, 'table'),
+    )
     .configureHelp({ showGlobalOptions: true, helpWidth: 110 })
     .exitOverride()
     .addHelpText(
@@ -66,10 +100,16 @@ export function buildProgram(world: World, ended: (code: ExitCode) => void): Com
     await using opened = await openContext(world, program.opts<GlobalOptions>())
     ended(await work(opened.context))
   }
-  for (const add of [addIppool, addNode, addIpam, addWorkload, addRoute, addDatastore, addVersion, addCompletion])
-    add(program, act, world)
+  const wanted = only === undefined ? [...COMMANDS.values()] : [COMMANDS.get(only) ?? verbs]
+  for (const load of new Set(wanted)) (await load())(program, act, world)
   for (const command of everyCommand(program)) pointToHelp(command, world)
   return program
+}
+
+function outputFrom(text: string): Output {
+  const output = parseFormat(text)
+  if (output === undefined) throw new InvalidArgumentError(`Allowed choices are ${FORMATS.join(', ')}.`)
+  return output
 }
 
 function everyCommand(command: Command): readonly Command[] {

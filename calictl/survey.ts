@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { didYouMean } from '@network/base/text/closest.ts'
-import type { Agents, Answer, Survey } from './agents.ts'
+import type { Agents, Answer, Survey, TableAnswer } from './agents.ts'
 import type { Context } from './context.ts'
 import { EXIT, type ExitCode, failure } from './exit.ts'
 import { listed } from './read.ts'
@@ -21,8 +21,11 @@ export async function surveyOne({ agents, signal }: Context, node: string): Prom
   return found ? survey : agents.survey(signal)
 }
 
+/** Whatever was asked for. */
+type Heard = Pick<Survey, 'silences' | 'unreadable'>
+
 /** Says who did not answer, those with the same trouble together. */
-export function reportSilences({ err }: Context, { silences, unreadable }: Survey): void {
+export function reportSilences({ err }: Context, { silences, unreadable }: Heard): void {
   if (unreadable?.why === 'denied' || unreadable?.why === 'broken') err(`note: no agent was asked: ${unreadable.says}`)
   for (const [says, alike] of Map.groupBy(silences, ({ says, mend }) => `${says}; ${mend}`)) {
     const who = alike.map(({ node, socket }) => `${node} (${socket})`).join(', ')
@@ -31,7 +34,7 @@ export function reportSilences({ err }: Context, { silences, unreadable }: Surve
 }
 
 /** How a command ends that printed what agents said: some may be missing from it. */
-export function completeness({ silences, unreadable }: Survey): ExitCode {
+export function completeness({ silences, unreadable }: Heard): ExitCode {
   return silences.length > 0 || (unreadable !== undefined && unreadable.why !== 'absent') ? EXIT.partial : EXIT.ok
 }
 
@@ -53,7 +56,20 @@ export async function mustTell(context: Context, node: string | undefined): Prom
   throw nobody(survey, context.agents)
 }
 
-function nobody({ silences, unreadable }: Survey, { runDir }: Agents): Error {
+/** Asks all agents or that of one node what it knows by BGP; a fault when there is none to tell. */
+export async function mustTellTables(
+  context: Context,
+  node: string | undefined,
+): Promise<{ readonly survey: Survey<TableAnswer>; readonly answers: readonly TableAnswer[] }> {
+  const survey = await context.agents.tables(context.signal)
+  const answers = survey.answers.filter(answer => node === undefined || answer.node === node)
+  if (answers.length > 0) return { survey, answers }
+  if (node !== undefined) throw unanswered(survey, context.agents, node)
+  reportSilences(context, { ...survey, unreadable: undefined })
+  throw nobody(survey, context.agents)
+}
+
+function nobody({ silences, unreadable }: Heard, { runDir }: Agents): Error {
   if (silences.length > 0 && silences.every(({ why }) => why === 'denied'))
     return failure('unreachable', {
       doing: 'ask',
@@ -76,7 +92,11 @@ function nobody({ silences, unreadable }: Survey, { runDir }: Agents): Error {
   })
 }
 
-function unanswered({ answers, silences, unreadable }: Survey, { runDir }: Agents, node: string): Error {
+function unanswered(
+  { answers, silences, unreadable }: Survey<{ readonly node: string }>,
+  { runDir }: Agents,
+  node: string,
+): Error {
   const silence = silences.find(one => one.node === node)
   const on = `the agent of node ${node}`
   if (silence !== undefined) return failure('unreachable', { doing: 'ask', on, says: silence.says, mend: silence.mend })

@@ -23,25 +23,33 @@ export interface Waited {
 }
 
 /**
- * Asks agents that answered before until all act on the aim or the time is over. Those that fall silent meanwhile are waited for; those
+ * Asks agents that answered before until all act on it or the time is over. Those that fall silent meanwhile are waited for; those
  * that were silent from the start are not asked again: one that hangs would hold up all others.
  */
-export async function untilActing(context: Context, answered: readonly Answer[], aim: Aim, within: Millis): Promise<Waited> {
+export async function untilActing(
+  context: Context,
+  answered: readonly Answer[],
+  missing: Missing,
+  { within, reached = () => undefined }: { readonly within: Millis; readonly reached?: (node: string) => void },
+): Promise<Waited> {
   const deadline = after(context.clock.now(), within)
   const nodes = answered.map(({ node }) => node)
   const sockets = answered.map(({ socket }) => socket)
+  const told = new Set<string>()
   for (;;) {
-    const waited = judge(nodes, await context.agents.survey(context.signal, sockets), aim)
+    const waited = judge(nodes, await context.agents.survey(context.signal, sockets), missing)
+    for (const node of waited.acting) if (!told.has(node)) reached(node)
+    for (const node of waited.acting) told.add(node)
     if (waited.waiting.length === 0 || context.clock.now() >= deadline) return waited
     await sleep(context.clock, PAUSE, context.signal)
   }
 }
 
-function judge(nodes: readonly string[], { answers, silences }: Survey, aim: Aim): Waited {
+function judge(nodes: readonly string[], { answers, silences }: Survey, missing: Missing): Waited {
   const seen = nodes.map(node => {
     const answer = answers.find(one => one.node === node)
     const silence = silences.find(one => one.node === node)
-    return { node, says: answer === undefined ? (silence?.says ?? 'its socket is gone') : missingFor(answer.status, aim) }
+    return { node, says: answer === undefined ? (silence?.says ?? 'its socket is gone') : missing(answer.status) }
   })
   return {
     acting: seen.filter(({ says }) => says === undefined).map(({ node }) => node),
@@ -49,13 +57,26 @@ function judge(nodes: readonly string[], { answers, silences }: Survey, aim: Aim
   }
 }
 
-/** Why an agent does not act on the aim yet; undefined when it does. */
-function missingFor(status: AgentStatus, { pool, ipipMode, vxlanMode, natOutgoing }: Aim): string | undefined {
-  const known = status.pools.find(({ name }) => name === pool)
-  if (known === undefined) return 'it does not know the pool'
-  if (known.ipipMode !== ipipMode) return `it still acts on ${known.ipipMode}`
-  if (known.vxlanMode !== vxlanMode) return `it still acts on vxlanMode ${known.vxlanMode}`
-  if (known.natOutgoing !== natOutgoing) return `it still acts on natOutgoing ${known.natOutgoing}`
+/** Why an agent does not act on what was stored yet; undefined when it does. */
+export type Missing = (status: AgentStatus) => string | undefined
+
+/** Until pools have their modes everywhere. */
+export function poolsReached(aims: readonly Aim[]): Missing {
+  return status => {
+    for (const { pool, ipipMode, vxlanMode, natOutgoing } of aims) {
+      const known = status.pools.find(({ name }) => name === pool)
+      if (known === undefined) return 'it does not know the pool'
+      if (known.ipipMode !== ipipMode) return `it still acts on ${known.ipipMode}`
+      if (known.vxlanMode !== vxlanMode) return `it still acts on vxlanMode ${known.vxlanMode}`
+      if (known.natOutgoing !== natOutgoing) return `it still acts on natOutgoing ${known.natOutgoing}`
+    }
+    return notSettled(status)
+  }
+}
+
+/** What an agent has still to do. */
+export function notSettled(status: AgentStatus): string | undefined {
+  if (status.datastore.state !== 'in-sync') return `its datastore is ${status.datastore.state}`
   if (status.converged) return undefined
   const failed = status.routes.find(({ state }) => state === 'failed' || state === 'conflict')
   return failed === undefined

@@ -4,10 +4,11 @@ import { reasonOf } from '@network/base/run/fault.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import type { Datastore } from '@network/datastore/port.ts'
 import { CONFIG_FILE, DEFAULT_DATASTORE, datastoreAt } from '@network/datastore/where.ts'
-import { isRecord } from '@network/model/resources/kind.ts'
+import { isRecord } from '@network/model/schema/field.ts'
 import type { Agents } from './agents.ts'
-import type { Context, Format } from './context.ts'
+import type { Context } from './context.ts'
 import { failure } from './exit.ts'
+import type { Output } from './render/format.ts'
 
 /** What a run needs of its surroundings; tests give their own. */
 export interface World {
@@ -21,14 +22,18 @@ export interface World {
   readonly agentsIn: (runDir: string) => Agents
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** Aborts when nobody reads standard output any more. */
+  readonly readerGone?: AbortSignal
 }
+
+const NEVER = new AbortController().signal
 
 export const DEFAULT_RUN_DIR = '/run/cali'
 
 export interface GlobalOptions {
   readonly datastore?: string
   readonly runDir?: string
-  readonly output: Format
+  readonly output: Output
 }
 
 export interface OpenContext extends AsyncDisposable {
@@ -48,7 +53,17 @@ export async function openContext(world: World, options: GlobalOptions): Promise
   }
   const agents = world.agentsIn(options.runDir ?? fileRunDir ?? DEFAULT_RUN_DIR)
   return {
-    context: { store, agents, format: options.output, out, err, clock, signal },
+    context: {
+      store,
+      agents,
+      ...options.output,
+      stdin: () => world.readText('-'),
+      out,
+      err,
+      clock,
+      signal,
+      readerGone: world.readerGone ?? NEVER,
+    },
     async [Symbol.asyncDispose]() {
       // A store that did not open has nothing to close, and its failure was the command's.
       const open = await opened?.catch(() => undefined)

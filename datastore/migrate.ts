@@ -2,8 +2,9 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { Fault } from '@network/base/run/fault.ts'
-import { isRecord, KEY_ROOT } from '@network/model/resources/kind.ts'
-import type { Datastore, Entry } from './port.ts'
+import { isRecord, KEY_ROOT, keyPrefixOf } from '@network/model/resources/kind.ts'
+import { NODE_STATUS } from '@network/model/resources/node-status.ts'
+import type { Datastore, Entry, Options } from './port.ts'
 
 /** A document and its place, as files of export have them. */
 export type Placed = Pick<Entry, 'key' | 'document'>
@@ -33,6 +34,12 @@ const MARK = '/cali/migration'
 const ROUNDS = 5
 const AT_ONCE = 16
 
+/** All documents but what agents say of themselves at the moment: that is true only where they say it, and only while they do. */
+export async function carried(store: Datastore, options: Options): Promise<readonly Entry[]> {
+  const { entries } = await store.list(KEY_ROOT, options)
+  return entries.filter(({ key }) => !key.startsWith(keyPrefixOf(NODE_STATUS.plural)))
+}
+
 /**
  * Makes the target's documents those of the source, as of one revision of it, and checks that they are; repeats while the source changes.
  * Rejects with `migrate.occupied` when the target holds something else that no migration from this source put there.
@@ -41,7 +48,7 @@ export async function migrate(from: Datastore, to: Datastore, options: MigrateOp
   if (from.url === to.url) throw refused(to, 'source and target are the same', 'name two stores')
   let sum: Migrated = { total: 0, created: 0, updated: 0, deleted: 0 }
   for (let round = 0; round < ROUNDS; round++) {
-    const { entries } = await from.list(KEY_ROOT, options)
+    const entries = await carried(from, options)
     // What an earlier round put there is ours to change, marked as finished or not.
     const done = await place(entries, to, { ...options, source: from.url, force: round > 0 || options.force === true })
     sum = {
@@ -50,8 +57,8 @@ export async function migrate(from: Datastore, to: Datastore, options: MigrateOp
       updated: sum.updated + done.updated,
       deleted: sum.deleted + done.deleted,
     }
-    const now = await from.list(KEY_ROOT, options)
-    if (differences(now.entries, entries).length === 0) return sum
+    const now = await carried(from, options)
+    if (differences(now, entries).length === 0) return sum
   }
   throw new Fault('migrate.moving', {
     doing: 'migrate',
@@ -100,7 +107,7 @@ interface Difference {
 
 async function place(wanted: readonly Placed[], to: Datastore, options: PlaceOptions): Promise<Migrated> {
   const { force = false, progress, signal } = options
-  const present = (await to.list(KEY_ROOT, options)).entries
+  const present = await carried(to, options)
   const work = differences(wanted, present)
   const mark = await to.get(MARK, options)
   const isOurs = isRecord(mark?.document) && mark.document['from'] === options.source && mark.document['finished'] === false
@@ -112,7 +119,7 @@ async function place(wanted: readonly Placed[], to: Datastore, options: PlaceOpt
     await settle(to, one, options)
     if (one.wanted !== undefined) progress?.({ done: ++done, total: wanted.length })
   })
-  const left = differences(wanted, (await to.list(KEY_ROOT, { signal })).entries)
+  const left = differences(wanted, await carried(to, { signal }))
   if (left.length > 0) throw disturbed(to, left)
   await setMark(to, { from: options.source, finished: true }, options)
   const count = (is: (one: Difference) => boolean) => work.filter(is).length

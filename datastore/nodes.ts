@@ -5,9 +5,12 @@ import { contains, formatPrefix, type Prefix } from '@network/base/net/prefix.ts
 import { Fault } from '@network/base/run/fault.ts'
 import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
 import { IP_POOL } from '@network/model/resources/ip-pool.ts'
-import { IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
+import { type Allocation, IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
+import { keyOfNamed } from '@network/model/resources/kind.ts'
 import { NODE, type Node, nodeKey } from '@network/model/resources/node.ts'
+import { NODE_STATUS } from '@network/model/resources/node-status.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
+import { release } from './ipam/blocks.ts'
 import { vacate } from './ipam/claim.ts'
 import type { Datastore, Options, Revision } from './port.ts'
 import { createOf, getOf, listOf, type Stored, updateOf } from './records.ts'
@@ -54,6 +57,7 @@ export type NodeDeleted =
  */
 export async function deleteNode(store: Datastore, name: string, options: Options): Promise<NodeDeleted> {
   const had = await remove(store, nodeKey(name), options)
+  await remove(store, keyOfNamed(NODE_STATUS, { name }), options)
   const endpoints = await deleteEndpoints(store, name, options)
   const { blocks, addresses } = await deleteBlocks(store, name, options)
   const claims = await deleteClaims(store, name, options)
@@ -153,19 +157,30 @@ async function deleteBlocks(
   node: string,
   options: Options,
 ): Promise<{ blocks: readonly Prefix[]; addresses: number }> {
-  const gone = new Map<string, { readonly block: Prefix; readonly addresses: number }>()
+  const gone = new Map<string, Prefix>()
+  const isMine = ({ node: user }: Allocation) => user === node
+  let addresses = 0
   for (let tried = 0; ; tried++) {
     const { read: blocks } = await listOf(store, IPAM_BLOCK, options)
-    const own = blocks.filter(({ value }) => value.node === node)
-    if (own.length === 0) break
-    if (tried === ATTEMPTS) throw stillBusy(node, own)
-    for (const block of own) {
-      const outcome = await vacate(store, block, options)
-      if (outcome === 'done') gone.set(block.key, { block: block.value.cidr, addresses: block.value.allocations.size })
+    const left = blocks.filter(({ value }) => [...value.allocations.values()].some(isMine) || isOnlyFor(node, value))
+    if (left.length === 0) break
+    if (tried === ATTEMPTS) throw stillBusy(node, left)
+    for (const block of left) {
+      const { block: value, ordinals } = release(block.value, isMine)
+      const freed = await updateOf(store, IPAM_BLOCK, { value, revision: block.revision }, options)
+      if (freed.is !== 'written') continue
+      addresses += ordinals.length
+      if (value.allocations.size > 0) continue
+      const outcome = await vacate(store, { ...block, value, revision: freed.revision }, options)
+      if (outcome === 'done' && value.node === node) gone.set(block.key, value.cidr)
     }
   }
-  const all = [...gone.values()]
-  return { blocks: all.map(({ block }) => block), addresses: all.reduce((sum, { addresses }) => sum + addresses, 0) }
+  return { blocks: [...gone.values()], addresses }
+}
+
+/** A block out of which others borrowed stays until they have given all back: its addresses must not be given to anybody else. */
+function isOnlyFor(node: string, block: IpamBlock): boolean {
+  return block.node === node && [...block.allocations.values()].every(({ node: user }) => user === node)
 }
 
 function stillBusy(node: string, blocks: readonly Stored<IpamBlock>[]): Fault {
@@ -180,14 +195,16 @@ function stillBusy(node: string, blocks: readonly Stored<IpamBlock>[]): Fault {
 /** Claims that never came to a block, or whose block is another node's. */
 async function deleteClaims(store: Datastore, node: string, options: Options): Promise<number> {
   const { read: affinities } = await listOf(store, BLOCK_AFFINITY, options)
-  const own = affinities.filter(({ value }) => value.node === node)
-  for (const { key, revision, value } of own) {
+  let deleted = 0
+  for (const { key, revision, value } of affinities.filter(({ value }) => value.node === node)) {
     const block = await getOf(store, IPAM_BLOCK, ipamBlockKey(value.block), options)
+    if (block?.value.node === node && block.value.allocations.size > 0) continue
+    deleted++
     if (block === undefined) await store.delete(key, revision, options)
     else
       await updateOf(store, BLOCK_AFFINITY, { value: { ...value, node: block.value.node, state: 'pending' }, revision }, options)
   }
-  return own.length
+  return deleted
 }
 
 /** Deletes a key whatever its revision; false when it was not there. */

@@ -147,7 +147,7 @@ export async function inUse(
   return {
     is: 'in-use',
     addresses: used.reduce((sum, { value }) => sum + podAddresses(value), 0),
-    nodes: [...new Set(used.map(({ value }) => value.node))].sort(),
+    nodes: [...new Set(used.flatMap(({ value }) => [...value.allocations.values()].map(({ node }) => node)))].sort(),
   }
 }
 

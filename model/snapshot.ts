@@ -1,6 +1,10 @@
 /** The cluster as this node knows it at one moment: what plans are made from. */
 
 import { formatPrefix } from '@network/base/net/prefix.ts'
+import { AGENT_CONFIGURATION, type AgentConfiguration } from './resources/agent-configuration.ts'
+import { BGP_CONFIGURATION, type BgpConfiguration } from './resources/bgp-configuration.ts'
+import { BGP_FILTER, type BgpFilter } from './resources/bgp-filter.ts'
+import { BGP_PEER, type BgpPeer } from './resources/bgp-peer.ts'
 import { BLOCK_AFFINITY, type BlockAffinity } from './resources/block-affinity.ts'
 import { IP_POOL, type IpPool } from './resources/ip-pool.ts'
 import { type Kind, keyPrefixOf, type Problem } from './resources/kind.ts'
@@ -16,6 +20,14 @@ export interface Snapshot {
   readonly affinities: ReadonlyMap<string, BlockAffinity>
   /** By datastore key. */
   readonly workloads: ReadonlyMap<string, WorkloadEndpoint>
+  /** By name: `default`, `node.<name>`. */
+  readonly bgpConfigurations: ReadonlyMap<string, BgpConfiguration>
+  /** By name. */
+  readonly bgpPeers: ReadonlyMap<string, BgpPeer>
+  /** By name. */
+  readonly bgpFilters: ReadonlyMap<string, BgpFilter>
+  /** By name: `default`, `node.<name>`. */
+  readonly agentConfigurations: ReadonlyMap<string, AgentConfiguration>
   /** Documents that could not be read count as absent; why, by datastore key. */
   readonly junk: ReadonlyMap<string, readonly Problem[]>
 }
@@ -32,12 +44,20 @@ export class SnapshotBuilder {
   readonly #pools = new Map<string, IpPool>()
   readonly #affinities = new Map<string, BlockAffinity>()
   readonly #workloads = new Map<string, WorkloadEndpoint>()
+  readonly #bgpConfigurations = new Map<string, BgpConfiguration>()
+  readonly #bgpPeers = new Map<string, BgpPeer>()
+  readonly #bgpFilters = new Map<string, BgpFilter>()
+  readonly #agentConfigurations = new Map<string, AgentConfiguration>()
   readonly #junk = new Map<string, readonly Problem[]>()
   readonly #sections = [
     section(NODE, this.#nodes, node => node.name),
     section(IP_POOL, this.#pools, pool => pool.name),
     section(BLOCK_AFFINITY, this.#affinities, affinity => formatPrefix(affinity.block)),
     section(WORKLOAD_ENDPOINT, this.#workloads, WORKLOAD_ENDPOINT.keyOf),
+    section(BGP_CONFIGURATION, this.#bgpConfigurations, nameOf),
+    section(BGP_PEER, this.#bgpPeers, nameOf),
+    section(BGP_FILTER, this.#bgpFilters, nameOf),
+    section(AGENT_CONFIGURATION, this.#agentConfigurations, nameOf),
   ]
 
   /** Takes one change in; keys of kinds that no plan needs are passed over. Returns the problems of a document that cannot be read. */
@@ -57,8 +77,22 @@ export class SnapshotBuilder {
 
   /** A view of the present state; it moves with later changes, so plan from it at once. */
   get snapshot(): Snapshot {
-    return { nodes: this.#nodes, pools: this.#pools, affinities: this.#affinities, workloads: this.#workloads, junk: this.#junk }
+    return {
+      nodes: this.#nodes,
+      pools: this.#pools,
+      affinities: this.#affinities,
+      workloads: this.#workloads,
+      bgpConfigurations: this.#bgpConfigurations,
+      bgpPeers: this.#bgpPeers,
+      bgpFilters: this.#bgpFilters,
+      agentConfigurations: this.#agentConfigurations,
+      junk: this.#junk,
+    }
   }
+}
+
+function nameOf({ metadata }: { readonly metadata: { readonly name: string } }): string {
+  return metadata.name
 }
 
 interface Section {

@@ -156,3 +156,27 @@ export interface RepairStatus {
   /** The newest first; bounded. */
   readonly last: readonly { readonly at: string; readonly object: string; readonly found: string }[]
 }
+
+/** What a node knows by BGP: every path, used or not. */
+export interface BgpTable {
+  readonly node: string
+  readonly paths: readonly BgpPath[]
+}
+
+export interface BgpPath {
+  readonly prefix: string
+  /** Address of the peer that told it, or `local`. */
+  readonly from: string
+  readonly name: string
+  /** Null for routes of the node itself. */
+  readonly nextHop: string | null
+  readonly asPath: string
+  readonly origin: string
+  readonly localPref: number | null
+  readonly med: number | null
+  readonly communities: readonly string[]
+  readonly stale: boolean
+  readonly best: boolean
+  /** `best`, `lost by local-pref`, `refused: …`. */
+  readonly verdict: string
+}

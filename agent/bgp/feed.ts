@@ -2,44 +2,57 @@
 
 import { formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
 import { millis } from '@network/base/time/units.ts'
-import { ACCEPTED, type Origination, type PeerConfig, type Speaker } from '@network/bgp/speaker.ts'
+import { ACCEPTED, acceptAll, type ImportFilter, type PeerConfig } from '@network/bgp/speaker.ts'
+import { BGP_PORT } from '@network/model/resources/bgp-configuration.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
+import { announcements } from '../plan/announce.ts'
 import type { Learned } from '../plan/facts.ts'
+import type { Identity } from '../plan/identity.ts'
 import type { Neighbour } from '../plan/peers.ts'
 import { poolOf } from '../plan/routes.ts'
+import type { Speaking } from './speaking.ts'
 
-export const BGP_PORT = 179
 /** How long the higher of two nodes leaves the first dial to the lower one. */
 const DIAL_LATER = millis(2000)
 
-export class Feed {
-  readonly #speaker: Speaker
-  #pools: string | undefined
+export interface Declaration {
+  /** This node's name. */
+  readonly self: string
+  readonly identity: Identity
+  readonly neighbours: readonly Neighbour[]
+  readonly originate: readonly Prefix[]
+  readonly snapshot: Snapshot
+}
 
-  constructor(speaker: Speaker) {
-    this.#speaker = speaker
+export class Feed {
+  readonly #speaking: Speaking
+  #pools: string | undefined
+  #filter: ImportFilter = acceptAll
+
+  constructor(speaking: Speaking) {
+    this.#speaking = speaking
   }
 
-  /** Says who we speak with and what we announce; the announcements first, for End-of-RIB follows them. */
-  declare(neighbours: readonly Neighbour[], blocks: readonly Prefix[], snapshot: Snapshot): void {
+  get problems(): readonly string[] {
+    return this.#speaking.problems
+  }
+
+  /** Says who we speak with and what we announce. */
+  declare({ self, identity, neighbours, originate, snapshot }: Declaration): void {
     this.#filterBy(snapshot)
-    this.#speaker.originate(new Map(blocks.map((prefix): [string, Origination] => [formatPrefix(prefix), { prefix }])))
-    this.#speaker.setPeers(neighbours.map(toPeer))
+    this.#speaking.say(identity, {
+      peers: neighbours.map(toPeer),
+      routes: announcements(self, originate, snapshot),
+      filter: this.#filter,
+    })
   }
 
   learned(): Learned[] {
-    return [...this.#speaker.learned().values()].map(route => ({
+    return [...this.#speaking.learned().values()].map(route => ({
       destination: route.prefix,
       nextHop: route.nextHop,
       from: route.peerName,
     }))
-  }
-
-  /** Tells when what is learned may have changed: of sessions alone a plan knows nothing, and a thousand dead peers change theirs all the time. */
-  onLearned(listener: () => void): void {
-    this.#speaker.onChange(change => {
-      if (change.is === 'routes') listener()
-    })
   }
 
   /** Only blocks out of our pools: a peer with more to say must not reroute the node itself. */
@@ -47,21 +60,19 @@ export class Feed {
     const pools = [...snapshot.pools.values()].map(pool => formatPrefix(pool.cidr)).join(' ')
     if (pools === this.#pools) return
     this.#pools = pools
-    this.#speaker.setImportFilter(prefix =>
+    this.#filter = prefix =>
       poolOf(snapshot, prefix) === undefined
         ? { is: 'refused', why: pools === '' ? 'there is no pool' : `outside of all pools (${pools})` }
-        : ACCEPTED,
-    )
+        : ACCEPTED
   }
 }
 
-function toPeer(neighbour: Neighbour): PeerConfig {
+function toPeer({ address, name, asn, port = BGP_PORT, dials, terms = {} }: Neighbour): PeerConfig {
+  const { localAsn, ...same } = terms
   return {
-    address: neighbour.address,
-    name: neighbour.name,
-    asn: neighbour.asn,
-    port: BGP_PORT,
-    passive: false,
-    dialAfter: neighbour.dials === 'at-once' ? millis(0) : DIAL_LATER,
+    ...{ address, name, asn, port, passive: false },
+    dialAfter: dials === 'at-once' ? millis(0) : DIAL_LATER,
+    ...same,
+    ...(localAsn === undefined ? {} : { localAs: { asn: localAsn, replace: true } }),
   }
 }

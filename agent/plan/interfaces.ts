@@ -34,7 +34,7 @@ export function vxlanProblems(links: readonly Pick<Link, 'name' | 'vxlan'>[], { 
 export function interfaceProblems({ self, snapshot, links, underlayMtu }: InterfaceFacts): string[] {
   const own = [...snapshot.workloads.values()].filter(({ node }) => node === self)
   const podOf = new Map(own.map(({ interfaceName, namespace, pod }) => [interfaceName, `${namespace}/${pod}`]))
-  const fits = podMtu(snapshot, underlayMtu)
+  const fits = podMtu(snapshot, underlayMtu, self)
   return links.flatMap(({ name, kind, mtu }) => {
     const pod = podOf.get(name)
     if (pod !== undefined)

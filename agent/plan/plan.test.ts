@@ -159,6 +159,16 @@ test('a pending claim is neither announced nor blackholed; own destinations win 
   assert.equal(intents.routes.get('10.244.0.2/32')?.is, 'workload')
 })
 
+test('a borrowed address is announced by itself, and its owner’s blackhole is less specific than the route to the borrower', () => {
+  const borrower = facts('Never', { affinity: 'elsewhere' })
+  assert.deepEqual(planAll(borrower).originate, [prefix('10.244.0.2/32'), prefix('10.244.0.1/32')])
+  const owner = facts('Never')
+  const learned: Learned[] = [{ destination: prefix('10.244.0.9/32'), nextHop: ipv4('172.16.20.12'), from: 'a2' }]
+  const { routes } = planAll({ ...owner, learned }).intents
+  assert.equal(routes.get('10.244.0.0/26')?.is, 'blackhole')
+  assert.equal(routes.get('10.244.0.9/32')?.is, 'remote')
+})
+
 test('the plan does not depend on the order of arrival', () => {
   const forward = planAll(facts('CrossSubnet'))
   const backward = planAll(facts('CrossSubnet', { reverse: true }))
@@ -192,7 +202,7 @@ function vxlan(vxlanMode: IpipMode, deaf: readonly string[] = []): Facts {
   return { ...base, snapshot: builder.snapshot }
 }
 
-function facts(mode: IpipMode, how: { affinity?: 'pending' | 'confirmed'; reverse?: boolean } = {}): Facts {
+function facts(mode: IpipMode, how: { affinity?: 'pending' | 'confirmed' | 'elsewhere'; reverse?: boolean } = {}): Facts {
   const builder = new SnapshotBuilder()
   const changes = [
     change(IP_POOL, {
@@ -219,7 +229,11 @@ function facts(mode: IpipMode, how: { affinity?: 'pending' | 'confirmed'; revers
         vxlanMac: undefined,
       }),
     ),
-    change(BLOCK_AFFINITY, { block: prefix('10.244.0.0/26'), node: 'a1', state: how.affinity ?? 'confirmed' }),
+    change(BLOCK_AFFINITY, {
+      block: prefix('10.244.0.0/26'),
+      node: how.affinity === 'elsewhere' ? 'b1' : 'a1',
+      state: how.affinity === 'pending' ? 'pending' : 'confirmed',
+    }),
     change(BLOCK_AFFINITY, { block: prefix('10.244.0.64/26'), node: 'a2', state: 'confirmed' }),
     change(WORKLOAD_ENDPOINT, {
       node: 'a1',

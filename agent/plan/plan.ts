@@ -15,12 +15,13 @@ import type { IpPool } from '@network/model/resources/ip-pool.ts'
 import type { PoolStatus } from '@network/model/status.ts'
 import { planVxlan } from '@network/vxlan/plan.ts'
 import type { Facts } from './facts.ts'
-import { nodeAt, ownBlocks, planRoutes, vtepsFor } from './routes.ts'
-import { workloadSysctls } from './workloads.ts'
+import { borrowedAddresses, nodeAt, ownBlocks, planRoutes, vtepsFor } from './routes.ts'
+import { settingsProblems } from './settings.ts'
+import { ipipMtu, workloadSysctls } from './workloads.ts'
 
 export interface Plan {
   readonly intents: Intents
-  /** Blocks to announce. */
+  /** Blocks to announce, and addresses borrowed from others'. */
   readonly originate: readonly Prefix[]
   /** The pools that this plan was made with. */
   readonly pools: readonly PoolStatus[]
@@ -47,7 +48,7 @@ export function planAll(facts: Facts): Plan {
       underlayMtu: mtu,
       strictEverywhere: facts.strictEverywhere,
     })
-    links.set(tunnel.link.name, tunnel.link)
+    links.set(tunnel.link.name, { ...tunnel.link, mtu: ipipMtu(facts.snapshot, mtu, facts.self) })
     addresses.set(addressKey(tunnel.address), tunnel.address)
     want(tunnel.sysctls)
   }
@@ -74,7 +75,7 @@ export function planAll(facts: Facts): Plan {
 
   return {
     intents: { links, addresses, vteps: vtepsFor(routes.values(), facts), routes, sysctls },
-    originate: ownBlocks(facts.self, facts.snapshot),
+    originate: [...ownBlocks(facts.self, facts.snapshot), ...borrowedAddresses(facts.self, facts.snapshot)],
     pools: [...facts.snapshot.pools.values()].map(({ name, ipipMode, vxlanMode, natOutgoing }) => ({
       name,
       ipipMode,
@@ -127,7 +128,7 @@ function unsupportedTunnel({ name, ipipMode, vxlanMode }: IpPool, { ipipUnsuppor
 }
 
 function problemsOf(facts: Facts, routes: ReturnType<typeof planRoutes>): string[] {
-  const problems: string[] = []
+  const problems = settingsProblems(facts.self, facts.snapshot)
   for (const pool of facts.snapshot.pools.values()) problems.push(...unsupportedTunnel(pool, facts))
   problems.push(...folded(routes.values(), route => doubtIn(route, facts)))
   for (const { destination, nextHop } of facts.learned)

@@ -36,6 +36,16 @@ export function ownBlocks(self: string, snapshot: Snapshot): Prefix[] {
     .map(({ block }) => block)
 }
 
+/** Addresses that live here and lie in no block that this node has or claims: borrowed, and so announced one by one. */
+export function borrowedAddresses(self: string, snapshot: Snapshot): Prefix[] {
+  const blocks = [...snapshot.affinities.values()].filter(({ node }) => node === self).map(({ block }) => block)
+  const tunnel = snapshot.nodes.get(self)?.tunnelAddress
+  const here = [...snapshot.workloads.values()].filter(({ node }) => node === self).flatMap(({ addresses }) => addresses)
+  return [...here, ...(tunnel === undefined ? [] : [tunnel])]
+    .map(address => toPrefix(address, 32))
+    .filter(one => !blocks.some(block => covers(block, one)) && poolOf(snapshot, one) !== undefined)
+}
+
 export function poolOf(snapshot: Snapshot, destination: Prefix): IpPool | undefined {
   return [...snapshot.pools.values()].find(pool => covers(pool.cidr, destination))
 }

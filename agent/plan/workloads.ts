@@ -3,6 +3,7 @@ import { tunnelMtu } from '@network/ipip/mtu.ts'
 import type { SysctlIntent } from '@network/model/intent.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
 import { vxlanMtu } from '@network/vxlan/mtu.ts'
+import { settingsOf } from './settings.ts'
 
 /** The same values serve the moment of wiring and the years of repair after it. */
 export function workloadSysctls(device: string): SysctlIntent[] {
@@ -21,8 +22,13 @@ export function workloadSysctls(device: string): SysctlIntent[] {
 }
 
 /** MTU of a new pod, in octets: room for the outer header wherever a pool may tunnel. */
-export function podMtu(snapshot: Snapshot, underlayMtu: number): number {
+export function podMtu(snapshot: Snapshot, underlayMtu: number, self = ''): number {
   const pools = [...snapshot.pools.values()]
   if (pools.some(({ vxlanMode }) => vxlanMode !== 'Never')) return vxlanMtu(underlayMtu)
-  return pools.some(({ ipipMode }) => ipipMode !== 'Never') ? tunnelMtu(underlayMtu) : underlayMtu
+  return pools.some(({ ipipMode }) => ipipMode !== 'Never') ? ipipMtu(snapshot, underlayMtu, self) : underlayMtu
+}
+
+/** MTU of tunl0, in octets. */
+export function ipipMtu(snapshot: Snapshot, underlayMtu: number, self: string): number {
+  return settingsOf(self, snapshot).ipipMTU || tunnelMtu(underlayMtu)
 }

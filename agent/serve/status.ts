@@ -70,7 +70,7 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     startedAt: sources.startedAt,
     address: `${formatIpv4(underlay.address)}/${underlay.subnet.length}`,
     addressFrom: from,
-    asn: controller.self?.asn ?? config.asn,
+    asn: sources.speaker().asn,
     datastore: cluster.status,
     ipip: ipipStatus(sources),
     vxlan: vxlanStatus(sources),

@@ -1,5 +1,6 @@
 /** `cali-agent uninstall` as a command: opens what it needs, tells people what was done. */
 
+import { rmSync } from 'node:fs'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { Scope } from '@network/base/run/scope.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
@@ -35,6 +36,7 @@ export async function uninstallHere(flags: Flags, logLevel: string): Promise<num
       removeFirewall,
       signal: scope.signal,
     })
+    rmSync(filesOf(config).copy, { force: true })
     tell(config.nodeName, done)
     return done.problems.length === 0 ? EXIT.ok : EXIT.failed
   } catch (reason) {

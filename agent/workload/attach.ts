@@ -170,7 +170,7 @@ export class Attachments {
     await this.#delete(endpoint, signal)
     wiring.unwire(endpoint.interfaceName)
     for (const address of endpoint.addresses) await routed(address, 'absent', signal)
-    const released = await ipam.release(addressHandle(interfaceOf(endpoint)), { signal })
+    const released = await ipam.release(addressHandle(interfaceOf(endpoint)), { signal, known: endpoint.addresses })
     for (const address of released) connections.afterUse(address)
     if (endpoint.addresses.length > 0 || released.length > 0)
       log.info('pod detached', { namespace: endpoint.namespace, pod: endpoint.pod, addresses: released.map(formatIpv4) })
@@ -233,7 +233,7 @@ function exhausted(node: string, assignment: Exclude<Assignment, { is: 'assigned
   if (assignment.is === 'no-pool')
     return new Fault('ipam.no-pool', {
       ...act,
-      says: 'there is no pool to take one from',
+      says: 'there is no pool to take one from: none at all, or none that is open to this node',
       mend: 'create one: calictl ippool create default --cidr 10.244.0.0/16',
     })
   return new Fault('ipam.pools-full', {

@@ -1,8 +1,7 @@
 /** `calictl datastore`: all documents from one store to another, to a file, and back. */
 
 import { reasonOf } from '@network/base/run/fault.ts'
-import { importInto, type Migrated, migrate, type Progress, placedOf } from '@network/datastore/migrate.ts'
-import { KEY_ROOT } from '@network/model/resources/kind.ts'
+import { carried, importInto, type Migrated, migrate, type Progress, placedOf } from '@network/datastore/migrate.ts'
 import type { Command } from 'commander'
 import { type Act, type Context, show } from '../context.ts'
 import { EXIT, type ExitCode, failure } from '../exit.ts'
@@ -64,7 +63,7 @@ async function carry(context: Context, { from, to, force }: MigrateFlags, world:
 
 async function exportAll(context: Context): Promise<ExitCode> {
   const store = await context.store()
-  const { entries } = await store.list(KEY_ROOT, { signal: context.signal })
+  const entries = await carried(store, { signal: context.signal })
   const { stringify } = await import('yaml')
   for (const { key, document } of entries)
     context.out(context.format === 'json' ? JSON.stringify({ key, document }) : `---\n${stringify({ key, document }).trimEnd()}`)

@@ -7,9 +7,14 @@ import type { Command } from 'commander'
 import { type Act, type Context, type Result, show } from '../context.ts'
 import { EXIT, type ExitCode, failure } from '../exit.ts'
 import { examples } from '../help.ts'
+import type { ReleaseOptions, ReserveOptions } from '../ipam/commands.ts'
+import type { SplitOptions } from '../ipam/split.ts'
 import { byName, reportJunk } from '../read.ts'
 import { table } from '../render/table.ts'
 import { blocksCell, freeCell, usedCell } from '../render/usage.ts'
+import type { ChangeOptions } from '../resources/change.ts'
+import { changing } from './verbs.ts'
+import { type WatchOptions, watched } from './watching.ts'
 
 export interface ShowOptions {
   readonly blocks?: true
@@ -27,7 +32,79 @@ export function addIpam(program: Command, act: Act): void {
     .option('--blocks', 'a line a block; with -o wide or json also who has which address of it')
     .option('--ip <address>', 'who has this address')
     .addHelpText('after', examples('calictl ipam show', 'calictl ipam show --blocks', 'calictl ipam show --ip 10.244.7.5'))
-    .action((options: ShowOptions) => act(context => showIpam(context, options)))
+    .option('-w, --watch', 'go on, and show what changes')
+    .action((options: ShowOptions & WatchOptions) => act(context => watched(context, options, seen => showIpam(seen, options))))
+  ipam
+    .command('check')
+    .description('see whether blocks and those who use their addresses agree; exit 1 when not')
+    .addHelpText('after', examples('calictl ipam check', 'calictl ipam check -o json'))
+    .action(() => act(async context => (await import('../ipam/commands.ts')).showCheck(context)))
+  ipam
+    .command('release')
+    .description('free addresses that nobody uses')
+    .option('--ip <address>', 'this one; may be given more than once', collected)
+    .option('--leaked', 'all that calictl ipam check calls leaked')
+    .option('--force', 'even when somebody uses them')
+    .option('--dry-run', 'show what would be changed, and change nothing')
+    .addHelpText('after', examples('calictl ipam release --ip 10.244.7.5', 'calictl ipam release --leaked --dry-run'))
+    .action((options: ReleaseOptions) =>
+      act(async context => (await import('../ipam/commands.ts')).releaseAddresses(context, options)),
+    )
+  changing(ipam.command('reserve').description('keep addresses from being given to pods'))
+    .argument('<cidrs...>', 'prefixes and addresses')
+    .option('--name <name>', 'the IPReservation that they go into', 'reserved')
+    .addHelpText('after', examples('calictl ipam reserve 10.244.0.0/28', 'calictl ipam reserve 10.244.7.1 --name routers'))
+    .action((cidrs: readonly string[], options: ReserveOptions) =>
+      act(async context => (await import('../ipam/commands.ts')).reserve(context, cidrs, options)),
+    )
+  addConfigure(ipam, act)
+  ipam
+    .command('split')
+    .description('split a pool into several that together are it, while it is in use')
+    .argument('[name]', 'the pool; may be left out when there is only one')
+    .requiredOption('--into <count>', 'how many: 2, 4, 8 and so on')
+    .option('--cidr <prefix>', 'the pool by its range instead of its name')
+    .option('--dry-run', 'show what would be changed, and change nothing')
+    .addHelpText('after', examples('calictl ipam split default --into 4 --dry-run'))
+    .action((name: string | undefined, options: SplitOptions) =>
+      act(async context => (await import('../ipam/split.ts')).split(context, name, options)),
+    )
+}
+
+/** By its flag, the field of IPAMConfiguration; Calico's spelling too. */
+const SETTINGS = {
+  strictAffinity: 'strictAffinity',
+  strictaffinity: 'strictAffinity',
+  autoAllocateBlocks: 'autoAllocateBlocks',
+  maxBlocksPerHost: 'maxBlocksPerHost',
+  ipCooldownSeconds: 'ipCooldownSeconds',
+} as const
+
+type Settings = ChangeOptions & Partial<Record<keyof typeof SETTINGS, string>>
+
+function addConfigure(ipam: Command, act: Act): void {
+  changing(ipam.command('configure').description('show how addresses are given out, or change it'))
+    .option('--strict-affinity <boolean>', 'false: a node that can claim no block borrows addresses of others')
+    .option('--strictaffinity <boolean>', 'the same, as calicoctl calls it')
+    .option('--auto-allocate-blocks <boolean>', 'nodes claim blocks by themselves')
+    .option('--max-blocks-per-host <count>', 'most blocks that a node claims')
+    .option('--ip-cooldown-seconds <seconds>', 'how long a released address rests')
+    .addHelpText('after', examples('calictl ipam configure', 'calictl ipam configure --strict-affinity false'))
+    .action((options: Settings) =>
+      act(async context => {
+        const given = Object.entries(SETTINGS).flatMap(([flag, field]) => {
+          const value = Object.entries(options).find(([name]) => name === flag)?.[1]
+          return typeof value === 'string' ? [`${field}=${value}`] : []
+        })
+        if (given.length === 0) return (await import('../resources/get.ts')).getResources(context, ['ipamconfig'], {})
+        const noun = { name: undefined, pairs: given, standing: 'default' }
+        return (await import('../resources/noun.ts')).setNoun(context, 'ipamconfig', noun, options)
+      }),
+    )
+}
+
+function collected(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value]
 }
 
 export async function showIpam(context: Context, { ip, blocks }: ShowOptions): Promise<ExitCode> {

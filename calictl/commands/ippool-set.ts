@@ -21,7 +21,7 @@ import {
 } from '../pools.ts'
 import { byName, readAll } from '../read.ts'
 import { completeness, surveyAgents } from '../survey.ts'
-import { type Aim, untilActing, type Waited } from '../wait.ts'
+import { type Aim, poolsReached, untilActing, type Waited } from '../wait.ts'
 
 export interface SetOptions extends TunnelOptions {
   readonly natOutgoing?: boolean
@@ -54,7 +54,7 @@ export async function changePool(context: Context, name: string | undefined, opt
 
 const LONGEST_WAIT = 3600
 
-function patienceFrom({ timeout }: SetOptions): Millis {
+export function patienceFrom({ timeout }: Pick<SetOptions, 'timeout'>): Millis {
   const wanted = /^\d+$/.test(timeout) ? Number(timeout) : 0
   if (wanted >= 1 && wanted <= LONGEST_WAIT) return toMillis(seconds(wanted))
   throw failure('usage', {
@@ -137,7 +137,8 @@ async function finish(
   { former, asked, patience }: { former: Settings; asked: readonly Answer[]; patience: Millis },
 ): Promise<void> {
   const began = context.clock.now()
-  const waited = asked.length > 0 ? await untilActing(context, asked, aim, patience) : { acting: [], waiting: [] }
+  const waited =
+    asked.length > 0 ? await untilActing(context, asked, poolsReached([aim]), { within: patience }) : { acting: [], waiting: [] }
   const took = between(began, context.clock.now())
   const document = {
     kind: 'IPPoolChange',

@@ -99,7 +99,7 @@ const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ['ippool create other', 2, /required option '--cidr <prefix>' not specified/],
   ['ippool set gold --ipip Never', 3, /cannot set pool gold: there is no such pool; the pools are default \(10\.244\.0\.0\/16\)/],
   ['ippool set default --ipip maybe', 2, /"maybe" is not a mode/],
-  ['ippool set default', 2, /nothing to change is named; give --ipip MODE, --vxlan MODE or --nat-outgoing/],
+  ['ippool set default', 2, /nothing is given to set; write field=value/],
   [
     'ippool set default --ipip Never --vxlan Always',
     2,

@@ -7,13 +7,14 @@ import type { Command } from 'commander'
 import { type Act, type Context, type Result, show } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
-import { noSuchPool } from '../pools.ts'
+import { noSuchPool, tunnelFrom } from '../pools.ts'
 import { byName, listDocument, readAll } from '../read.ts'
 import { table } from '../render/table.ts'
 import { blocksCell, freeCell, usedCell } from '../render/usage.ts'
 import { type CreateOptions, makePool } from './ippool-create.ts'
 import { removePool } from './ippool-delete.ts'
 import { changePool, type SetOptions } from './ippool-set.ts'
+import { nameAndPairs } from './noun.ts'
 
 const NAT = 'pods reach what is outside of all pools with the address of their node'
 
@@ -24,30 +25,26 @@ export function addIppool(program: Command, act: Act): void {
     .addHelpText('after', examples('calictl ippool get', 'calictl ippool set default --ipip CrossSubnet'))
   ippool
     .command('get')
+    .alias('list')
     .description('show the pools')
     .argument('[name]', 'only this pool')
     .addHelpText('after', examples('calictl ippool get', 'calictl ippool get -o wide', 'calictl ippool get default -o yaml'))
     .action((name: string | undefined) => act(context => getPools(context, name)))
   ippool
     .command('set')
-    .description('change how packets to the pods of a pool travel, on the running cluster')
-    .argument('[name]', 'the pool; may be left out when there is only one')
+    .description('change how packets to the pods of a pool travel, and what else there is to a pool, on the running cluster')
+    .argument('[name-and-fields...]', 'the pool, which may be left out when there is only one, then field=value')
     .option('--ipip <mode>', 'Always, CrossSubnet (only between subnets) or Never; takes VXLAN off')
     .option('--vxlan <mode>', 'Always, CrossSubnet (only between subnets) or Never; takes IPIP off')
     .option('--nat-outgoing', NAT)
     .option('--no-nat-outgoing', 'pods are heard with their own addresses everywhere')
+    .option('--disabled <boolean>', 'no new addresses are taken from the pool')
+    .option('--dry-run', 'show what would be changed, and change nothing')
     .option('--wait', 'wait until the agents that answer act on it', true)
     .option('--no-wait', 'return as soon as it is stored')
     .option('--timeout <seconds>', 'how long to wait', '30')
-    .addHelpText(
-      'after',
-      examples(
-        'calictl ippool set --ipip Never',
-        'calictl ippool set default --ipip CrossSubnet --no-wait',
-        'calictl ippool set --nat-outgoing',
-      ),
-    )
-    .action((name: string | undefined, options: SetOptions) => act(context => changePool(context, name, options)))
+    .addHelpText('after', examples('calictl ippool set --ipip Never', 'calictl ippool set default --ipip CrossSubnet --no-wait'))
+    .action((words: readonly string[], options: PoolOptions) => act(context => setPool(context, words, options)))
   ippool
     .command('create')
     .description('make a pool')
@@ -65,6 +62,22 @@ export function addIppool(program: Command, act: Act): void {
     .argument('<name>', 'the pool')
     .addHelpText('after', examples('calictl ippool delete old'))
     .action((name: string) => act(context => removePool(context, name)))
+}
+
+type PoolOptions = SetOptions & {
+  readonly disabled?: string
+  readonly dryRun?: true
+}
+
+/** A change of how packets travel is followed to its end on every node; anything else is a change of fields. */
+async function setPool(context: Context, words: readonly string[], options: PoolOptions): Promise<ExitCode> {
+  const { ipip, vxlan, natOutgoing, disabled, dryRun } = options
+  const { name, pairs } = nameAndPairs(words)
+  const travels = [ipip, vxlan, natOutgoing].some(each => each !== undefined)
+  if (travels && pairs.length === 0 && disabled === undefined && dryRun !== true) return changePool(context, name, options)
+  const fields = Object.entries({ ...tunnelFrom(context, options), natOutgoing, disabled })
+  const all = [...pairs, ...fields.flatMap(([field, value]) => (value === undefined ? [] : [`${field}=${value}`]))]
+  return (await import('../resources/noun.ts')).setNoun(context, 'ippools', { name, pairs: all }, options)
 }
 
 export async function getPools(context: Context, name: string | undefined): Promise<ExitCode> {

@@ -3,6 +3,7 @@
 import type { AgentStatus, PeerStatus } from '@network/model/status.ts'
 import type { Answer } from '../agents.ts'
 import { type Ailment, isUp } from '../ailments.ts'
+import type { Reported } from '../look/reported.ts'
 import { ago } from '../render/ago.ts'
 import { table } from '../render/table.ts'
 import { WIDTH, wrapped } from '../render/wrap.ts'
@@ -10,6 +11,8 @@ import { WIDTH, wrapped } from '../render/wrap.ts'
 export interface StatusView {
   readonly answers: readonly Answer[]
   readonly ailments: readonly Ailment[]
+  /** Nodes that cannot be asked from here, as they last said. */
+  readonly elsewhere: readonly Reported[]
   readonly now: Date
   /** Everything, however much of it is alike. */
   readonly full: boolean
@@ -22,6 +25,7 @@ export function statusText(view: StatusView): string {
   const parts = [
     verdict(view, statuses),
     nodesTable(view, statuses),
+    elsewhereTable(view),
     peersTable(view, statuses),
     tablesTable(view, statuses),
     droppedLines(view, statuses),
@@ -86,6 +90,7 @@ function tableOf<T>(view: StatusView, columns: readonly Column<T>[], rows: reado
 }
 
 function nodesTable(view: StatusView, statuses: readonly AgentStatus[]): string {
+  if (statuses.length === 0) return ''
   const { now } = view
   const columns: readonly Column<AgentStatus>[] = [
     { head: 'NODE', cell: status => status.node },
@@ -120,6 +125,19 @@ function tunnelCell({ wide }: StatusView, { ipip, vxlan, pools }: AgentStatus): 
   const { name, address, up } = device
   const told = `${address?.replace(/\/32$/, '') ?? 'no address'}${up ? '' : ' down'}`
   return wide === true ? `${name} ${told}` : told
+}
+
+/** Nodes without a socket on this machine. */
+function elsewhereTable({ elsewhere, now }: StatusView): string {
+  if (elsewhere.length === 0) return ''
+  const rows = elsewhere.map(({ node, state, version, peers, at }) => [
+    node,
+    state,
+    version,
+    `${peers.filter(isUp).length}/${peers.length}`,
+    ago(at, now),
+  ])
+  return table(['ELSEWHERE', 'STATE', 'VERSION', 'SESSIONS', 'REPORTED'], rows)
 }
 
 interface Session {

@@ -3,6 +3,7 @@
 import { ailmentsOf } from '../ailments.ts'
 import { type Context, isForPeople, show } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
+import { readReported, reportedAilments } from '../look/reported.ts'
 import { completeness, mustTell, reportSilences } from '../survey.ts'
 import { statusText } from './node-status-text.ts'
 
@@ -12,23 +13,33 @@ export interface StatusOptions {
 }
 
 export async function showStatus(context: Context, node: string | undefined, { check }: StatusOptions): Promise<ExitCode> {
-  const { survey, answers } = await mustTell(context, node)
-  const silences = node === undefined ? survey.silences : []
-  const ailments = ailmentsOf(answers, silences)
+  const reports = (await readReported(context)).filter(one => node === undefined || one.node === node)
+  const heard = await mustTell(context, node).catch((reason: unknown) => {
+    // From elsewhere there may be reports and no agent to ask.
+    if (reports.length === 0) throw reason
+    return undefined
+  })
+  const answers = heard?.answers ?? []
+  const silences = node === undefined ? (heard?.survey.silences ?? []) : []
+  const asked = new Set(answers.map(answer => answer.node))
+  const elsewhere = reports.filter(one => !asked.has(one.node))
+  const ailments = [...ailmentsOf(answers, silences), ...elsewhere.flatMap(reportedAilments)]
+  const told = { answers, ailments, elsewhere, now: context.clock.wall() }
   await show(context, {
     document: {
       kind: 'NodeStatusList',
       items: answers.map(({ status }) => status),
       silent: silences.map(({ node, socket, why, says }) => ({ node, socket, why, says })),
+      reported: elsewhere,
     },
-    text: statusText({ answers, ailments, now: context.clock.wall(), full: node !== undefined || context.format === 'wide' }),
-    wide: () => statusText({ answers, ailments, now: context.clock.wall(), full: true, wide: true }),
+    text: statusText({ ...told, full: node !== undefined || context.format === 'wide' }),
+    wide: () => statusText({ ...told, full: true, wide: true }),
   })
   if (!isForPeople(context)) {
-    if (node === undefined) reportSilences(context, survey)
+    if (node === undefined && heard !== undefined) reportSilences(context, heard.survey)
     // People have read them above the tables.
     if (check === true) for (const { node, says } of ailments) context.err(`check: node ${node}: ${says}`)
   }
   if (check === true && ailments.length > silences.length) return EXIT.unhealthy
-  return node === undefined ? completeness(survey) : EXIT.ok
+  return node === undefined && heard !== undefined ? completeness(heard.survey) : EXIT.ok
 }

@@ -15,6 +15,8 @@ import { table } from '../render/table.ts'
 import { completeness, surveyAgents, surveyOne } from '../survey.ts'
 import { type DeleteOptions, removeNode } from './node-delete.ts'
 import { type StatusOptions, showStatus } from './node-status.ts'
+import { addSet } from './noun.ts'
+import { type WatchOptions, watched } from './watching.ts'
 
 export function addNode(program: Command, act: Act): void {
   const node = program
@@ -23,6 +25,7 @@ export function addNode(program: Command, act: Act): void {
     .addHelpText('after', examples('calictl node status'))
   node
     .command('get')
+    .alias('list')
     .description('show the nodes that are in the cluster')
     .argument('[name]', 'only this node')
     .addHelpText('after', examples('calictl node get', 'calictl node get -o wide', 'calictl node get node-1 -o yaml'))
@@ -31,9 +34,17 @@ export function addNode(program: Command, act: Act): void {
     .command('status')
     .description('show what the agents tell: BGP sessions, tunnel, datastore, repairs')
     .argument('[name]', 'only this node')
+    .option('-w, --watch', 'go on, and show what changes')
     .option('--check', 'exit with 1 when a session is down or something else is wrong')
     .addHelpText('after', examples('calictl node status', 'calictl node status node-1 --check', 'calictl node status -o wide'))
-    .action((name: string | undefined, options: StatusOptions) => act(context => showStatus(context, name, options)))
+    .action((name: string | undefined, options: StatusOptions & WatchOptions) =>
+      act(context => watched(context, options, seen => showStatus(seen, name, options))),
+    )
+  addSet(node, act, {
+    kind: 'nodes',
+    about: 'nodes',
+    set: 'calictl node set node-1 asNumber=64601 routeReflectorClusterID=224.0.0.1',
+  })
   node
     .command('delete')
     .description('take a node out of the cluster: its routes go at once everywhere, its addresses become free')

@@ -4,11 +4,9 @@ import type { Command } from 'commander'
 import { type Act, type Context, show } from '../context.ts'
 import type { ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
-import packageFile from '../package.json' with { type: 'json' }
 import { table } from '../render/table.ts'
 import { completeness, surveyAgents } from '../survey.ts'
-
-export const VERSION = packageFile.version
+import { VERSION } from '../version.ts'
 
 export function addVersion(program: Command, act: Act): void {
   program

@@ -19,6 +19,7 @@ export function addWorkload(program: Command, act: Act): void {
     .addHelpText('after', examples('calictl workload get'))
   workload
     .command('get')
+    .alias('list')
     .description('show pods, where they run, and whether their interface is there')
     .argument('[pod]', 'only this pod: name, or namespace/name')
     .addHelpText(

@@ -3,6 +3,7 @@
 import { sleep } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { Command } from 'commander'
+import { TABLE } from '../render/format.ts'
 import { type GlobalOptions, openContext, type World } from '../world.ts'
 import { type Completion, complete } from './complete.ts'
 import { DIRECTORIES } from './scripts.ts'
@@ -44,7 +45,7 @@ function optionsIn(words: readonly string[]): GlobalOptions {
   return {
     ...(datastore === undefined ? {} : { datastore }),
     ...(runDir === undefined ? {} : { runDir }),
-    output: 'table',
+    output: TABLE,
   }
 }
 

@@ -57,10 +57,15 @@ async function offered(stage: Stage, line: string): Promise<readonly string[]> {
   return out === '' ? [] : out.split('\n').map(one => one.replace(/\t.*/, ''))
 }
 
+const COMMANDS =
+  'get apply create replace patch label delete explain ippool node bgp config ipam workload route events datastore version completion help'.split(
+    ' ',
+  )
+
 const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = [
-  ['', ['ippool', 'node', 'ipam', 'workload', 'route', 'datastore', 'version', 'completion', 'help']],
+  ['', COMMANDS],
   ['ip', ['ippool', 'ipam']],
-  ['node ', ['get', 'status', 'delete', 'help']],
+  ['node ', ['get', 'status', 'set', 'delete', 'help']],
   ['-o yaml node st', ['status']],
   ['--output=json node st', ['status']],
   ['nonsense ', []],
@@ -71,6 +76,14 @@ const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = 
   ['ippool delete z', []],
   ['ippool create ', []],
   ['node get ', ['node-1', 'node-2']],
+  ['get bgp', ['bgpconfigurations', 'bgpfilters', 'bgppeers']],
+  ['get ippools ', ['default', 'edge']],
+  ['get pools default e', ['edge']],
+  ['explain ippool.spec.blo', ['ippool.spec.blockSize']],
+  ['explain agentc', ['agentconfiguration']],
+  ['node list node-2', ['node-2']],
+  ['ipam configure --strict-affinity ', ['true', 'false']],
+  ['delete node ', ['node-1', 'node-2']],
   ['node delete --force node-', ['node-1', 'node-2']],
   ['route get --node ', ['node-1', 'node-2']],
   ['route get w', ['web-1']],
@@ -81,11 +94,26 @@ const OFFERED: readonly (readonly [line: string, words: readonly string[]])[] = 
   ['ippool set default --ipip cross', ['CrossSubnet']],
   ['ippool set --ipip=n', ['--ipip=Never']],
   ['ippool set --nonsense=n', []],
-  ['ippool get -o ', ['table', 'wide', 'json', 'yaml']],
+  ['ippool get -o ', ['table', 'wide', 'json', 'yaml', 'name', 'jsonpath=', 'custom-columns=']],
   ['ippool get --output=y', ['--output=yaml']],
   [
     'ippool set --',
-    ['--ipip', '--vxlan', '--nat-outgoing', '--no-nat-outgoing', '--wait', '--no-wait', '--timeout', '--help', '--version', '--datastore', '--run-dir', '--output'],
+    [
+      '--ipip',
+      '--vxlan',
+      '--nat-outgoing',
+      '--no-nat-outgoing',
+      '--disabled',
+      '--dry-run',
+      '--wait',
+      '--no-wait',
+      '--timeout',
+      '--help',
+      '--version',
+      '--datastore',
+      '--run-dir',
+      '--output',
+    ],
   ],
   ['ippool set --ipip Never --no-w', ['--no-wait']],
   ['node status --check --c', []],
@@ -157,11 +185,11 @@ test('a store that does not answer is given up', async () => {
   assert.deepEqual(await ended, { exit: 0, out: '', err: '' })
 })
 
-test('somebody has thought of the values of every argument and option', () => {
+test('somebody has thought of the values of every argument and option', async () => {
   const nowhere = () => assert.fail('nothing runs')
   const world = { out: nowhere, err: nowhere, env: {}, readText: nowhere, openStore: nowhere, agentsIn: nowhere }
   const clock = { now: nowhere, wall: nowhere, wakeAt: nowhere }
-  const all = everyCommand(buildProgram({ ...world, clock, signal: new AbortController().signal }, nowhere))
+  const all = everyCommand(await buildProgram({ ...world, clock, signal: new AbortController().signal }, nowhere))
   const forgotten = all.flatMap(command => [
     ...(knowsArguments(pathOf(command), command.registeredArguments.length) ? [] : [`arguments of calictl ${pathOf(command)}`]),
     ...command.options

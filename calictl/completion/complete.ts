@@ -3,6 +3,8 @@
 import { type Command, Help, type Option } from 'commander'
 import { OPTION_VALUES, type Source, sourceOfArgument } from './sources.ts'
 
+export { pathOf } from './sources.ts'
+
 /** A word that may stand where the cursor is, and what it means. */
 export interface Candidate {
   readonly word: string
@@ -14,8 +16,8 @@ export type Completion =
   /** The shell knows directories better. */
   | { readonly is: 'directories' }
 
-/** The names that there are of something; empty where they cannot be had. */
-export type Lookup = (source: Exclude<Source, 'directory'>) => Promise<readonly Candidate[]>
+/** The names that there are of something, behind the operands typed so far; empty where they cannot be had. */
+export type Lookup = (source: Exclude<Source, 'directory'>, operands: readonly string[]) => Promise<readonly Candidate[]>
 
 /** Completes the last of `words`, which may be empty; those before it are as typed, without the name of the program. */
 export async function complete(program: Command, words: readonly string[], lookup: Lookup): Promise<Completion> {
@@ -25,8 +27,8 @@ export async function complete(program: Command, words: readonly string[], looku
   if (partial.startsWith('-')) return optionOrItsValue(line, partial, lookup)
   const commands = new Help().visibleCommands(line.command).map(inner => ({ word: inner.name(), about: inner.description() }))
   if (line.operands.length === 0 && commands.length > 0) return matching(commands, partial)
-  const source = sourceOfArgument(pathOf(line.command), line.operands.length)
-  return source === undefined ? matching([], partial) : fromSource(source, partial, lookup)
+  const source = sourceOfArgument(line.command, line.operands.length)
+  return source === undefined ? matching([], partial) : fromSource(source, partial, lookup, line.operands)
 }
 
 interface Line {
@@ -51,7 +53,8 @@ function readLine(program: Command, words: readonly string[]): Line {
       if (option !== undefined) used.add(option)
       awaits = option !== undefined && takesValue(option) && !word.includes('=') ? option : undefined
     } else {
-      const inner = operands.length === 0 ? command.commands.find(one => one.name() === word) : undefined
+      const inner =
+        operands.length === 0 ? command.commands.find(one => one.name() === word || one.aliases().includes(word)) : undefined
       if (inner === undefined) operands.push(word)
       else command = inner
     }
@@ -99,16 +102,16 @@ async function valuesOf(option: Option, partial: string, lookup: Lookup): Promis
   return source === undefined || source === 'free' ? matching([], partial) : fromSource(source, partial, lookup)
 }
 
-async function fromSource(source: Source, partial: string, lookup: Lookup): Promise<Completion> {
-  return source === 'directory' ? { is: 'directories' } : matching(await lookup(source), partial)
+async function fromSource(
+  source: Source,
+  partial: string,
+  lookup: Lookup,
+  operands: readonly string[] = [],
+): Promise<Completion> {
+  return source === 'directory' ? { is: 'directories' } : matching(await lookup(source, operands), partial)
 }
 
 function matching(candidates: readonly Candidate[], partial: string): Completion {
   const start = partial.toLowerCase()
   return { is: 'words', candidates: candidates.filter(({ word }) => word.toLowerCase().startsWith(start)) }
-}
-
-/** `ippool get`: the names from the program, left out, down to the command. */
-export function pathOf(command: Command): string {
-  return command.parent === null ? '' : `${pathOf(command.parent)} ${command.name()}`.trim()
 }

@@ -11,12 +11,13 @@ import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts
 import type { Context } from '../context.ts'
 import { podName } from '../pods.ts'
 import { byName } from '../read.ts'
+import { FORMATS } from '../render/format.ts'
 import type { Candidate, Lookup } from './complete.ts'
 import { SHELLS } from './scripts.ts'
 
 /** Looks names up in the store; documents that cannot be read are passed over in silence. */
 export function lookupIn(context: Context, partial: string): Lookup {
-  return async source => {
+  return async (source, operands) => {
     switch (source) {
       case 'pool':
         return (await all(context, IP_POOL))
@@ -34,6 +35,21 @@ export function lookupIn(context: Context, partial: string): Lookup {
         return SHELLS.map(word => ({ word }))
       case 'store':
         return [{ word: DEFAULT_DATASTORE }]
+      case 'boolean':
+        return [{ word: 'true' }, { word: 'false' }]
+      case 'format':
+        return FORMATS.map(word => ({ word: word.replace('…', '') }))
+      case 'kind':
+        return (await import('./kinds.ts')).kinds()
+      case 'field':
+        return (await import('./kinds.ts')).fields(partial)
+      case 'name':
+        return (await import('./kinds.ts')).names(context, operands)
+      case 'bgppeer':
+      case 'bgpfilter':
+      case 'bgpconfiguration':
+      case 'agentconfiguration':
+        return (await import('./kinds.ts')).names(context, [source])
       default:
         return source satisfies never
     }

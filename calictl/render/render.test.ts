@@ -37,6 +37,19 @@ test('columns are as wide as their widest cell; an empty cell is a dash; no line
   assert.equal(table(['NAME', 'X'], []), 'NAME  X')
 })
 
+test('a table of wide letters has the same columns as one of narrow ones', () => {
+  assert.equal(
+    table(
+      ['NAME', 'X'],
+      [
+        ['日本', 'y'],
+        ['abcd', 'z'],
+      ],
+    ),
+    'NAME  X\n日本  y\nabcd  z',
+  )
+})
+
 test('what looks like a boolean stays text in YAML', async () => {
   assert.equal(await yaml({ mode: 'off', list: ['10.1.0.0/16'] }), 'mode: "off"\nlist:\n  - 10.1.0.0/16')
 })

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type Clock, systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import type { Datastore } from '@network/datastore/port.ts'
-import type { AgentStatus } from '@network/model/status.ts'
+import type { AgentStatus, BgpTable } from '@network/model/status.ts'
 import { agentsIn } from '../agents.ts'
 import type { ExitCode } from '../exit.ts'
 import { run } from '../program.ts'
@@ -27,7 +27,7 @@ export interface Stage extends AsyncDisposable {
   /** Runs a command line, given whole or by its words; `but` replaces parts of its world. */
   calictl(line: string | readonly string[], but?: Partial<World>): Promise<Ended>
   /** Starts an agent; it is asked anew for every answer. */
-  agent(node: string, status: () => AgentStatus | string): Promise<void>
+  agent(node: string, status: () => AgentStatus | string, table?: () => BgpTable): Promise<void>
   /** Leaves a file where an agent once listened. */
   deadAgent(node: string): Promise<void>
 }
@@ -60,8 +60,10 @@ export async function openStage(clock: Clock = systemClock): Promise<Stage> {
       })
       return { exit, out: out.join('\n'), err: err.join('\n') }
     },
-    async agent(node, status) {
-      servers.push(await serve(join(directory, `${node}.sock`), status))
+    async agent(node, status, table) {
+      servers.push(
+        await serve(join(directory, `${node}.sock`), { '/status': status, ...(table === undefined ? {} : { '/bgp': table }) }),
+      )
     },
     async deadAgent(node) {
       await writeFile(join(directory, `${node}.sock`), '')
@@ -77,10 +79,11 @@ export async function openStage(clock: Clock = systemClock): Promise<Stage> {
   }
 }
 
-function serve(path: string, status: () => AgentStatus | string): Promise<Server> {
+function serve(path: string, answers: Readonly<Record<string, () => unknown>>): Promise<Server> {
   const server = createServer((request, response) => {
-    const answer = status()
-    response.writeHead(request.url === '/status' ? 200 : 404).end(typeof answer === 'string' ? answer : JSON.stringify(answer))
+    const answer = answers[request.url ?? '']?.()
+    const body = typeof answer === 'string' ? answer : JSON.stringify(answer)
+    response.writeHead(answer === undefined ? 404 : 200).end(body)
   })
   return new Promise((resolve, reject) => {
     server.once('error', reject)

@@ -43,13 +43,15 @@ export function emptyBlock(cidr: Prefix, node: string): IpamBlock {
   return { cidr, node, allocations: new Map(), free: Array.from({ length: sizeOf(cidr) }, (_, ordinal) => ordinal) }
 }
 
-/** Takes the address that has been free for longest; undefined when the block is full. */
+/** Takes the address that has been free for longest among those that `may` be given; undefined when there is none. */
 export function allocate(
   block: IpamBlock,
   allocation: Allocation,
+  may: (address: Ipv4) => boolean = () => true,
 ): { readonly block: IpamBlock; readonly ordinal: number } | undefined {
-  const [ordinal, ...free] = block.free
+  const ordinal = block.free.find(one => may(addressAt(block.cidr, one)))
   if (ordinal === undefined) return undefined
+  const free = block.free.filter(one => one !== ordinal)
   return { ordinal, block: { ...block, allocations: new Map([...block.allocations, [ordinal, allocation]]), free } }
 }
 
@@ -64,9 +66,10 @@ export function release(
   return { ordinals, block: { ...block, allocations, free: [...block.free, ...ordinals] } }
 }
 
-/** The ordinal that a handle has in the block. */
-export function ordinalFor(block: IpamBlock, handle: string): number | undefined {
-  for (const [ordinal, allocation] of block.allocations) if (allocation.handle === handle) return ordinal
+/** The ordinal that a handle has in the block, on the node where that is named. */
+export function ordinalFor(block: IpamBlock, handle: string, node?: string): number | undefined {
+  for (const [ordinal, allocation] of block.allocations)
+    if (allocation.handle === handle && (node === undefined || allocation.node === node)) return ordinal
   return undefined
 }
 

@@ -10,8 +10,9 @@ import { emptyBlock } from './blocks.ts'
 /*
  * Two keys tell about a block: A, its BlockAffinity (what routing reads), and B, its IPAMBlock (what addresses are taken from).
  *
- * No address is given twice: it lies in exactly one B, is taken by compare-and-swap on that B, and only the node that B names takes from it.
- * B's node never changes while B exists. So races over A can cost time, never an address.
+ * No address is given twice: it lies in exactly one B and is taken by compare-and-swap on that B, by the node that B names or by one that
+ * borrows. B's node never changes while B exists, and B goes only when nobody has an address in it. So races over A can cost time, never an
+ * address. What is borrowed is advertised by the borrower, address by address, and needs no A.
  *
  * A confirmed A always has a B of the same node. Two rules keep that:
  *   confirm: read A as r · write B (create it, or write it again as it is) · A: r → confirmed

@@ -1,4 +1,7 @@
-/** Addresses for one node: taken from blocks that the node owns, claimed from pools when they are full, given back when empty. */
+/**
+ * Addresses for one node: taken from blocks that the node owns, claimed from pools when they are full, given back when empty. Where the
+ * cluster allows it, a node that can claim nothing borrows from another's block; its owner never changes by that.
+ */
 
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { comparePrefixes, covers, type Prefix, samePrefix } from '@network/base/net/prefix.ts'
@@ -11,8 +14,10 @@ import { IP_POOL, type IpPool, poolKey } from '@network/model/resources/ip-pool.
 import { type Allocation, IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
 import type { Datastore, Options } from '../port.ts'
 import { getOf, listOf, type Records, type Stored, updateOf } from '../records.ts'
-import { addressAt, allocate, blocksFor, ordinalFor, release } from './blocks.ts'
+import { addressAt, allocate, blockOf, blocksFor, ordinalFor, release } from './blocks.ts'
 import { claim, mend, vacate } from './claim.ts'
+import { readable } from './readable.ts'
+import { hasRoom, isReserved, readTerms, type Terms } from './terms.ts'
 import { Turns } from './turns.ts'
 
 export interface Request {
@@ -26,9 +31,9 @@ export interface Request {
 export type Assignment =
   /** `pool` is empty when the pool's document cannot be read. */
   | { readonly is: 'assigned'; readonly address: Ipv4; readonly pool: string; readonly block: Prefix }
-  /** No pool, or none that is enabled. */
+  /** No pool, or none that is open to this node and use. */
   | { readonly is: 'no-pool' }
-  /** Every block of these pools belongs to some node, and this node's are full. */
+  /** Nothing is free in these pools that this node may take. */
   | { readonly is: 'pools-full'; readonly pools: readonly string[] }
 
 /** An address that was given back, and what it had been for. */
@@ -61,9 +66,13 @@ export class Ipam {
     return this.#untilSettled('assign an address for', request.use, request, () => this.#tryAssign(request))
   }
 
-  /** Frees what the handle has, if anything, and gives up blocks that become empty. */
-  async release(handle: string, options: Options): Promise<readonly Ipv4[]> {
-    const released = await this.#releaseWhere(allocation => allocation.handle === handle, handle, options)
+  /**
+   * Frees what the handle has, if anything, and gives up blocks that become empty. `known` are addresses that it is thought to have: one
+   * that was borrowed is looked for where it lies.
+   */
+  async release(handle: string, options: Options & { readonly known?: readonly Ipv4[] }): Promise<readonly Ipv4[]> {
+    const lent = () => this.#lenders(options.known ?? [], options)
+    const released = await this.#releaseWhere(allocation => allocation.handle === handle, { on: handle, lent }, options)
     return released.map(({ address }) => address)
   }
 
@@ -72,7 +81,8 @@ export class Ipam {
    * stay. Call it only while no request is between `assign` and the record of its use.
    */
   releaseUnused(used: ReadonlySet<string>, options: Options): Promise<readonly Released[]> {
-    return this.#releaseWhere(allocation => !used.has(allocation.handle), `node ${this.#node}`, options)
+    const lent = () => this.#foreignBlocks(options)
+    return this.#releaseWhere(({ handle }) => !used.has(handle), { on: `node ${this.#node}`, lent }, options)
   }
 
   /** One request after the other in this process: they would only race each other for the same block. */
@@ -97,16 +107,39 @@ export class Ipam {
     const blocks = await this.#ownBlocks(affinities, request)
     if (blocks === 'lost') return 'lost'
     // After the blocks: an address found in a pool that is still there is seen by whoever deletes that pool later.
-    const pools = await listOf(this.#store, IP_POOL, request)
-    const had = await this.#alreadyAssigned(blocks, pools, request)
+    const terms = await readTerms(this.#store, this.#node, request.use, request)
+    const lent = terms.mayBorrow ? await this.#foreignBlocks(request) : []
+    const had = await this.#alreadyAssigned([...blocks, ...lent], terms.pools, request)
     if (had !== undefined) return had
-    const open = pools.read.map(({ value }) => value).filter(pool => !pool.disabled)
-    if (open.length === 0) return { is: 'no-pool' }
+    if (terms.open.length === 0) return { is: 'no-pool' }
+    const taken = await this.#takeFromOneOf(blocks, terms, request)
+    if (taken !== undefined) return taken
+    const claimed = blocks.length < terms.maxBlocks && (await this.#claimAnother(terms, affinities, request))
+    if (claimed) return 'lost'
+    const lenders = lent.filter(({ value: { cidr, node } }) => isOwnedBy(affinities, cidr, node))
+    return (await this.#takeFromOneOf(lenders, terms, request)) ?? { is: 'pools-full', pools: terms.open.map(({ name }) => name) }
+  }
+
+  /** Undefined when none of the blocks has an address to give. */
+  async #takeFromOneOf(
+    blocks: readonly Stored<IpamBlock>[],
+    terms: Terms,
+    request: Request,
+  ): Promise<Assignment | 'lost' | undefined> {
     for (const block of blocks) {
-      const pool = poolOf(open, block.value.cidr)
-      if (pool !== undefined && block.value.free.length > 0) return this.#take(block, pool, request)
+      const pool = poolOf(terms.open, block.value.cidr)
+      const { handle, use } = request
+      const taken =
+        pool && allocate(block.value, { handle, use, node: this.#node }, address => !isReserved(address, terms.reserved))
+      if (pool !== undefined && taken !== undefined) return this.#take(block, taken, pool, request)
     }
-    return this.#claimAnother(open, affinities, request)
+    return undefined
+  }
+
+  /** Blocks of other nodes, in order of address. */
+  async #foreignBlocks(options: Options): Promise<readonly Stored<IpamBlock>[]> {
+    const { read } = await listOf(this.#store, IPAM_BLOCK, options)
+    return read.filter(({ value }) => value.node !== this.#node).sort((a, b) => comparePrefixes(a.value.cidr, b.value.cidr))
   }
 
   /** The node's blocks that can be read; claims that a crash left half done are finished or given up on the way. */
@@ -129,31 +162,35 @@ export class Ipam {
     request: Request,
   ): Promise<Assignment | 'lost' | undefined> {
     for (const { key, value: block } of blocks) {
-      const ordinal = ordinalFor(block, request.handle)
+      const ordinal = ordinalFor(block, request.handle, this.#node)
       if (ordinal === undefined) continue
       const pool = pools.read.find(({ value }) => covers(value.cidr, block.cidr))
       if (pool === undefined && pools.junk.length === 0) {
         await this.#giveBack(key, request.handle, request)
         return 'lost'
       }
-      if (!(await this.#isConfirmed(block.cidr, request))) return 'lost'
+      if (!(await this.#isRouted(block, request))) return 'lost'
       return { is: 'assigned', address: addressAt(block.cidr, ordinal), pool: pool?.value.name ?? '', block: block.cidr }
     }
     return undefined
   }
 
-  async #take(block: Stored<IpamBlock>, pool: IpPool, request: Request): Promise<Assignment | 'lost'> {
-    const { handle, use } = request
-    const taken = allocate(block.value, { handle, use, node: this.#node })
-    if (taken === undefined || !(await this.#isConfirmed(block.value.cidr, request))) return 'lost'
+  async #take(
+    block: Stored<IpamBlock>,
+    taken: { readonly block: IpamBlock; readonly ordinal: number },
+    pool: IpPool,
+    request: Request,
+  ): Promise<Assignment | 'lost'> {
+    const { cidr } = block.value
+    if (!(await this.#isRouted(block.value, request))) return 'lost'
     const written = await updateOf(this.#store, IPAM_BLOCK, { value: taken.block, revision: block.revision }, request)
     if (written.is !== 'written') return 'lost'
     if (!(await this.#isStillOpen(pool, request))) {
-      await this.#giveBack(block.key, handle, request)
+      await this.#giveBack(block.key, request.handle, request)
       return 'lost'
     }
-    if (!(await this.#isConfirmed(block.value.cidr, request))) return 'lost'
-    return { is: 'assigned', address: addressAt(block.value.cidr, taken.ordinal), pool: pool.name, block: block.value.cidr }
+    if (!(await this.#isRouted(block.value, request))) return 'lost'
+    return { is: 'assigned', address: addressAt(cidr, taken.ordinal), pool: pool.name, block: cidr }
   }
 
   /** Whoever deletes a pool disables it first and then looks for addresses; so one of the two sees the other. */
@@ -166,47 +203,71 @@ export class Ipam {
   async #giveBack(key: string, handle: string, options: Options): Promise<void> {
     for (;;) {
       const block = await getOf(this.#store, IPAM_BLOCK, key, options)
-      if (block === undefined || (await this.#freeFrom(block, one => one.handle === handle, options)) !== 'lost') return
+      if (
+        block === undefined ||
+        (await this.#freeFrom(block, one => one.handle === handle && one.node === this.#node, options)) !== 'lost'
+      )
+        return
     }
   }
 
-  /** An address may be used only when its block is advertised: a block given up at this moment has to be confirmed again. */
-  async #isConfirmed(block: Prefix, options: Options): Promise<boolean> {
-    const affinity = await getOf(this.#store, BLOCK_AFFINITY, affinityKey(block), options)
+  /**
+   * An address may be used only when its block is advertised: a block given up at this moment has to be confirmed again. What is borrowed is
+   * advertised by itself, whatever becomes of the block's affinity.
+   */
+  async #isRouted({ cidr, node }: IpamBlock, options: Options): Promise<boolean> {
+    if (node !== this.#node) return true
+    const affinity = await getOf(this.#store, BLOCK_AFFINITY, affinityKey(cidr), options)
     if (affinity?.value.node !== this.#node) return false
     return affinity.value.state === 'confirmed' || (await mend(this.#store, affinity, options)) === 'done'
   }
 
-  async #claimAnother(pools: readonly IpPool[], known: Records<BlockAffinity>, options: Options): Promise<Assignment | 'lost'> {
+  /** True when a claim was tried: look again. */
+  async #claimAnother({ open, reserved }: Terms, known: Records<BlockAffinity>, options: Options): Promise<boolean> {
     const claims = new Map(known.read.map(({ key, value }) => [key, value.state]))
     for (const { key } of known.junk) claims.set(key, 'confirmed')
-    for (const pool of pools) {
-      const untouched = blocksFor(this.#node, pool).find(block => !claims.has(affinityKey(block)))
+    for (const pool of open) {
+      const untouched = blocksFor(this.#node, pool).find(block => !claims.has(affinityKey(block)) && hasRoom(block, reserved))
       if (untouched === undefined) continue
       await readable(claim(this.#store, untouched, this.#node, options))
-      return 'lost'
+      return true
     }
-    return this.#takeOver(pools, claims, options)
+    return this.#takeOver(open, claims, options)
   }
 
   /** Last resort: claims that others began and perhaps never finished. */
-  async #takeOver(pools: readonly IpPool[], claims: ReadonlyMap<string, string>, options: Options): Promise<Assignment | 'lost'> {
+  async #takeOver(pools: readonly IpPool[], claims: ReadonlyMap<string, string>, options: Options): Promise<boolean> {
     for (const pool of pools)
       for (const block of blocksFor(this.#node, pool)) {
         if (claims.get(affinityKey(block)) !== 'pending') continue
         const outcome = await readable(claim(this.#store, block, this.#node, options))
-        if (outcome === 'done' || outcome === 'lost') return 'lost'
+        if (outcome === 'done' || outcome === 'lost') return true
       }
-    return { is: 'pools-full', pools: pools.map(({ name }) => name) }
+    return false
   }
 
-  #releaseWhere(unused: (allocation: Allocation) => boolean, on: string, options: Options): Promise<readonly Released[]> {
+  /** Where borrowing is allowed, all blocks of others; else those that the addresses lie in. */
+  async #lenders(known: readonly Ipv4[], options: Options): Promise<readonly Stored<IpamBlock>[]> {
+    const { pools, mayBorrow } = await readTerms(this.#store, this.#node, '', options)
+    if (mayBorrow) return this.#foreignBlocks(options)
+    const blocks = known.flatMap(address => pools.read.flatMap(({ value }) => blockOf(value, address) ?? []))
+    const read = await Promise.all(blocks.map(block => readable(getOf(this.#store, IPAM_BLOCK, ipamBlockKey(block), options))))
+    return read.filter(block => block !== undefined && block.value.node !== this.#node).filter(block => block !== undefined)
+  }
+
+  #releaseWhere(
+    unused: (allocation: Allocation) => boolean,
+    { on, lent }: { readonly on: string; readonly lent: () => Promise<readonly Stored<IpamBlock>[]> },
+    options: Options,
+  ): Promise<readonly Released[]> {
     const released: Released[] = []
+    const mine = (allocation: Allocation) => allocation.node === this.#node && unused(allocation)
     return this.#untilSettled('release the addresses of', on, options, async () => {
       const blocks = await this.#ownBlocks(await listOf(this.#store, BLOCK_AFFINITY, options), options)
       if (blocks === 'lost') return 'lost'
-      for (const block of blocks) {
-        const freed = await this.#freeFrom(block, unused, options)
+      const borrowed = (await lent()).filter(({ value }) => [...value.allocations.values()].some(mine))
+      for (const block of [...blocks, ...borrowed]) {
+        const freed = await this.#freeFrom(block, mine, options)
         if (freed === 'lost') return 'lost'
         released.push(...freed)
       }
@@ -234,16 +295,10 @@ export class Ipam {
   }
 }
 
-function poolOf(pools: readonly IpPool[], block: Prefix): IpPool | undefined {
-  return pools.find(pool => covers(pool.cidr, block))
+function isOwnedBy({ read }: Records<BlockAffinity>, block: Prefix, node: string): boolean {
+  return read.some(({ value }) => value.node === node && value.state === 'confirmed' && samePrefix(value.block, block))
 }
 
-/** A document that nobody can read counts as absent or lost: one of them must not stop the rest. */
-async function readable<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading
-  } catch (reason) {
-    if (reason instanceof Fault && reason.code === 'datastore.unreadable') return undefined
-    throw reason
-  }
+function poolOf(pools: readonly IpPool[], block: Prefix): IpPool | undefined {
+  return pools.find(pool => covers(pool.cidr, block))
 }

@@ -18,6 +18,8 @@ export type Loaded = Place &
         /** As it is to be stored. */
         readonly document: Document
         readonly warnings: readonly Located[]
+        /** Of a path of the document, for problems that only its neighbours make. */
+        readonly lineOf: (at: string) => number
       }
     /** Of a kind that Calico has and we do not: nothing to store, and no mistake of the user's. */
     | { readonly is: 'lacking'; readonly kindName: string; readonly name: string }
@@ -97,7 +99,7 @@ function understand(item: unknown, lineOf: (at: string) => number): Loaded {
   const parsed = kind.parse(item)
   if (!parsed.ok) return { is: 'wrong', line, kindName, name, problems: parsed.problems.map(located) }
   const { value, document, warnings } = parsed
-  return { is: 'read', line, kind, key: kind.keyOf(value), document, warnings: warnings.map(located) }
+  return { is: 'read', line, kind, key: kind.keyOf(value), document, warnings: warnings.map(located), lineOf }
 }
 
 function unknownKind(item: Readonly<Record<string, unknown>>): Problem {

@@ -95,5 +95,9 @@ async function documentsOf(node: string): Promise<string[]> {
   await using store = await openDatastore(`sqlite:${lab.runDir}/cali.db`, { clock: systemClock, random: systemRandom })
   const { entries } = await store.list('/', { signal: new AbortController().signal })
   assert.ok(entries.length > 0)
-  return entries.filter(({ document }) => JSON.stringify(document).includes(`"${node}"`)).map(({ key }) => key)
+  // What other nodes last said of their sessions is theirs, and changes when they have forgotten it.
+  const isTheirs = (key: string) => key.startsWith('/cali/v1/nodestatuses/') && !key.endsWith(`/${node}`)
+  return entries
+    .filter(({ key, document }) => !isTheirs(key) && JSON.stringify(document).includes(`"${node}"`))
+    .map(({ key }) => key)
 }

@@ -5,6 +5,7 @@
 import { existsSync, globSync, readFileSync, rmSync } from 'node:fs'
 import { basename } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { lateModules } from './late-modules.ts'
 
 const SHIPPED = { agent: 'agent', bgpd: 'bgp/daemon', calictl: 'calictl', cni: 'cni' }
 const FOR_TESTS = { demo: 'test/demo', lab: 'test/lab' }
@@ -26,7 +27,7 @@ await build({
   target: 'node24',
   // Node's loader of ES modules alone costs half a second on an emulated processor.
   format: 'cjs',
-  plugins: [withoutTopLevelAwait(entries.map(entry => entry.in))],
+  plugins: [withoutTopLevelAwait(entries.map(entry => entry.in)), lateModules()],
   define: { 'import.meta.url': '$url', 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
   banner: { js: "const $url = require('node:url').pathToFileURL(__filename).href;" },
   // They load machine code or protocol files from beside themselves.

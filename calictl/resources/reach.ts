@@ -1,0 +1,42 @@
+/** `--wait`: shows how nodes reach what was stored, one after the other. */
+
+import { between } from '@network/base/time/units.ts'
+import { patienceFrom } from '../commands/ippool-set.ts'
+import type { Context } from '../context.ts'
+import { type ExitCode, failure } from '../exit.ts'
+import { completeness, surveyAgents } from '../survey.ts'
+import { notSettled, poolsReached, untilActing } from '../wait.ts'
+import { poolsOf } from './advice.ts'
+import type { Done } from './write.ts'
+
+/**
+ * Until the agents that answer act on the modes of the pools that were written, and are in sync and converged. Progress goes to stderr.
+ * A failure, exit code 6, when the time is over before.
+ */
+export async function awaitAgents(
+  context: Context,
+  done: readonly Done[],
+  options: { readonly timeout: string },
+): Promise<ExitCode> {
+  const within = patienceFrom(options)
+  const aims = poolsOf(done.map(({ step }) => step)).map(({ pool: { name, ipipMode, vxlanMode, natOutgoing } }) => ({
+    ...{ pool: name, ipipMode, vxlanMode, natOutgoing },
+  }))
+  const survey = await surveyAgents(context)
+  const began = context.clock.now()
+  let count = 0
+  const reached = (node: string) => {
+    const took = (between(began, context.clock.now()) / 1000).toFixed(1)
+    context.err(`${++count} of ${survey.answers.length}: ${node} after ${took} s`)
+  }
+  const missing = aims.length === 0 ? notSettled : poolsReached(aims)
+  const { waiting } = await untilActing(context, survey.answers, missing, { within, reached })
+  if (waiting.length > 0)
+    throw failure('timeout', {
+      doing: 'see',
+      on: 'the change everywhere',
+      says: `after ${within / 1000} s, ${waiting.map(({ node, says }) => `${node}: ${says}`).join(', ')}`,
+      mend: 'it is stored and the agents go on; see calictl node status',
+    })
+  return completeness(survey)
+}
