@@ -118,7 +118,7 @@ test(`a full audit every minute costs less than ${MOST_OF_A_CORE * 100} % of a c
   const [elapsed, used] = [systemClock.now() - began, cpuMs() - cpu]
   const one = (seen.seconds - before.seconds) / (seen.count - before.count)
   t.diagnostic(
-    `an audit takes ${(one * 1000).toFixed(0)} ms ; the whole agent ${((used / elapsed) * 100).toFixed(2)} % of a core, ${NODES} dials in vain among it`,
+    `an audit takes ${(one * 1000).toFixed(0)} ms; the whole agent ${((used / elapsed) * 100).toFixed(2)} % of a core, ${NODES} dials in vain among it`,
   )
   assert.ok(one / PROMISED_S < MOST_OF_A_CORE, `${one} s`)
 })
