@@ -9,16 +9,18 @@ import { ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
 import { until } from '../lab/until.ts'
 import { must } from './frozen.ts'
-import { kernelState, layBait, meddle } from './meddlings.ts'
+import { AGAINST_FIREWALL, firewallWords, kernelState, layBait, meddle } from './meddlings.ts'
 
 let lab: Lab
 let right: ReadonlyMap<string, readonly string[]>
+const rules = new Map<string, string>()
 before(async () => {
   lab = await createLab(topology(2, 2, 1), { pool: { cidr: '10.244.0.0/16', ipip: 'Never', vxlan: 'Always' } })
   await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
   const before = new Map(lab.nodes.map(({ name }) => [name, kernelState(name)]))
   for (const { name } of lab.nodes) await layBait(lab, name)
   right = new Map(lab.nodes.map(({ name }) => [name, kernelState(name)]))
+  for (const { name } of lab.nodes) rules.set(name, await firewallWords(lab, name))
   for (const [name, rows] of right) {
     const laid = rows.filter(row => before.get(name)?.includes(row) !== true && !row.startsWith('net/'))
     assert.ok(laid.length >= 50, `${name}: ${laid.length} foreign objects`)
@@ -34,14 +36,16 @@ const BACK = millis(5000)
 test(`P7: ${MEDDLINGS} meddlings, seed ${SEED}, every ${KILLED_EVERY}th with the agent killed: each is undone, and 50 foreign objects a node are as they were laid`, async () => {
   const random = seededRandom(SEED)
   let broke = 0
+  let againstFirewall = 0
   for (let at = 0; at < MEDDLINGS; at++) {
     const node = lab.nodes[Math.floor(random() * lab.nodes.length)]?.name ?? 'a1'
-    const { shell } = meddle(node, random)
+    const { shell } = meddle(node, random, AGAINST_FIREWALL)
+    if (shell.includes('nft ')) againstFirewall++
     const kill = at % KILLED_EVERY === KILLED_EVERY - 1
     const { repairs } = await agentStatus(node)
     if (kill) {
       // While it is at work on the first, and dead for the second.
-      await must(lab, node, 'sh', '-c', meddle(node, random).shell)
+      await must(lab, node, 'sh', '-c', meddle(node, random, AGAINST_FIREWALL).shell)
       await lab.agents.kill(node, 'SIGKILL')
     }
     await must(lab, node, 'sh', '-c', shell)
@@ -50,6 +54,7 @@ test(`P7: ${MEDDLINGS} meddlings, seed ${SEED}, every ${KILLED_EVERY}th with the
     await backToRight(node, `${at}: ${node}# ${shell}`)
     if (kill || (await agentStatus(node)).repairs.count > repairs.count) broke++
   }
+  assert.ok(againstFirewall >= 3, `${againstFirewall} of them against nftables`)
   assert.ok(broke >= MEDDLINGS * 0.7, `only ${broke} meddlings broke anything`)
 })
 
@@ -106,5 +111,10 @@ async function backToRight(node: string, what: string): Promise<void> {
         ].join('\n'),
     },
   )
+  await until(async () => (await firewallWords(lab, node)) === rules.get(node), {
+    clock: lab.clock,
+    what: `${what}: nftables`,
+    within: BACK,
+  })
   await until(async () => (await agentStatus(node)).converged, { clock: lab.clock, what: `${node} to say so`, within: BACK })
 }

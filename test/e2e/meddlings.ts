@@ -21,6 +21,13 @@ const TUNNEL = 'tunl0'
 const VXLAN = 'vxlan.cali'
 /** Of interfaces; the kernel tells of a change of these at once. */
 const TOLD = ['proxy_arp', 'forwarding', 'rp_filter']
+/** More acts, for who waits for nftables too. */
+export const AGAINST_FIREWALL = [
+  'nft delete table inet cali',
+  'nft flush table inet cali',
+  'nft flush chain inet cali from-pod',
+  'nft flush set inet cali nodes',
+]
 const OURS = 'proto 80 metric 1024'
 
 /** Links, addresses, routes of all tables but local, permanent neighbours and settings, one line each, sorted. */
@@ -47,6 +54,15 @@ export function kernelState(node: string): string[] {
   ].sort()
 }
 
+/** Our nftables table as its words in order, for sets and maps list theirs in any. */
+export async function firewallWords(lab: Lab, node: string): Promise<string> {
+  const { stdout } = await lab.exec(node, ['nft', '-s', 'list', 'table', 'inet', 'cali'])
+  return stdout
+    .split(/[\s,]+/)
+    .sort()
+    .join(' ')
+}
+
 /** The device with its forwarding table. */
 function vxlanState({ name, index, mac, vxlan }: Link, client: NetlinkClient): string[] {
   if (vxlan === undefined) return []
@@ -60,7 +76,7 @@ function vxlanState({ name, index, mac, vxlan }: Link, client: NetlinkClient): s
 }
 
 /** Something at random that breaks an object of ours on the node. */
-export function meddle(node: string, random: Random): Meddling {
+export function meddle(node: string, random: Random, more: readonly string[] = []): Meddling {
   using client = NetlinkClient.open({ namespace: namespaceOf(node) })
   const acts = [
     ...client
@@ -70,6 +86,7 @@ export function meddle(node: string, random: Random): Meddling {
     `ip route add blackhole 10.244.250.0/26 ${OURS}`,
     'echo 0 >/proc/sys/net/ipv4/ip_forward',
     `ip route flush table main ${OURS}`,
+    ...more,
     ...client.links().flatMap(({ name }) => againstLink(name, client)),
   ]
   const pick = () => acts[Math.floor(random() * acts.length)] ?? ''

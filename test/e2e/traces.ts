@@ -33,8 +33,8 @@ export function difference(was: Traces, is: Traces): string[] {
 }
 
 /** Runs `cali-agent uninstall` on the node as its operator would. */
-export function uninstallOn(lab: Lab, node: string, more: readonly string[] = []): Promise<Outcome> {
-  return lab.exec(node, [...program('agent'), 'uninstall', ...flagsOf(lab.node(node)), ...more])
+export function uninstallOn(lab: Lab, node: string, more: readonly string[] = [], timeoutMs = 30_000): Promise<Outcome> {
+  return lab.exec(node, [...program('agent'), 'uninstall', ...flagsOf(lab.node(node)), ...more], { timeoutMs })
 }
 
 /** The kernel gives a device a queue and a way to make IPv6 addresses when it is first set up, and leaves it both for good. */
