@@ -4,6 +4,7 @@ import { systemClock } from '@network/base/time/clock.ts'
 import { between } from '@network/base/time/units.ts'
 import { table } from '@network/calictl/render/table.ts'
 import { Command, Option } from 'commander'
+import { calictlBench } from './calictl.ts'
 import { cniBench } from './cni.ts'
 import { codecBench } from './codec.ts'
 import { etcdBench } from './etcd.ts'
@@ -12,10 +13,12 @@ import { cells, type Measurement } from './measurement.ts'
 import { routesBench } from './routes.ts'
 import { scaleBench } from './scale.ts'
 
-const BENCHES = [routesBench, cniBench, scaleBench, codecBench, etcdBench]
+const BENCHES = [routesBench, cniBench, scaleBench, codecBench, etcdBench, calictlBench]
 
 const { json, only } = new Command('bench')
-  .description('Measures routes a second, CNI ADD, an agent among a thousand nodes, the BGP codec, and etcd.')
+  .description(
+    'Measures routes a second, CNI ADD, an agent among a thousand nodes, the BGP codec, etcd, and the start of calictl.',
+  )
   .option('--json', 'print the outcome as data')
   .addOption(new Option('--only <parts...>', 'not all parts').choices(BENCHES.map(({ name }) => name)))
   .addHelpText('after', '\nExample:\n  npm run bench\n  npm run -s bench -- --only routes codec --json')

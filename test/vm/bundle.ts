@@ -1,19 +1,28 @@
-/** Bundles our programs, and the tests that need ipip, into one file each: what the virtual machine runs. */
+/**
+ * Bundles our programs into one file each. With `--dist`, those that are shipped, into dist/: `npm run build`. Without, also the tests that
+ * need ipip, into build/: what the virtual machine runs.
+ */
 import { existsSync, globSync, readFileSync, rmSync } from 'node:fs'
 import { basename } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { lateModules } from './late-modules.ts'
 
-const PROGRAMS = { agent: 'agent', calictl: 'calictl', cni: 'cni', demo: 'test/demo', lab: 'test/lab' }
+const SHIPPED = { agent: 'agent', bgpd: 'bgp/daemon', calictl: 'calictl', cni: 'cni' }
+const FOR_TESTS = { demo: 'test/demo', lab: 'test/lab' }
 
 process.chdir(`${import.meta.dirname}/../..`)
-rmSync('build/tests', { recursive: true, force: true })
-const entries = [...programs(), ...tests()]
+const isDist = process.argv.includes('--dist')
+const outdir = isDist ? 'dist' : 'build'
+rmSync(`${outdir}/tests`, { recursive: true, force: true })
+const entries = isDist ? programs(SHIPPED) : [...programs({ ...SHIPPED, ...FOR_TESTS }), ...tests()]
 await build({
   entryPoints: entries,
-  outdir: 'build',
+  outdir,
   outExtension: { '.js': '.cjs' },
   bundle: true,
+  // The source stays in memory as long as the program runs; names stay for whoever reads a stack.
+  minifyWhitespace: isDist,
+  minifySyntax: isDist,
   platform: 'node',
   target: 'node24',
   // Node's loader of ES modules alone costs half a second on an emulated processor.
@@ -26,8 +35,8 @@ await build({
   logLevel: 'warning',
 })
 
-function programs(): { in: string; out: string }[] {
-  return Object.entries(PROGRAMS)
+function programs(folders: Readonly<Record<string, string>>): { in: string; out: string }[] {
+  return Object.entries(folders)
     .map(([name, folder]) => ({ in: `${folder}/main.ts`, out: name }))
     .filter(entry => existsSync(entry.in))
 }
