@@ -2,10 +2,9 @@
 # Prints what a launcher is to run: program.sh NAME SOURCE. What `npm run build` made, unless a source is newer by now.
 root=$(dirname "$0")/..
 built=$root/dist/$1.cjs
+# One process for all rooms: short commands are felt.
 newer() {
-  for room in base model netlink datastore ipip vxlan bgp agent cni calictl; do
-    [ ! -d "$root/$room" ] || find "$root/$room" -name '*.ts' -newer "$built" -print -quit
-  done
-  find "$root/package-lock.json" -newer "$built" 2>/dev/null
+  cd "$root" && find base model netlink datastore ipip vxlan bgp agent cni calictl package-lock.json \
+    -name node_modules -prune -o \( -name '*.ts' -o -name package-lock.json \) -newer "dist/$1.cjs" -print -quit 2>/dev/null
 }
-if [ -f "$built" ] && [ -z "$(newer)" ]; then echo "$built"; else echo "$root/$2"; fi
+if [ -f "$built" ] && [ -z "$(newer "$1")" ]; then echo "$built"; else echo "$root/$2"; fi

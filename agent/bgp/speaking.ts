@@ -3,7 +3,7 @@
 import { reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import { type Clock, sleep } from '@network/base/time/clock.ts'
-import { millis } from '@network/base/time/units.ts'
+import { after, millis } from '@network/base/time/units.ts'
 import type { ImportFilter, LearnedRoute, Origination, PeerConfig, Speaker, SpeakerStatus } from '@network/bgp/speaker.ts'
 import type { Identity } from '../plan/identity.ts'
 import type { Tables } from '../serve/bgp-table.ts'
@@ -26,6 +26,8 @@ export interface SpeakingOptions {
 }
 
 const RETRY = millis(2000)
+/** When all begin anew at once, reflectors end their first tale before they have heard everybody (RFC 4724 §4.1): what was known outlives that. */
+const LINGER = millis(5000)
 
 export class Speaking {
   readonly #options: SpeakingOptions
@@ -127,7 +129,7 @@ export class Speaking {
   }
 
   #follow(speaker: Speaker): void {
-    const { changed } = this.#options
+    const { changed, clock } = this.#options
     this.#isUp = true
     speaker.onChange(change => {
       if (change.is === 'routes') changed()
@@ -136,8 +138,11 @@ export class Speaking {
       if (speaker !== this.#speaker) return
       this.#settled.resolve()
       if (this.#held.size === 0) return
-      this.#held = new Map()
-      changed()
+      clock.wakeAt(after(clock.now(), LINGER), () => {
+        if (speaker !== this.#speaker || !this.#isUp) return
+        this.#held = new Map()
+        changed()
+      })
     })
     this.#repeat()
   }

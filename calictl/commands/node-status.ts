@@ -3,8 +3,8 @@
 import { ailmentsOf } from '../ailments.ts'
 import { type Context, isForPeople, show } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
-import { readReported, reportedAilments } from '../look/reported.ts'
-import { completeness, mustTell, reportSilences } from '../survey.ts'
+import { hear, reportedAilments } from '../look/reported.ts'
+import { completeness, reportSilences } from '../survey.ts'
 import { statusText } from './node-status-text.ts'
 
 export interface StatusOptions {
@@ -13,16 +13,9 @@ export interface StatusOptions {
 }
 
 export async function showStatus(context: Context, node: string | undefined, { check }: StatusOptions): Promise<ExitCode> {
-  const reports = (await readReported(context)).filter(one => node === undefined || one.node === node)
-  const heard = await mustTell(context, node).catch((reason: unknown) => {
-    // From elsewhere there may be reports and no agent to ask.
-    if (reports.length === 0) throw reason
-    return undefined
-  })
+  const { heard, elsewhere } = await hear(context, node)
   const answers = heard?.answers ?? []
   const silences = node === undefined ? (heard?.survey.silences ?? []) : []
-  const asked = new Set(answers.map(answer => answer.node))
-  const elsewhere = reports.filter(one => !asked.has(one.node))
   const ailments = [...ailmentsOf(answers, silences), ...elsewhere.flatMap(reportedAilments)]
   const told = { answers, ailments, elsewhere, now: context.clock.wall() }
   await show(context, {

@@ -11,6 +11,7 @@ import { examples } from '../help.ts'
 import { named, podName, readWorkloads } from '../pods.ts'
 import { table } from '../render/table.ts'
 import { completeness, mustTell, reportSilences } from '../survey.ts'
+import { type WatchOptions, watched } from './watching.ts'
 
 export interface RouteOptions {
   readonly node?: string
@@ -30,7 +31,10 @@ export function addRoute(program: Command, act: Act): void {
       'after',
       examples('calictl route get web-1', 'calictl route get 10.244.7.0/26 --node node-2', 'calictl route get -o wide'),
     )
-    .action((to: string | undefined, options: RouteOptions) => act(context => getRoutes(context, to, options)))
+    .option('-w, --watch', 'go on, and show what changes')
+    .action((to: string | undefined, options: RouteOptions & WatchOptions) =>
+      act(context => watched(context, options, seen => getRoutes(seen, to, options))),
+    )
 }
 
 /** Where packets go: an address or prefix, and how the user called it. */

@@ -11,6 +11,7 @@ import { examples } from '../help.ts'
 import { named, podName, readWorkloads } from '../pods.ts'
 import { table } from '../render/table.ts'
 import { completeness, surveyAgents } from '../survey.ts'
+import { type WatchOptions, watched } from './watching.ts'
 
 export function addWorkload(program: Command, act: Act): void {
   const workload = program
@@ -26,7 +27,10 @@ export function addWorkload(program: Command, act: Act): void {
       'after',
       examples('calictl workload get', 'calictl workload get -o wide', 'calictl workload get default/web-1 -o yaml'),
     )
-    .action((pod: string | undefined) => act(context => getWorkloads(context, pod)))
+    .option('-w, --watch', 'go on, and show what changes')
+    .action((pod: string | undefined, options: WatchOptions) =>
+      act(context => watched(context, options, seen => getWorkloads(seen, pod))),
+    )
 }
 
 export async function getWorkloads(context: Context, pod: string | undefined): Promise<ExitCode> {

@@ -6,8 +6,8 @@ import { type Context, show } from '../context.ts'
 import { EXIT, type ExitCode, failure } from '../exit.ts'
 import { ago } from '../render/ago.ts'
 import { table } from '../render/table.ts'
-import { completeness, mustTell, reportSilences } from '../survey.ts'
-import { type Reported, readReported } from './reported.ts'
+import { completeness, reportSilences } from '../survey.ts'
+import { hear, type Reported } from './reported.ts'
 
 const TYPES = ['Agent', 'Session', 'Repair', 'Store'] as const
 
@@ -26,17 +26,9 @@ export async function showEvents(
   { type }: { readonly type?: string },
 ): Promise<ExitCode> {
   const wanted = type === undefined ? undefined : typeFrom(type)
-  const reports = (await readReported(context)).filter(one => node === undefined || one.node === node)
-  const heard = await mustTell(context, node).catch((reason: unknown) => {
-    if (reports.length === 0) throw reason
-    return undefined
-  })
+  const { heard, elsewhere } = await hear(context, node)
   if (heard !== undefined && node === undefined) reportSilences(context, heard.survey)
-  const asked = new Set(heard?.answers.map(answer => answer.node))
-  const events = [
-    ...(heard?.answers ?? []).flatMap(({ status }) => eventsOf(status)),
-    ...reports.filter(one => !asked.has(one.node)).flatMap(sessionEvents),
-  ]
+  const events = [...(heard?.answers ?? []).flatMap(({ status }) => eventsOf(status)), ...elsewhere.flatMap(sessionEvents)]
     .filter(event => wanted === undefined || event.type === wanted)
     .toSorted((a, b) => a.at.localeCompare(b.at))
   const now = context.clock.wall()

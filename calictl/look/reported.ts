@@ -7,6 +7,7 @@ import { NODE_STATUS, type NodeStatus } from '@network/model/resources/node-stat
 import type { PeerStatus } from '@network/model/status.ts'
 import { type Ailment, isUp } from '../ailments.ts'
 import type { Context } from '../context.ts'
+import { mustTell, type Told } from '../survey.ts'
 
 /** A store that is away must not keep anybody who asks how the agents are. */
 const PATIENCE = millis(2000)
@@ -21,8 +22,32 @@ export interface Reported {
   readonly peers: readonly PeerStatus[]
 }
 
+export interface Hearing {
+  /** Undefined where there are only reports. */
+  readonly heard: Told | undefined
+  /** Of nodes that have no socket here; one whose socket is silent is not as it last said. */
+  readonly elsewhere: readonly Reported[]
+}
+
+/** Agents here, and reports of nodes elsewhere; a fault where there is neither. */
+export async function hear(context: Context, node: string | undefined): Promise<Hearing> {
+  const reports = (await readReported(context)).filter(one => node === undefined || one.node === node)
+  try {
+    const heard = await mustTell(context, node)
+    const { answers, silences } = heard.survey
+    const here = new Set([...answers, ...silences].map(one => one.node))
+    return { heard, elsewhere: reports.filter(one => !here.has(one.node)) }
+  } catch (reason) {
+    const { silences } = await context.agents.survey(context.signal)
+    const silent = new Set(silences.map(one => one.node))
+    const elsewhere = reports.filter(one => !silent.has(one.node))
+    if (elsewhere.length === 0) throw reason
+    return { heard: undefined, elsewhere }
+  }
+}
+
 /** The newest report of each node, in the order of their names; empty where the store does not answer soon. */
-export async function readReported(context: Context): Promise<readonly Reported[]> {
+async function readReported(context: Context): Promise<readonly Reported[]> {
   const over = new AbortController()
   const signal = AbortSignal.any([context.signal, over.signal])
   const reading = context

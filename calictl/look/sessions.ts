@@ -3,8 +3,8 @@
 import type { PeerStatus } from '@network/model/status.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
-import { completeness, mustTell, reportSilences } from '../survey.ts'
-import { readReported } from './reported.ts'
+import { completeness, reportSilences } from '../survey.ts'
+import { hear } from './reported.ts'
 
 export interface Session {
   readonly node: string
@@ -17,20 +17,12 @@ export async function sessionsOf(
   context: Context,
   node: string | undefined,
 ): Promise<{ readonly sessions: readonly Session[]; readonly exit: ExitCode }> {
-  const reports = (await readReported(context)).filter(one => node === undefined || one.node === node)
-  const heard = await mustTell(context, node).catch((reason: unknown) => {
-    // From elsewhere there may be reports and no agent to ask.
-    if (reports.length === 0) throw reason
-    return undefined
-  })
+  const { heard, elsewhere } = await hear(context, node)
   const answers = heard?.answers ?? []
   if (heard !== undefined && node === undefined) reportSilences(context, heard.survey)
-  const asked = new Set(answers.map(answer => answer.node))
   const sessions = [
     ...answers.flatMap(answer => answer.status.bgp.peers.map(peer => ({ node: answer.node, peer, reported: undefined }))),
-    ...reports
-      .filter(one => !asked.has(one.node))
-      .flatMap(one => one.peers.map(peer => ({ node: one.node, peer, reported: one.at }))),
+    ...elsewhere.flatMap(one => one.peers.map(peer => ({ node: one.node, peer, reported: one.at }))),
   ]
   const exit = heard === undefined || node !== undefined ? EXIT.ok : completeness(heard.survey)
   return { sessions, exit }

@@ -4,6 +4,7 @@ import { systemClock } from '@network/base/time/clock.ts'
 import { between } from '@network/base/time/units.ts'
 import { table } from '@network/calictl/render/table.ts'
 import { Command, Option } from 'commander'
+import { calictlBench } from './calictl.ts'
 import { changeBench } from './change.ts'
 import { cniBench } from './cni.ts'
 import { codecBench } from './codec.ts'
@@ -15,11 +16,11 @@ import { scaleBench } from './scale.ts'
 import { throughputBench } from './throughput.ts'
 import { vtepsBench } from './vteps.ts'
 
-const BENCHES = [routesBench, vtepsBench, throughputBench, changeBench, cniBench, scaleBench, codecBench, etcdBench]
+const BENCHES = [routesBench, vtepsBench, throughputBench, changeBench, cniBench, scaleBench, codecBench, etcdBench, calictlBench]
 
 const { json, only } = new Command('bench')
   .description(
-    'Measures routes and neighbours a second, traffic from pod to pod, changes, CNI ADD, an agent among a thousand nodes, the BGP codec, and etcd.',
+    'Measures routes and neighbours a second, traffic from pod to pod, changes, CNI ADD, an agent among a thousand nodes, the BGP codec, etcd, and the start of calictl.',
   )
   .option('--json', 'print the outcome as data')
   .addOption(new Option('--only <parts...>', 'not all parts').choices(BENCHES.map(({ name }) => name)))
