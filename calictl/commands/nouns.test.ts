@@ -166,7 +166,7 @@ test('an agent without GET /bgp is told as one of another version', async () => 
 
 test('apply --wait shows how nodes reach a pool', async () => {
   await using stage = await openStage()
-  await stage.agent('a', () => statusOf('a', { pools: [{ name: 'default', ipipMode: 'Always' }] }))
+  await stage.agent('a', () => statusOf('a', { pools: [{ name: 'default', ipipMode: 'Always', vxlanMode: 'Never', natOutgoing: false }] }))
   await stage.calictl('ippool create default --cidr 10.1.0.0/16')
   const ended = await stage.calictl(['patch', 'pool', 'default', '-p', '{"spec": {"ipipMode": "Always"}}', '--wait'])
   assert.equal(ended.exit, 0, ended.err)
