@@ -20,13 +20,15 @@ export interface Living {
 
 const BEATS_PER_LIFE = 3
 
-/** Keeps the document there until the signal aborts, and then takes it away; what the store does in between is only told to the log. */
+/** Keeps the document there until the signal aborts, and then takes it away, or until the store is closed; what the store does in between is only told to the log. */
 export async function keepAlive(connection: Connection, living: Living): Promise<void> {
   const { signal, clock, ttl, log } = living
+  // Who closed the store wants nothing of it any more.
+  const ending = AbortSignal.any([signal, connection.closed])
   const pause = millis((ttl * 1000) / BEATS_PER_LIFE)
   let lease: string | undefined
   let told: string | undefined
-  while (!signal.aborted) {
+  while (!ending.aborted) {
     try {
       if (lease !== undefined && !(await beats(connection, lease, signal))) lease = told = undefined
       lease ??= await grant(connection, ttl, signal)
@@ -34,15 +36,15 @@ export async function keepAlive(connection: Connection, living: Living): Promise
       if (text !== told) await put(connection, living, lease, text)
       told = text
     } catch (reason) {
-      if (signal.aborted) break
+      if (ending.aborted) break
       if (!(reason instanceof Fault)) throw reason
       if (reason.cause instanceof EtcdLeaseInvalidError) lease = undefined
       told = undefined
       log.debug('sign of life could not be given', { why: reasonOf(reason) })
     }
-    await sleep(clock, pause, signal).catch(() => undefined)
+    await sleep(clock, pause, ending).catch(() => undefined)
   }
-  if (lease !== undefined)
+  if (lease !== undefined && !connection.closed.aborted)
     await revoke(connection, lease).catch(reason => log.debug('lease runs out by itself', { why: reasonOf(reason) }))
 }
 
