@@ -38,12 +38,8 @@ test('nouns: created, set by field, by their only name, brought back, deleted', 
     ['config set vxlanPort=4790', 0, /agentconfiguration\/default created/],
     ['config list -o yaml', 0, /vxlanPort: 4790/],
     ['ippool create default --cidr 10.1.0.0/16', 0, /created/],
-    [
-      'ippool set --vxlan crosssubnet --nat true --no-wait',
-      0,
-      /spec\.vxlanMode: Never -> CrossSubnet\n {2}spec\.natOutgoing: false -> true/,
-    ],
-    ['ippool set --ipip Always --no-wait --dry-run', 2, /a pool has one tunnel/],
+    ['ippool set --vxlan crosssubnet --nat-outgoing --no-wait', 0, /vxlanMode Never -> CrossSubnet, natOutgoing false -> true/],
+    ['ippool set --ipip Always --no-wait --dry-run', 0, /spec\.vxlanMode: CrossSubnet -> Never/],
   ])
 })
 
@@ -166,7 +162,9 @@ test('an agent without GET /bgp is told as one of another version', async () => 
 
 test('apply --wait shows how nodes reach a pool', async () => {
   await using stage = await openStage()
-  await stage.agent('a', () => statusOf('a', { pools: [{ name: 'default', ipipMode: 'Always', vxlanMode: 'Never', natOutgoing: false }] }))
+  await stage.agent('a', () =>
+    statusOf('a', { pools: [{ name: 'default', ipipMode: 'Always', vxlanMode: 'Never', natOutgoing: false }] }),
+  )
   await stage.calictl('ippool create default --cidr 10.1.0.0/16')
   const ended = await stage.calictl(['patch', 'pool', 'default', '-p', '{"spec": {"ipipMode": "Always"}}', '--wait'])
   assert.equal(ended.exit, 0, ended.err)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { millis } from '@network/base/time/units.ts'
-import { everyAgent } from '../lab/agent-status.ts'
+import { agentStatus, everyAgent } from '../lab/agent-status.ts'
 import { createLab, type Lab } from '../lab/lab.ts'
 import { ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
@@ -11,14 +11,23 @@ import { must } from './frozen.ts'
 import { apply } from './resources.ts'
 
 let lab: Lab
+/** The node that was first to need an address, for its tunnel, has the only block; it may be any. */
+let owner = ''
+let borrower = ''
+let third = ''
 before(async () => {
   lab = await createLab(topology(1, 3, 0), { pool: { cidr: '10.244.0.0/26', ipip: 'Never' } })
+  const owns = async (node: string) => (await agentStatus(node)).bgp.originated.includes('10.244.0.0/26')
+  const nodes = ['a1', 'a2', 'a3']
+  const found = async () => (await Promise.all(nodes.map(async node => ((await owns(node)) ? node : undefined)))).find(Boolean)
+  owner = await until(found, { clock: lab.clock, what: 'an owner of the block', within: millis(20_000) })
+  ;[borrower = '', third = ''] = nodes.filter(node => node !== owner)
 })
 after(() => lab[Symbol.asyncDispose]())
 
 test('without a block of its own a node refuses a pod; allowed to borrow it takes one, and packets pass both ways', async () => {
-  const own = await lab.cniAdd('a1', 'a1-p1')
-  await assert.rejects(lab.cniAdd('a2', 'a2-p1'), /no address is free in default/, 'P0')
+  const own = await lab.cniAdd(owner, `${owner}-p1`)
+  await assert.rejects(lab.cniAdd(borrower, `${borrower}-p1`), /no address is free in default/, 'P0')
   await apply(`
 apiVersion: projectcalico.org/v3
 kind: IPAMConfiguration
@@ -30,15 +39,15 @@ kind: IPReservation
 metadata: { name: gateways }
 spec: { reservedCIDRs: [10.244.0.0/28] }
 `)
-  const lent = await lab.cniAdd('a2', 'a2-p1')
-  const other = await lab.cniAdd('a3', 'a3-p1')
+  const lent = await lab.cniAdd(borrower, `${borrower}-p1`)
+  const other = await lab.cniAdd(third, `${third}-p1`)
   for (const { address } of [lent, other]) assert.ok(Number(address.split('.')[3]) > 15, `${address} is reserved`)
   await everyAgent(lab, 'all to know the borrowed addresses', ({ node, routes }) =>
     [lent, other].every(pod => pod.node === node || routes.some(({ destination }) => destination === `${pod.address}/32`)),
   )
   assert.match(
-    await must(lab, 'a1', 'ip', 'route', 'get', 'fibmatch', lent.address),
-    new RegExp(`^${lent.address} via ${lab.node('a2').address} dev eth0 proto 80`),
+    await must(lab, owner, 'ip', 'route', 'get', 'fibmatch', lent.address),
+    new RegExp(`^${lent.address} via ${lab.node(borrower).address} dev eth0 proto 80`),
     'the owner follows the longer prefix, not its own blackhole',
   )
   for (const [from, to] of [
@@ -48,18 +57,18 @@ spec: { reservedCIDRs: [10.244.0.0/28] }
     [other, lent],
   ] as const)
     assert.equal((await ping(lab, from.name, to.address)).received, 3, `${from.name} to ${to.name}`)
-  assert.match(await must(lab, 'a1', 'ip', 'route', 'show', 'type', 'blackhole'), /10\.244\.0\.0\/26/)
+  assert.match(await must(lab, owner, 'ip', 'route', 'show', 'type', 'blackhole'), /10\.244\.0\.0\/26/)
 })
 
 test('a borrowed address that is given back is known to nobody any more, and can be had by its owner', async () => {
-  const { address } = lab.pod('a2-p1')
-  await lab.cniDel('a2', 'a2-p1')
-  await until(async () => !(await lab.routes('a1')).some(({ dst }) => dst === address), {
+  const { address } = lab.pod(`${borrower}-p1`)
+  await lab.cniDel(borrower, `${borrower}-p1`)
+  await until(async () => !(await lab.routes(owner)).some(({ dst }) => dst === address), {
     clock: lab.clock,
-    what: 'a1 to forget it',
+    what: 'the owner to forget it',
     within: millis(5_000),
   })
   const used: unknown = await lab.calictlJson(['ipam', 'show', '--ip', address])
-  assert.doesNotMatch(JSON.stringify(used), /a2-p1/)
-  assert.equal((await ping(lab, 'a3-p1', lab.pod('a1-p1').address)).received, 3, 'the others do not notice')
+  assert.doesNotMatch(JSON.stringify(used), new RegExp(`${borrower}-p1`))
+  assert.equal((await ping(lab, `${third}-p1`, lab.pod(`${owner}-p1`).address)).received, 3, 'the others do not notice')
 })

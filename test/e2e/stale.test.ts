@@ -66,11 +66,15 @@ test('P8: a peer that left, blocks that moved, a pod that went while the agent w
 
   await lab.agents.start('a1')
   const { address: a2 } = lab.node('a2')
+  // b1 lost its only block, takes another one for its tunnel address, and may have taken the one that b2 left.
+  const heir = (await agentStatus('b1')).bgp.originated.includes(goes)
   const isClean = (rows: readonly string[]) =>
     [`${moves} via ${a2} dev eth0${OURS}`, `10.244.100.0/26 via ${a2} dev eth0${OURS}`].every(text =>
       rows.some(row => row.includes(text)),
     ) &&
-    ![`route ${goes} via`, ` ${leaver.address}/32 dev`].some(text => rows.some(row => row.includes(text) && row.includes(OURS)))
+    ![...(heir ? [] : [`route ${goes} via`]), ` ${leaver.address}/32 dev`].some(text =>
+      rows.some(row => row.includes(text) && row.includes(OURS)),
+    )
   await until(() => isClean(kernelState('a1')), {
     clock: lab.clock,
     what: 'a1 to be clean',
