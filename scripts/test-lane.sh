@@ -4,12 +4,18 @@
 results=$1
 shift
 
+# Ten times what the longest file takes: a file that hangs costs its lane this much, not the whole run.
+LONGEST=600
+
 # What a reporter did not live to count is one failure more. A file's words come out whole, whatever other lanes say meanwhile.
 in_fresh_namespaces() {
   name=$results/$(echo "$1" | tr / -)
   say "== $1"
-  sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning --test-reporter=spec --test-reporter-destination=stdout \
-    --test-reporter=tap --test-reporter-destination="$name.tap" "$1" >"$name.log" 2>&1 || echo "# exit $?" >>"$name.tap"
+  ended=0
+  timeout --kill-after=10 "$LONGEST" sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$name.tap" "$1" >"$name.log" 2>&1 || ended=$?
+  [ "$ended" = 124 ] || [ "$ended" = 137 ] && printf 'not ok - %s did not end within %s s: its last test is the one that hangs\n' "$1" "$LONGEST" >>"$name.tap"
+  [ "$ended" = 0 ] || echo "# exit $ended" >>"$name.tap"
   flock "$results/lock" cat "$name.log"
 }
 
