@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { systemRandom } from '@network/base/time/clock.ts'
-import { millis } from '@network/base/time/units.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import { setPool } from '@network/datastore/pools.ts'
 import { socketOf } from '../lab/agents.ts'
@@ -23,8 +22,6 @@ const NODE = 'a1'
 const BAIT = 'cali0123456789a'
 /** What came and went at every moment; a namespace each. */
 const CONTAINERS = ['web', 'web-2', 'db', 'k1', 'k2', 'k3', 'k4']
-/** For what must come, but by no rule at once: a loaded machine may take its time. */
-const PATIENCE = millis(60_000)
 const quiet = () => undefined
 const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 const LATEST = { cniVersion: '1.1.0' }
@@ -97,7 +94,6 @@ export function testCni(chosen: CniPlugin): void {
     await until(async () => (await check()).exitCode === 0, {
       clock: lab.clock,
       what: 'the route to be back',
-      within: millis(2000),
     })
     await must(lab, NODE, 'ip', 'link', 'del', device)
     refusedWith(await check(), 102, /no interface cali.* on the node; there is no interface eth0 in the pod/)
@@ -161,7 +157,7 @@ export function testCni(chosen: CniPlugin): void {
       if (exitCode !== 0) assert.equal(JSON.parse(stdout).code, 11, stdout)
       refusedWith(await call('ADD', 'web'), 11, /does not answer on/)
       await lab.agents.start(NODE)
-      await until(() => unfinished().length === 0, { clock: lab.clock, what: 'the journal to be empty', within: PATIENCE })
+      await until(() => unfinished().length === 0, { clock: lab.clock, what: 'the journal to be empty' })
       await agreesSomehow(exitCode === 0 && command === 'ADD' ? container : undefined)
     }
     assert.ok(halfway > 0, 'P0: at least one kill met a call halfway')
@@ -181,7 +177,6 @@ export function testCni(chosen: CniPlugin): void {
       await until(async () => /^\S+\s+\S+\s+1\s/m.test(await waitingOn()), {
         clock: lab.clock,
         what: 'the call',
-        within: PATIENCE,
         instead: waitingOn,
       })
       if (killed) {
@@ -193,7 +188,7 @@ export function testCni(chosen: CniPlugin): void {
       await calling.ended
       // A call of which the answer says that those before it are done.
       await call('DEL', 'nobody')
-      await until(() => unfinished().length === 0, { clock: lab.clock, what: 'the journal to be empty', within: PATIENCE })
+      await until(() => unfinished().length === 0, { clock: lab.clock, what: 'the journal to be empty' })
       await agrees(killed ? [] : ['web'])
     }
     await call('DEL', 'web')
@@ -246,7 +241,6 @@ async function disablePool(): Promise<void> {
   await until(async () => (await call('STATUS', '', { fields: LATEST })).exitCode === 1, {
     clock: lab.clock,
     what: 'the agent to hear of it',
-    within: PATIENCE,
   })
 }
 
@@ -314,7 +308,6 @@ async function agreesSomehow(wanted: string | undefined): Promise<void> {
   await until(async () => `${await routes()}` === `${expected}`, {
     clock: lab.clock,
     what: `routes ${expected}`,
-    within: PATIENCE,
     instead: async () => `${await routes()}`,
   })
 }

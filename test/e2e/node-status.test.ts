@@ -41,7 +41,7 @@ function said(node: string, what: RegExp): Promise<string> {
       seen = JSON.stringify(await documentAt(`/cali/v1/nodestatuses/${node}`)) ?? ''
       return what.test(seen) ? seen : undefined
     },
-    { clock: lab.clock, what: `${node} to tell ${what}`, within: millis(20_000), every: millis(200), instead: () => seen },
+    { clock: lab.clock, what: `${node} to tell ${what}`, every: millis(200), instead: () => seen },
   )
 }
 

@@ -141,7 +141,7 @@ export abstract class Router implements AsyncDisposable {
   /** Waits for a condition; past the deadline the fault shows the router's own log. */
   until<T>(what: string, look: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
     const logged = () => ['log', 'output'].map(name => this.#tail(name)).join('\n')
-    return until(look, { clock: systemClock, what, within: millis(20_000), every: millis(50), instead: logged })
+    return until(look, { clock: systemClock, what, every: millis(50), instead: logged })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

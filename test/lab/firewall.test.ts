@@ -15,7 +15,7 @@ import { type KeyField, SetElements } from '@network/netlink/set-elements.ts'
 import { execa } from 'execa'
 import { until } from './until.ts'
 
-const WITHIN = { clock, within: millis(5000), every: millis(50) }
+const WITHIN = { clock, every: millis(50) }
 const POD = ipv4('10.244.0.2')
 const NODE = ipv4('172.16.20.12')
 const INTENT: FirewallIntent = {
