@@ -4,13 +4,22 @@
 results=$1
 shift
 
+# The slowest file takes some minutes: one that takes so many seconds never ends, and must not hold up the others.
+longest=1800
+
 # What a reporter did not live to count is one failure more. A file's words come out whole, whatever other lanes say meanwhile.
 in_fresh_namespaces() {
   name=$results/$(echo "$1" | tr / -)
   say "== $1"
-  sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning --test-reporter=spec --test-reporter-destination=stdout \
-    --test-reporter=tap --test-reporter-destination="$name.tap" "$1" >"$name.log" 2>&1 || echo "# exit $?" >>"$name.tap"
+  timeout --kill-after=10 $longest sh test/lab/fresh.sh node --disable-warning=ExperimentalWarning \
+    --test-reporter=spec --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$name.tap" "$1" \
+    >"$name.log" 2>&1 || ended_badly $? "$1"
   flock "$results/lock" cat "$name.log"
+}
+
+ended_badly() {
+  [ "$1" -ne 124 ] || say "$2 did not end within $longest s" >>"$name.log" 2>&1
+  echo "# exit $1" >>"$name.tap"
 }
 
 for file; do
