@@ -5,8 +5,8 @@
 results=$1
 queue=$2
 
-# Ten times what the longest file takes: a file that hangs costs its lane this much, not the whole run.
-LONGEST=600
+# Many times what the slowest file takes: one that hangs costs its lane so many seconds, not the whole run.
+LONGEST=900
 
 # What a reporter did not live to count is one failure more. A file's words come out whole, whatever other lanes say meanwhile.
 in_fresh_namespaces() {

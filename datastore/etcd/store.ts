@@ -125,13 +125,15 @@ export class EtcdStore implements Datastore {
     const session = this.#connection.session()
     const until = AbortSignal.any([ending, session.signal])
     try {
-      using stream = await WatchStream.open(session, range, following(last))
+      using stream = await WatchStream.open(this.#connection, session, range, following(last), until)
       while (!until.aborted)
         for (const answer of await stream.next(until)) {
           if (answer.canceled) throw canceled(answer)
           yield answer
         }
     } catch (reason) {
+      // Who is told to end while it opens has nothing against the member.
+      ending.throwIfAborted()
       this.#leave(session, reason)
       throw reason
     }
