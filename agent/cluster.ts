@@ -2,10 +2,10 @@
 
 import type { Log } from '@network/base/run/log.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
-import type { Datastore } from '@network/datastore/port.ts'
+import { type Datastore, NOT_JSON } from '@network/datastore/port.ts'
 import { sync } from '@network/datastore/sync.ts'
 import { KEY_ROOT } from '@network/model/resources/kind.ts'
-import { type Snapshot, SnapshotBuilder } from '@network/model/snapshot.ts'
+import { type Change, type Snapshot, SnapshotBuilder } from '@network/model/snapshot.ts'
 import type { DatastoreStatus } from '@network/model/status.ts'
 import type { Copied } from './copy.ts'
 
@@ -23,6 +23,7 @@ export interface ClusterOptions {
 export class Cluster {
   readonly #options: ClusterOptions
   readonly #builder = new SnapshotBuilder()
+  readonly #foreign = new Set<string>()
   #state: DatastoreStatus['state'] = 'connecting'
   #since: string
   #error: string | null = null
@@ -61,6 +62,11 @@ export class Cluster {
     return this.#word.promise
   }
 
+  /** What somebody should know of single keys; documents that cannot be read are told by the plan. */
+  get problems(): readonly string[] {
+    return [...this.#foreign].map(key => `${key} in the datastore is not JSON and counts as absent; delete that key`)
+  }
+
   get status(): DatastoreStatus {
     return { url: this.#options.store.url, state: this.#state, since: this.#since, error: this.#error }
   }
@@ -71,10 +77,7 @@ export class Cluster {
     for await (const event of sync(store, { prefix: KEY_ROOT, clock, random, signal })) {
       switch (event.is) {
         case 'changes':
-          for (const change of event.changes) {
-            const problems = this.#builder.apply(change)
-            if (problems.length > 0) log.warn('document cannot be read and counts as absent', { key: change.key, problems })
-          }
+          for (const change of event.changes) this.#take(change)
           break
         case 'in-sync':
           this.#complete = true
@@ -99,6 +102,17 @@ export class Cluster {
       }
       if (this.complete && (event.is !== 'changes' || event.changes.some(({ key }) => this.#builder.concerns(key)))) changed()
     }
+  }
+
+  #take(change: Change): void {
+    const { log } = this.#options
+    const problems = this.#builder.apply(change)
+    if (problems.length > 0) log.warn('document cannot be read and counts as absent', { key: change.key, problems })
+    if (this.#builder.concerns(change.key)) return
+    this.#foreign.delete(change.key)
+    if (change.document !== NOT_JSON) return
+    this.#foreign.add(change.key)
+    log.warn('what lies there is not JSON and counts as absent', { key: change.key })
   }
 
   #fallBack(): void {

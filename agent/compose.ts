@@ -113,7 +113,7 @@ export async function composeAgent(
       },
       { signal: scope.signal },
     )
-  let isRegistered = await answered(register(choice.underlay), log)
+  let unregistered = await refusal(register(choice.underlay), log)
   const ipam = new Ipam(store, config.nodeName, { clock, random })
 
   const cluster = new Cluster({
@@ -234,9 +234,10 @@ export async function composeAgent(
   scope.defer('controller', async () => controller.stop())
 
   scope.spawn('registration', async signal => {
-    for (let tried = 0; !isRegistered && !signal.aborted; tried++) {
+    for (let tried = 0; unregistered !== undefined; tried++) {
       await sleep(clock, backoff(tried, REGISTER_RETRY, random), signal).catch(() => undefined)
-      isRegistered = signal.aborted || (await answered(register(controller.choice.underlay), log))
+      if (signal.aborted) return
+      unregistered = await refusal(register(controller.choice.underlay), log)
     }
   })
   scope.spawn('datastore sync', signal => cluster.follow(signal))
@@ -285,7 +286,7 @@ export async function composeAgent(
       datastore: cluster.status,
       pools: cluster.snapshot.pools,
       // A document under our name may be another machine's until we have looked.
-      registered: isRegistered && controller.self !== undefined,
+      registered: unregistered === undefined && controller.self !== undefined,
     }),
   })
   scope.spawn('workloads', signal => workloads.keepTidy(signal))
@@ -301,6 +302,7 @@ export async function composeAgent(
     netlink,
     ipipUnsupported: unsupported,
     vxlan,
+    unregistered: () => unregistered,
   }
   const metricsText = async () => {
     const status = agentStatus(sources, await firewall.status())
@@ -328,7 +330,7 @@ export async function composeAgent(
   )
   scope.own(socket, 'agent socket')
   const status = async () => agentStatus(sources, await firewall.status())
-  const isThere = () => cluster.isFirstHand && isRegistered && controller.self !== undefined
+  const isThere = () => cluster.isFirstHand && unregistered === undefined && controller.self !== undefined
   scope.spawn('status in the datastore', signal =>
     publishStatus({ node: config.nodeName, store, status, isThere, clock, log }, signal),
   )
@@ -344,15 +346,18 @@ export async function composeAgent(
   })
 }
 
-/** False when the datastore does not answer: it may be asked again. */
-async function answered(asking: Promise<unknown>, log: Log): Promise<boolean> {
+/** What somebody mends in the datastore while the agent waits. */
+const PASSING = new Set(['datastore.unreachable', 'datastore.locked', 'datastore.full', 'datastore.forbidden'])
+
+/** Why not, when the datastore does not answer, or refuses everybody for now: it may be asked again. Undefined when it is done. */
+async function refusal(asking: Promise<unknown>, log: Log): Promise<string | undefined> {
   try {
     await asking
-    return true
+    return undefined
   } catch (reason) {
-    if (!(reason instanceof Fault) || reason.code !== 'datastore.unreachable') throw reason
+    if (!(reason instanceof Fault) || !PASSING.has(reason.code)) throw reason
     log.warn('the node cannot be registered yet; the kernel stays as it is', { why: reasonOf(reason) })
-    return false
+    return reasonOf(reason)
   }
 }
 

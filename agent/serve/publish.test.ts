@@ -9,7 +9,7 @@ import { NODE_STATUS } from '@network/model/resources/node-status.ts'
 import type { AgentStatus, PeerStatus } from '@network/model/status.ts'
 import { nodeStatusOf, publishStatus } from './publish.ts'
 
-const KEY = '/cali/v1/nodestatuses/a1'
+const KEY = '/cali/aside/v1/nodestatuses/a1'
 
 test('it is written when it changed and not else; a node that is gone says nothing', async () => {
   const clock = new ManualClock()

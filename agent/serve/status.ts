@@ -54,6 +54,8 @@ export interface StatusSources {
   readonly netlink: NetlinkClient
   readonly ipipUnsupported: string | undefined
   readonly vxlan: VxlanFacts
+  /** Why the datastore did not take this node yet; undefined when it did. */
+  readonly unregistered: () => string | undefined
 }
 
 /** `protection` was asked of the firewall at this moment: its counters are the kernel's. */
@@ -61,7 +63,6 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
   const { config, cluster, controller, firewall, kernel } = sources
   const { underlay, from } = controller.choice
   const { plan } = controller
-  const registered = controller.self !== undefined
   return {
     node: config.nodeName,
     id: config.nodeId,
@@ -82,9 +83,8 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     tables: [...kernel.tables, firewallTable(protection, firewall)],
     repairs: joined(kernel.repairs, firewall.repairs),
     problems: [
-      ...(cluster.complete && !registered
-        ? [`node ${config.nodeName} was deleted from the datastore: nobody routes to it; restart the agent to register it again`]
-        : []),
+      ...registrationProblems(sources),
+      ...cluster.problems,
       ...controller.problems,
       ...(plan?.problems ?? []),
       ...kernel.problems,
@@ -93,6 +93,13 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     ],
     converged: plan !== undefined && kernel.converged && firewall.converged,
   }
+}
+
+function registrationProblems({ config, cluster, controller, unregistered }: StatusSources): string[] {
+  const why = unregistered()
+  if (why !== undefined) return [`this node is not registered yet, which is tried again and again: ${why}`]
+  if (!cluster.complete || controller.self !== undefined) return []
+  return [`node ${config.nodeName} was deleted from the datastore: nobody routes to it; restart the agent to register it again`]
 }
 
 /** Wanted as one thing, with all that is in it. */

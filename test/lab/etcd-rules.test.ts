@@ -14,7 +14,7 @@ import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { between, millis, seconds } from '@network/base/time/units.ts'
 import { openEtcd } from '@network/datastore/etcd/open.ts'
 import { openDatastore } from '@network/datastore/open.ts'
-import type { Datastore, Options } from '@network/datastore/port.ts'
+import { type Datastore, NOT_JSON, type Options } from '@network/datastore/port.ts'
 import { sync } from '@network/datastore/sync.ts'
 import { collect } from '@network/datastore/testing/contract/promise.ts'
 import { startEtcd } from './etcd.ts'
@@ -242,6 +242,36 @@ test('TLS: members and clients know each other by certificates', { timeout: 120_
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('a key that is not JSON hides no other, neither in a list nor in a watch, and can be deleted', {
+  timeout: 120_000,
+}, async options => {
+  await using etcd = await startEtcd()
+  await using store = await openEtcd(etcd.url('/p'), chance)
+  await store.create('/k/a', 1, options)
+  const { revision } = await store.list('/k/', options)
+  const watching = collect(store, '/k/', revision, 2, options)
+  await etcd.ctl('put', '/p/k/spoilt', '{')
+  await store.create('/k/z', 2, options)
+  const wanted = [
+    ['/k/spoilt', NOT_JSON],
+    ['/k/z', 2],
+  ]
+  assert.deepEqual(
+    (await watching).map(({ key, entry }) => [key, entry?.document]),
+    wanted,
+  )
+  const { entries } = await store.list('/k/', options)
+  assert.deepEqual(
+    entries.map(({ key, document }) => [key, document]),
+    [['/k/a', 1], ...wanted],
+  )
+  await using followed = follow(store, '/k/')
+  await until(() => followed.state.size === 3, wait('the list'))
+  const spoilt = await store.get('/k/spoilt', options)
+  assert.equal((await store.delete('/k/spoilt', spoilt?.revision ?? '', options)).is, 'deleted')
+  await until(() => followed.state.size === 2, wait('the deletion'))
 })
 
 test('documents that are too large are refused with what mends it', { timeout: 120_000 }, async options => {
