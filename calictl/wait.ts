@@ -1,13 +1,15 @@
 /** Waits until agents act upon what was stored. */
 
 import { sleep } from '@network/base/time/clock.ts'
-import { after, type Millis, millis } from '@network/base/time/units.ts'
+import { after, type Millis, millis, seconds, toMillis } from '@network/base/time/units.ts'
 import type { IpipMode, VxlanMode } from '@network/model/resources/ip-pool.ts'
 import type { AgentStatus } from '@network/model/status.ts'
 import type { Answer, Survey } from './agents.ts'
 import type { Context } from './context.ts'
+import { failure } from './exit.ts'
 
 const PAUSE = millis(100)
+const LONGEST_WAIT = 3600
 
 export interface Aim {
   readonly pool: string
@@ -82,4 +84,16 @@ export function notSettled(status: AgentStatus): string | undefined {
   return failed === undefined
     ? 'its kernel is not yet as wanted'
     : `route ${failed.destination}: ${failed.problem ?? failed.state}`
+}
+
+/** How long `--timeout` asks to wait; to be read before anything is changed, for its refusal says that nothing was. */
+export function patienceFrom({ timeout }: { readonly timeout: string }): Millis {
+  const wanted = /^\d+$/.test(timeout) ? Number(timeout) : 0
+  if (wanted >= 1 && wanted <= LONGEST_WAIT) return toMillis(seconds(wanted))
+  throw failure('usage', {
+    doing: 'use',
+    on: `--timeout ${timeout}`,
+    says: 'it takes whole seconds',
+    mend: `write 1 to ${LONGEST_WAIT}; nothing was changed`,
+  })
 }

@@ -71,8 +71,8 @@ function understood<T>(store: Datastore, kind: Kind<T>, entry: Entry): Stored<T>
   })
 }
 
-/** A document under another's key would be written back to the wrong place. */
-function inItsPlace<T>(kind: Kind<T>, key: string, parsed: Parsed<T>): Parsed<T> {
+/** What a document says, refused where it lies under another's key: it would be written back to the wrong place. */
+export function inItsPlace<T>(kind: Kind<T>, key: string, parsed: Parsed<T>): Parsed<T> {
   if (!parsed.ok || kind.keyOf(parsed.value) === key) return parsed
   return {
     ok: false,

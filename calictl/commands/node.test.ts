@@ -302,9 +302,24 @@ test('delete: refused while its agent answers, unless forced', async () => {
     refused.err,
     /cannot delete node a: its agent is at work; stop cali-agent on that node first, or add --force; nothing was changed/,
   )
+  const verb = await stage.calictl('delete node a')
+  assert.equal(verb.exit, 4)
+  assert.match(verb.err, /its agent is at work; .* or use calictl node delete a --force; nothing was changed/)
   assert.equal((await stage.calictl('node get a')).exit, 0)
   assert.equal((await stage.calictl('node delete a --force')).exit, 0)
   assert.equal((await stage.calictl('node get a')).exit, 3)
+})
+
+test('delete: refused by either way of saying it where the agent may be at work and does not answer', async () => {
+  await using stage = await openStage()
+  await node(stage, 'a', '172.16.20.11')
+  await stage.agent('a', () => 'no status')
+  for (const line of ['node delete a', 'delete node a']) {
+    const refused = await stage.calictl(line)
+    assert.deepEqual([line, refused.exit], [line, 4])
+    assert.match(refused.err, /cannot delete node a: its agent may be at work: /)
+  }
+  assert.equal((await stage.calictl('node get a')).exit, 0)
 })
 
 test('delete: a node without socket here goes, with a word of caution', async () => {

@@ -115,15 +115,15 @@ export async function reserve(
 ): Promise<ExitCode> {
   const kind = kindFrom('ipreservations')
   const row = (await readRows(context, kind)).find(({ document }) => document.metadata.name === name)
-  const before = row?.document.spec['reservedCIDRs']
-  const all = [...new Set([...(Array.isArray(before) ? before : []), ...cidrs])]
-  if (row !== undefined) {
-    const next = { ...row.document, spec: { ...row.document.spec, reservedCIDRs: all } }
-    return change(context, 'patch', [rewritten(context, 'reserve', row, next)], options)
-  }
-  const document = { apiVersion: API_VERSION, kind: kind.kind, metadata: { name }, spec: { reservedCIDRs: all } }
+  const document = { apiVersion: API_VERSION, kind: kind.kind, metadata: { name }, spec: { reservedCIDRs: cidrs } }
   const parsed = kind.parse(document)
-  if (parsed.ok) return change(context, 'create', [typedWish(kind, kind.keyOf(parsed.value), parsed.document)], options)
-  const says = parsed.problems.map(({ at, says }) => `${at}: ${says}`).join('; ')
-  throw failure('usage', { doing: 'reserve', on: cidrs.join(', '), says, mend: 'nothing was changed' })
+  if (!parsed.ok) {
+    const says = parsed.problems.map(({ at, says }) => `${at}: ${says}`).join('; ')
+    throw failure('usage', { doing: 'reserve', on: cidrs.join(', '), says, mend: 'nothing was changed' })
+  }
+  if (row === undefined) return change(context, 'create', [typedWish(kind, kind.keyOf(parsed.value), parsed.document)], options)
+  // As the kind writes them: an address that is reserved already may have been typed without its length.
+  const all = [...new Set([row.document, parsed.document].flatMap(({ spec }) => spec['reservedCIDRs']))]
+  const next = { ...row.document, spec: { ...row.document.spec, reservedCIDRs: all } }
+  return change(context, 'patch', [rewritten(context, 'reserve', row, next)], options)
 }

@@ -1,7 +1,6 @@
 /** `--wait`: shows how nodes reach what was stored, one after the other. */
 
-import { between } from '@network/base/time/units.ts'
-import { patienceFrom } from '../commands/ippool-set.ts'
+import { between, type Millis } from '@network/base/time/units.ts'
 import type { Context } from '../context.ts'
 import { type ExitCode, failure } from '../exit.ts'
 import { completeness, surveyAgents } from '../survey.ts'
@@ -13,12 +12,7 @@ import type { Done } from './write.ts'
  * Until the agents that answer act on the modes of the pools that were written, and are in sync and converged. Progress goes to stderr.
  * A failure, exit code 6, when the time is over before.
  */
-export async function awaitAgents(
-  context: Context,
-  done: readonly Done[],
-  options: { readonly timeout: string },
-): Promise<ExitCode> {
-  const within = patienceFrom(options)
+export async function awaitAgents(context: Context, done: readonly Done[], within: Millis): Promise<ExitCode> {
   const aims = poolsOf(done.map(({ step }) => step)).map(({ pool: { name, ipipMode, vxlanMode, natOutgoing } }) => ({
     ...{ pool: name, ipipMode, vxlanMode, natOutgoing },
   }))
