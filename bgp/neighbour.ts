@@ -9,7 +9,7 @@ import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
 import { Intake } from './intake.ts'
 import { Complaints } from './neighbour/complaints.ts'
-import { Keeping, whichOf } from './neighbour/keeping.ts'
+import { Keeping } from './neighbour/keeping.ts'
 import type { Rules } from './neighbour/rules.ts'
 import { Telling } from './neighbour/telling.ts'
 import { admissionOf, groupTermsOf, isDraining, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
@@ -475,7 +475,7 @@ export class Neighbour implements SessionListener {
 
   #endOfRib(session: Session, family: Family): void {
     session.awaited = session.awaited.filter(each => !sameFamily(each, family))
-    this.#keeping?.sweep(whichOf(family), 'not repeated before End-of-RIB')
+    this.#keeping?.endOfRib(family)
     if (session.awaited.length === 0) {
       session.endOfRibReceived = true
       this.#keeping?.stop()

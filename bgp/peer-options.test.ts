@@ -11,7 +11,7 @@ import { encodeAttributes } from './attributes/encode.ts'
 import type { Origination, PeerConfig, SpeakerOptions } from './options.ts'
 import { Cluster, learnedText, type Member, meshPeer, peerOf, recordingLog, routes } from './testing/cluster.ts'
 import { RawPeer } from './testing/raw-peer.ts'
-import { IPV4_UNICAST, IPV6_UNICAST } from './wire/capabilities.ts'
+import { type Capabilities, IPV4_UNICAST, IPV6_UNICAST } from './wire/capabilities.ts'
 import { describeNotification } from './wire/notification.ts'
 import { decodeRouteRefresh, encodeRouteRefresh } from './wire/route-refresh.ts'
 import { encodeAnnouncement, encodeEndOfRib, KEEPALIVE } from './wire/update.ts'
@@ -282,7 +282,7 @@ describe('RFC 8538', () => {
 
 describe('enhanced refresh', () => {
   /** A raw peer that speaks RFC 7313, established and told all. */
-  async function met() {
+  async function met(says: Partial<Capabilities> = {}) {
     const cluster = new Cluster()
     const us = await cluster.member(A)
     us.speaker.originate(routes('10.1.0.0/24'))
@@ -291,11 +291,11 @@ describe('enhanced refresh', () => {
     const peer = new RawPeer()
     peer.dial(cluster.network.host(address), us.address)
     cluster.run(1)
-    peer.greet({}, { enhancedRefresh: true })
+    peer.greet({}, { enhancedRefresh: true, ...says })
     cluster.run(1)
     peer.say(...said('10.8.0.0/24', '10.9.0.0/24'), encodeEndOfRib())
     cluster.run(1)
-    return { cluster, us, peer }
+    return { cluster, us, peer, network: cluster.network }
   }
 
   function said(...texts: readonly string[]): readonly Uint8Array[] {
@@ -323,6 +323,39 @@ describe('enhanced refresh', () => {
     peer.say(encodeRouteRefresh(IPV4_UNICAST, 'end'))
     cluster.run(1)
     assert.deepEqual(learnedText(us), ['10.9.0.0/24 via 192.0.2.66'])
+  })
+
+  test('a begin before the end begins anew: what is not repeated yet stays', async () => {
+    const { cluster, us, peer } = await met()
+    peer.say(encodeRouteRefresh(IPV4_UNICAST, 'begin'), ...said('10.9.0.0/24'), encodeRouteRefresh(IPV4_UNICAST, 'begin'))
+    cluster.run(1)
+    assert.deepEqual(learnedText(us), ['10.8.0.0/24 via 192.0.2.66 stale', '10.9.0.0/24 via 192.0.2.66 stale'])
+    peer.say(...said('10.8.0.0/24'), encodeRouteRefresh(IPV4_UNICAST, 'end'))
+    cluster.run(1)
+    assert.deepEqual(learnedText(us), ['10.8.0.0/24 via 192.0.2.66'])
+  })
+
+  test('End-of-RIB between begin and end ends nothing', async () => {
+    const { cluster, us, peer } = await met()
+    peer.say(encodeRouteRefresh(IPV4_UNICAST, 'begin'), encodeEndOfRib())
+    cluster.run(1)
+    assert.equal(learnedText(us).length, 2)
+    peer.say(encodeRouteRefresh(IPV4_UNICAST, 'end'))
+    cluster.run(1)
+    assert.deepEqual(learnedText(us), [])
+  })
+
+  test('a peer that is lost before the end keeps all its routes for the restart time, and no longer', async () => {
+    const restarting = { restarting: false, notification: false, restartTime: seconds(60) }
+    const gracefulRestart = { ...restarting, families: [{ ...IPV4_UNICAST, forwarding: true }] }
+    const { cluster, us, peer, network } = await met({ gracefulRestart })
+    peer.say(encodeRouteRefresh(IPV4_UNICAST, 'begin'), ...said('10.9.0.0/24'))
+    cluster.run(1)
+    network.lose(us.address, ipv4('192.0.2.66'), 'both')
+    cluster.run(1)
+    assert.deepEqual(learnedText(us), ['10.8.0.0/24 via 192.0.2.66 stale', '10.9.0.0/24 via 192.0.2.66 stale'])
+    cluster.run(60)
+    assert.deepEqual(learnedText(us), [])
   })
 
   test('an end that never comes is waited for ten minutes; one without a begin means nothing', async () => {

@@ -301,7 +301,7 @@ export class Speaker {
       listen: listen === undefined ? null : `${formatIpv4(listen.address)}:${listen.port}`,
       settled: this.#settlement.isSettled,
       originated: this.#originated,
-      learned: this.learned().size,
+      learned: this.#rib.learnedCount(),
       peers: [...this.#neighbours.values()].map(neighbour => neighbour.status()),
       strangers: { refused: this.#strangers.refused, last: this.#strangers.last },
     }

@@ -18,8 +18,8 @@ export class OutSets {
     this.#dialect = dialect
   }
 
-  get size(): number {
-    return this.#bytes.size
+  get isFull(): boolean {
+    return this.#bytes.isFull
   }
 
   get limit(): number {

@@ -17,8 +17,6 @@ import type { Packer, Saying } from './packer.ts'
 export const NOT_TOLD = -1
 const UNKNOWN = -2
 const TOO_LARGE = -3
-/** Below this many attribute sets nobody looks for unused ones. */
-const FEW = 4096
 
 /** What a wording is made for. */
 interface Setting {
@@ -40,7 +38,6 @@ export class Wording {
   /** By number of attribute set: what it becomes here, and who is left out. */
   #outOf = new Int32Array(32).fill(UNKNOWN)
   #exclusionOf = new Int32Array(32)
-  #sweepAt = FEW
   readonly #oversized: number[] = []
   readonly #scratch = new Uint8Array(4096)
   readonly #mayReflect: boolean
@@ -168,7 +165,7 @@ export class Wording {
   }
 
   get isFull(): boolean {
-    return this.#outs.size >= this.#sweepAt
+    return this.#outs.isFull
   }
 
   /** Forgets what is told of no prefix. Hot enough for plain loops: it looks at the whole table whenever the attribute sets have doubled. */
@@ -189,6 +186,5 @@ export class Wording {
       const out = this.#outOf[set] ?? UNKNOWN
       if (out >= 0 && used[out] === 0) this.#outOf[set] = UNKNOWN
     }
-    this.#sweepAt = Math.max(FEW, this.#outs.size * 2)
   }
 }

@@ -112,6 +112,12 @@ describe('a connection', () => {
       assert.equal(step(connIn('established'), BEAT, CONFIG, { now: NOW, chance }).conn.deadlines.keepalive, NOW + after)
   })
 
+  test('beats no more than once a second, however short the hold time', () => {
+    const greeted = step(connIn('open-sent'), { is: 'open', open: rawOpen({ holdTime: seconds(3) }) }, CONFIG, AT).conn
+    for (const chance of [0, 0.5, 1])
+      assert.equal(step(greeted, BEAT, CONFIG, { now: NOW, chance }).conn.deadlines.keepalive, NOW + 1000)
+  })
+
   test('hold time 0 runs neither timer', () => {
     const greeted = step(connIn('open-sent'), { is: 'open', open: rawOpen({ holdTime: seconds(0) }) }, CONFIG, AT).conn
     assert.deepEqual(step(greeted, KEEPALIVE, CONFIG, AT).conn.deadlines, {})

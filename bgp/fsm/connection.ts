@@ -3,7 +3,7 @@ import { after, type Instant, type Millis, millis } from '@network/base/time/uni
 import { type MessageKind, messageType } from '../wire/header.ts'
 import { endsForGood, FSM_FAULT, HOLD_EXPIRED, hardReset, type Notification, notification } from '../wire/notification.ts'
 import type { Open } from '../wire/open.ts'
-import { type Expectation, negotiate, type SessionTerms } from './negotiate.ts'
+import { type Expectation, FASTEST_KEEPALIVE, negotiate, type SessionTerms } from './negotiate.ts'
 
 export type ConnState = 'idle' | 'connect' | 'active' | 'open-sent' | 'open-confirm' | 'established'
 export type DeadlineName = 'connectRetry' | 'hold' | 'keepalive'
@@ -319,7 +319,8 @@ function heldUntil(terms: SessionTerms, at: Moment): Partial<Record<DeadlineName
 }
 
 function keepaliveAt(terms: SessionTerms, at: Moment): Partial<Record<DeadlineName, Instant>> {
-  return terms.holdTime === 0 ? {} : { keepalive: after(at.now, jittered(terms.keepalive, at.chance)) }
+  if (terms.holdTime === 0) return {}
+  return { keepalive: after(at.now, millis(Math.max(FASTEST_KEEPALIVE, jittered(terms.keepalive, at.chance)))) }
 }
 
 function stay(conn: Conn): Step {

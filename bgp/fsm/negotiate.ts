@@ -43,7 +43,8 @@ export type Negotiated =
   | { readonly ok: true; readonly terms: SessionTerms }
   | { readonly ok: false; readonly notification: Notification; readonly says: string }
 
-const FASTEST_KEEPALIVE = 1000
+/** RFC 4271 §4.4: no more than one a second. */
+export const FASTEST_KEEPALIVE = 1000
 
 /** What the operator says of the peer. */
 export interface Expectation {

@@ -134,6 +134,19 @@ describe('attribute sets', () => {
     assert.ok(again !== undefined && again.id < 5000, 'numbers are given again')
   })
 
+  test('few long ones are too many as well', () => {
+    const sets = new AttributeSets(SELF)
+    const long = (number: number) => ({ code: 99, body: new Uint8Array(60_000).fill(number), partial: true })
+    let said = 0
+    while (!sets.isFull) sets.of(SOURCE, { ...EMPTY, opaque: [long(said++)] })
+    assert.ok(said < 200, `${said} sets`)
+    sets.sweep(
+      () => false,
+      () => undefined,
+    )
+    assert.ok(!sets.isFull)
+  })
+
   test('the same bytes of two sources are two sets', () => {
     const sets = new AttributeSets(SELF)
     const block = encodeAttributes(EMPTY, DIALECT)

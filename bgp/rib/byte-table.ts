@@ -2,6 +2,10 @@
 
 const EMPTY = -1
 
+/** Below so many strings, and so many octets of them, nobody looks for unused ones. */
+const FEW = 4096
+const FEW_OCTETS = 8 << 20
+
 export class ByteTable {
   /** Open addressing, at most half full: place → number. */
   #index = new Int32Array(64).fill(EMPTY)
@@ -14,6 +18,8 @@ export class ByteTable {
   #arenaUsed = 0
   #ids = 0
   readonly #free: number[] = []
+  #sweepAt = FEW
+  #sweepAtOctets = FEW_OCTETS
 
   /** Numbers in use. */
   get size(): number {
@@ -23,6 +29,11 @@ export class ByteTable {
   /** One more than the highest number ever given. */
   get limit(): number {
     return this.#ids
+  }
+
+  /** It has doubled since the last sweep, by number or by octets: few strings may be long ones. */
+  get isFull(): boolean {
+    return this.size >= this.#sweepAt || this.#arenaUsed >= this.#sweepAtOctets
   }
 
   /** The number of bytes kept before under the same salt, or -1. Hot: called for every message received. */
@@ -74,6 +85,8 @@ export class ByteTable {
     }
     this.#compact()
     this.#reindex(powerAbove(this.size * 2))
+    this.#sweepAt = Math.max(FEW, this.size * 2)
+    this.#sweepAtOctets = Math.max(FEW_OCTETS, this.#arenaUsed * 2)
   }
 
   #equals(id: number, bytes: Uint8Array, from: number, to: number): boolean {

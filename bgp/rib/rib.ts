@@ -175,14 +175,22 @@ export class Rib {
     )
   }
 
-  /** The peer is away: what it told stays, marked. What was marked already goes (RFC 4724 §4.2, consecutive restarts). */
+  /** The peer is away, or tells all again: what it told stays, marked. */
   markStale(sourceId: string, which: Which = 'all'): void {
-    this.sweepStale(sourceId, which)
-    const slot = this.#slots.get(sourceId) ?? NONE
-    const tally = this.#tallies[slot]
+    const tally = this.#tallies[this.#slots.get(sourceId) ?? NONE]
     if (tally !== undefined) tally.most = 0
+    this.#mark(sourceId, which, true)
+  }
+
+  /** What was marked counts as told again. */
+  unmarkStale(sourceId: string, which: Which = 'all'): void {
+    this.#mark(sourceId, which, false)
+  }
+
+  #mark(sourceId: string, which: Which, stale: boolean): void {
+    const slot = this.#slots.get(sourceId) ?? NONE
     for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path))
-      if (this.#isOf(path, which)) this.#setStale(path, slot, true)
+      if (this.#isOf(path, which)) this.#setStale(path, slot, stale)
   }
 
   /** What the peer did not repeat becomes the last resort, and goes where it asks for that. RFC 9494 §4.2. The number of routes that went. */
@@ -314,6 +322,14 @@ export class Rib {
   /** Numbers of the prefixes that have a best path. */
   *chosenIds(): Generator<number, void, void> {
     for (let id = 0; id < this.prefixes.limit; id++) if (this.#chosen[id] !== NONE) yield id
+  }
+
+  /** IPv4 prefixes whose best path a peer told; without making a route of each. */
+  learnedCount(): number {
+    let count = 0
+    for (const id of this.chosenIds())
+      if (!this.prefixes.isSix(id) && this.sets.get(this.chosen(id))?.source.kind !== 'local') count++
+    return count
   }
 
   selection(key: string): Selection {

@@ -135,6 +135,8 @@ function bind(server: Server, at: Endpoint): Promise<void> {
     server.once('error', refuse)
     server.listen({ host: formatIpv4(at.address), port: at.port, backlog: BACKLOG }, () => {
       server.off('error', refuse)
+      // One connection that the system could not hand over is no reason to end all others: it stays in the backlog, or its peer dials again.
+      server.on('error', ignore)
       resolve()
     })
   })
