@@ -253,7 +253,8 @@ export async function composeAgent(
       kernel.desire(plan.intents)
       connections.ownAddressesChanged()
     },
-    claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam: bookkeeper.tunnel, log }, cluster.snapshot, scope.signal),
+    claimTunnelAddress: () =>
+      claimTunnelAddress({ node: config.nodeName, store, ipam: bookkeeper.tunnel, log }, cluster.snapshot, scope.signal),
     moved: (from, to) => {
       controller.stop()
       log.warn('this node has another address; beginning anew with it', { from, to })
@@ -330,6 +331,7 @@ export async function composeAgent(
     controller,
     kernel,
     firewall,
+    books: () => bookkeeper.account,
     speaker: () => speaking.status(),
     netlink,
     ipipUnsupported: unsupported,

@@ -110,7 +110,10 @@ export class StoreBooks implements Books {
     const { ipam, ledger, turns } = this.#options
     return turns.take(signal, async () => {
       // Whoever has an endpoint here is not unused, whatever became of the one in the datastore.
-      const used = new Set([...spared, ...ledger.living.flatMap(({ handle, endpoint }) => (endpoint === undefined ? [] : [handle]))])
+      const used = new Set([
+        ...spared,
+        ...ledger.living.flatMap(({ handle, endpoint }) => (endpoint === undefined ? [] : [handle])),
+      ])
       const unused = ledger.living.map(({ handle }) => handle).filter(handle => !used.has(handle))
       for (const handle of unused) this.#leave(handle)
       const released = await ipam.releaseUnused(used, { signal })

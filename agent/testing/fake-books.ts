@@ -27,7 +27,11 @@ export interface FakeBooks {
   readonly seen?: () => { readonly snapshot: Snapshot; readonly blocks: readonly IpamBlock[] }
 }
 
-export function fakeBooks(wanted: FakeBooks): { readonly bookkeeper: Bookkeeper; readonly ledger: Ledger; readonly overlay: Overlay } {
+export function fakeBooks(wanted: FakeBooks): {
+  readonly bookkeeper: Bookkeeper
+  readonly ledger: Ledger
+  readonly overlay: Overlay
+} {
   const { node, id = 'machine', store, ipam, pods, step, clock, datastore, seen, isRegistered = () => true } = wanted
   const ledger = new Ledger(pods.paper(step))
   const overlay = new Overlay(clock, ledger.entries.values(), () => undefined)
