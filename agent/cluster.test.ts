@@ -32,7 +32,7 @@ test('keys that are not JSON are named and count as absent, at the first list an
   await createOf(store, NODE, NODE_A, { signal })
   const ending = new AbortController()
   const chance = { clock: new ManualClock(), random: seededRandom(1), log: silentLog }
-  const cluster = new Cluster({ ...chance, store, changed: () => undefined })
+  const cluster = new Cluster({ ...chance, node: 'a', store, changed: () => undefined })
   const following = cluster.follow(AbortSignal.any([signal, ending.signal]))
   await cluster.completed
   assert.deepEqual([...cluster.snapshot.nodes.keys()], ['a'])
@@ -66,7 +66,7 @@ test('what agents say of themselves wakes nobody else', { timeout: 20_000 }, asy
   }
   const ending = new AbortController()
   const chance = { clock: new ManualClock(), random: seededRandom(1), log: silentLog }
-  const cluster = new Cluster({ ...chance, store, changed: () => undefined })
+  const cluster = new Cluster({ ...chance, node: 'a', store, changed: () => undefined })
   const following = cluster.follow(AbortSignal.any([signal, ending.signal]))
   await cluster.completed
   const status = {

@@ -17,6 +17,10 @@ import { BGP_PORT } from '@network/model/resources/bgp-configuration.ts'
 import type { LogLevel } from '@network/model/resources/shared.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
+import { Bookkeeper } from './away/bookkeeper.ts'
+import { Ledger } from './away/ledger.ts'
+import { LedgerFile } from './away/ledger-file.ts'
+import { Overlay } from './away/overlay.ts'
 import { Feed } from './bgp/feed.ts'
 import { Speaking } from './bgp/speaking.ts'
 import { Cluster } from './cluster.ts'
@@ -30,7 +34,7 @@ import { Firewall } from './kernel/firewall/firewall.ts'
 import { hearRuleset } from './kernel/firewall/hear.ts'
 import { systemLegacy } from './kernel/firewall/legacy.ts'
 import { systemNft } from './kernel/firewall/nft.ts'
-import { FormerState } from './kernel/former.ts'
+import { BOOT_ID, FormerState } from './kernel/former.ts'
 import { concernsTables, heard } from './kernel/heard.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { isOurRoute } from './kernel/ownership.ts'
@@ -116,15 +120,43 @@ export async function composeAgent(
   let unregistered = await refusal(register(choice.underlay), log)
   const ipam = new Ipam(store, config.nodeName, { clock, random })
 
+  const boot = kernelSettings.read(BOOT_ID) ?? ''
+  const ledger = new Ledger(new LedgerFile({ path: files.ledger, datastore: store.url, boot, log }))
+  const overlay = new Overlay(clock, ledger.entries.values(), () => controller.wake())
   const cluster = new Cluster({
-    ...{ store, clock, random, log },
+    ...{ node: config.nodeName, store, clock, random, log },
     copy: () => copy.read(),
-    changed: () => {
-      if (cluster.isFirstHand) copy.changed()
+    changed: decisive => {
+      if (cluster.isFirstHand) copy.changed(decisive)
       controller.wake()
     },
+    stateChanged: () => bookkeeper.stateChanged(),
+    overlay: () => overlay,
   })
-  const copy = new ClusterCopy({ path: files.copy, datastore: store.url, snapshot: () => cluster.snapshot, clock, log })
+  const bookkeeper = new Bookkeeper({
+    ...{ node: config.nodeName, id: config.nodeId, store, ipam, ledger, overlay, clock, random, log },
+    datastore: () => cluster.status,
+    isRegistered: () => unregistered === undefined,
+    lastSeen: () => ({
+      self: config.nodeName,
+      id: config.nodeId,
+      snapshot: cluster.complete ? cluster.stored : undefined,
+      blocks: cluster.blocks,
+      routed: new Set(
+        netlink
+          .routes()
+          .filter(route => isOurRoute(route) && route.destination.length === 32)
+          .map(({ destination }) => destination.address),
+      ),
+    }),
+    isWired: ({ interfaceName }) => netlink.link(interfaceName) !== undefined,
+    settled: () => workloads.lookAgain(),
+  })
+  const copy = new ClusterCopy({
+    ...{ path: files.copy, node: config.nodeName, datastore: store.url, clock, log },
+    snapshot: () => cluster.stored,
+    blocks: () => cluster.blocks,
+  })
   scope.defer('copy', async () => copy.stop())
   const devices = new Devices(() => netlink.links())
   const settings = new RememberedSettings(kernelSettings, { clock, nameOf: index => devices.nameOf(index) })
@@ -221,7 +253,8 @@ export async function composeAgent(
       kernel.desire(plan.intents)
       connections.ownAddressesChanged()
     },
-    claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, cluster.snapshot, scope.signal),
+    claimTunnelAddress: () =>
+      claimTunnelAddress({ node: config.nodeName, store, ipam: bookkeeper.tunnel, log }, cluster.snapshot, scope.signal),
     moved: (from, to) => {
       controller.stop()
       log.warn('this node has another address; beginning anew with it', { from, to })
@@ -238,6 +271,7 @@ export async function composeAgent(
       await sleep(clock, backoff(tried, REGISTER_RETRY, random), signal).catch(() => undefined)
       if (signal.aborted) return
       unregistered = await refusal(register(controller.choice.underlay), log)
+      bookkeeper.stateChanged()
     }
   })
   scope.spawn('datastore sync', signal => cluster.follow(signal))
@@ -265,8 +299,7 @@ export async function composeAgent(
 
   const workloads = new Workloads({
     node: config.nodeName,
-    store,
-    ipam,
+    bookkeeper,
     wiring: kernelWiring(netlink),
     journal: new FileJournal(files.unfinished),
     clock,
@@ -289,6 +322,7 @@ export async function composeAgent(
       registered: unregistered === undefined && controller.self !== undefined,
     }),
   })
+  scope.spawn('books', signal => bookkeeper.run(signal))
   scope.spawn('workloads', signal => workloads.keepTidy(signal))
   const sources = {
     config,
@@ -298,6 +332,7 @@ export async function composeAgent(
     controller,
     kernel,
     firewall,
+    books: () => bookkeeper.account,
     speaker: () => speaking.status(),
     netlink,
     ipipUnsupported: unsupported,

@@ -68,6 +68,7 @@ function statusWith(peers: readonly PeerStatus[]): AgentStatus {
     ...{ node: 'a1', id: 'i', version: '0', pid: 1, startedAt: '2026-01-01T00:00:00Z', address: '192.0.2.1/24', addressFrom: '' },
     asn: 64512,
     datastore: { url: 'sqlite:/x', state: 'in-sync', since: '2026-01-01T00:00:00Z', error: null },
+    books: { unwritten: 0, notices: [] },
     ipip: { supported: true, reason: null, device: null },
     vxlan: { supported: true, reason: null, device: null },
     tables: [],

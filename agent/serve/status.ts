@@ -8,6 +8,7 @@ import { formatRoute, type RouteIntent } from '@network/model/intent.ts'
 import type {
   AgentStatus,
   BgpStatus,
+  BooksStatus,
   FirewallStatus,
   IpipStatus,
   PeerStatus,
@@ -18,6 +19,7 @@ import type {
   WorkloadStatus,
 } from '@network/model/status.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
+import type { Account } from '../away/bookkeeper.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Config } from '../config.ts'
 import type { Controller } from '../controller.ts'
@@ -50,6 +52,7 @@ export interface StatusSources {
   readonly controller: Controller
   readonly kernel: KernelView
   readonly firewall: FirewallView
+  readonly books: () => Account
   readonly speaker: () => SpeakerStatus
   readonly netlink: NetlinkClient
   readonly ipipUnsupported: string | undefined
@@ -73,6 +76,7 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     addressFrom: from,
     asn: sources.speaker().asn,
     datastore: cluster.status,
+    books: booksStatus(sources.books()),
     ipip: ipipStatus(sources),
     vxlan: vxlanStatus(sources),
     pools: plan?.pools ?? [],
@@ -85,6 +89,7 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     problems: [
       ...registrationProblems(sources),
       ...cluster.problems,
+      ...sources.books().conflicts.map(({ says }) => says),
       ...controller.problems,
       ...(plan?.problems ?? []),
       ...kernel.problems,
@@ -100,6 +105,10 @@ function registrationProblems({ config, cluster, controller, unregistered }: Sta
   if (why !== undefined) return [`this node is not registered yet, which is tried again and again: ${why}`]
   if (!cluster.complete || controller.self !== undefined) return []
   return [`node ${config.nodeName} was deleted from the datastore: nobody routes to it; restart the agent to register it again`]
+}
+
+function booksStatus({ unwritten, conflicts, mended }: Account): BooksStatus {
+  return { unwritten, notices: [...conflicts, ...mended] }
 }
 
 /** Wanted as one thing, with all that is in it. */
