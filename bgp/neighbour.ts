@@ -432,7 +432,7 @@ export class Neighbour implements SessionListener {
       sinceMillis: Math.round(between(this.#since, clock.now())),
       prefixes: { received, accepted, advertised: session?.telling.count ?? 0, stale },
       messages: this.#driver.messages,
-      repaired: this.#complaints?.repaired ?? { treatedAsWithdraw: 0, attributesDiscarded: 0 },
+      repaired: this.#complaints?.repaired ?? { treatedAsWithdraw: 0, attributesDiscarded: 0, byAttribute: {} },
       flaps: this.#flaps,
       lastError: this.#complaints?.lastError ?? null,
       protection: sayProtection(this.#config),

@@ -166,6 +166,8 @@ export interface LocalAs {
   readonly asn: number
   /** Our real AS is left out of paths towards the peer. */
   readonly replace: boolean
+  /** It is not put into paths that the peer tells; left out: it is (RFC 7705 §3.1). */
+  readonly noPrepend?: boolean
 }
 
 export interface MaxPrefixes {

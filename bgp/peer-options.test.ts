@@ -107,6 +107,14 @@ describe('AS numbers', () => {
     assert.deepEqual(b.speaker.learned().get('10.1.0.0/24')?.attributes.asPath[0]?.asns, [65100])
   })
 
+  test('local-as that is not prepended: paths come in as the peer told them', async () => {
+    const localAs = { asn: 65100, replace: true, noPrepend: true }
+    const { cluster, a, b } = await pair({ asn: 65001, localAs }, { asn: 65100 }, EXTERNAL)
+    b.speaker.originate(own('10.2.0.0/24'))
+    cluster.run(1)
+    assert.deepEqual(a.speaker.learned().get('10.2.0.0/24')?.attributes.asPath[0]?.asns, [65001])
+  })
+
   test('skip-loops: the other site would drop it, and is not even told', async () => {
     const told = async (ofHub: Partial<PeerConfig>) => {
       const { hub, right } = await sites({}, ofHub)
@@ -313,6 +321,27 @@ describe('enhanced refresh', () => {
       return refresh?.is === 'refresh' ? refresh.kind : kind
     })
     assert.deepEqual(heard, ['begin', 'update', 'end'])
+  })
+
+  test('before our first End-of-RIB it has none: the peer would drop what it has not heard yet', async () => {
+    const cluster = new Cluster()
+    const gracefulRestart = { restartTime: seconds(60), restarting: true, deferral: millis(60_000) }
+    const us = await cluster.member(A, { gracefulRestart })
+    us.speaker.originate(routes('10.1.0.0/24'))
+    const address = ipv4('192.0.2.66')
+    // An external peer that does not come may still tell routes that this one would hear.
+    us.speaker.setPeers([
+      { ...meshPeer(address, us.address), passive: true },
+      { ...meshPeer(ipv4('198.51.100.1'), us.address), asn: 65001, passive: true },
+    ])
+    const peer = new RawPeer()
+    peer.dial(cluster.network.host(address), us.address)
+    cluster.run(1)
+    peer.greet({}, { enhancedRefresh: true })
+    cluster.run(1)
+    peer.say(encodeRouteRefresh(IPV4_UNICAST))
+    cluster.run(1)
+    assert.deepEqual(peer.kinds, ['open', 'keepalive', 'update', 'update'])
   })
 
   test('what the peer does not repeat between begin and end goes', async () => {

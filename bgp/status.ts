@@ -49,7 +49,12 @@ export interface PeerStatus {
   readonly prefixes: { readonly received: number; readonly accepted: number; readonly advertised: number; readonly stale: number }
   readonly messages: { readonly in: MessageCounts; readonly out: MessageCounts }
   /** UPDATEs that RFC 7606 turned into withdrawals, and attributes it discarded. */
-  readonly repaired: { readonly treatedAsWithdraw: number; readonly attributesDiscarded: number }
+  readonly repaired: {
+    readonly treatedAsWithdraw: number
+    readonly attributesDiscarded: number
+    /** Faults by name of the attribute. */
+    readonly byAttribute: Readonly<Record<string, number>>
+  }
   /** How often an established session was lost. */
   readonly flaps: number
   readonly lastError: PeerError | null

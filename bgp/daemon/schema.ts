@@ -155,7 +155,11 @@ const sessionFields = {
   passive: v.optional(flag('Wait for the peer to connect.')),
   localAs: v.optional(
     v.strictObject(
-      { asn: asnField, replace: v.optional(flag('The real AS is left out of paths towards the peer.'), false) },
+      {
+        asn: asnField,
+        replace: v.optional(flag('The real AS is left out of paths towards the peer.'), false),
+        noPrepend: v.optional(flag('It is not put into paths that the peer tells.'), false),
+      },
       MAPPING,
     ),
   ),

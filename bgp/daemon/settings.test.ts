@@ -108,7 +108,7 @@ neighbours:
     assert.deepEqual(spine?.maxPrefixes, { limit: 10, warnAt: 80, restartAfter: undefined })
     assert.deepEqual(
       [other?.asn, other?.families, other?.shutdown, other?.localAs],
-      [65002, [IPV6_UNICAST], 'not yet', { asn: 65100, replace: false }],
+      [65002, [IPV6_UNICAST], 'not yet', { asn: 65100, replace: false, noPrepend: false }],
     )
   })
 

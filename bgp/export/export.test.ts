@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
 import { ipv6 } from '@network/base/net/ipv6.ts'
-import { type Attributes, NO_ADVERTISE, NO_EXPORT, plainAttributes } from '../attributes/attributes.ts'
+import { type Attributes, NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED, plainAttributes } from '../attributes/attributes.ts'
 import type { Source } from '../rib/path.ts'
 import { advertised, type Outlet } from './advertise.ts'
 
@@ -61,6 +61,13 @@ describe('advertising', () => {
       to: 'internal',
       said: { communities: [NO_EXPORT] },
       hears: 'path [] via 192.0.2.1 pref 100 med -',
+    },
+    {
+      name: 'NO_EXPORT_SUBCONFED outside',
+      from: 'local',
+      to: 'external',
+      said: { communities: [NO_EXPORT_SUBCONFED] },
+      hears: 'nothing',
     },
     { name: 'NO_ADVERTISE inside', from: 'local', to: 'internal', said: { communities: [NO_ADVERTISE] }, hears: 'nothing' },
     {

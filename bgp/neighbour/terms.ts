@@ -128,7 +128,7 @@ export function admissionOf(config: PeerConfig, rules: Rules, localAddress: Ipv4
     kind,
     peerAsn: asn,
     isRouteServer: isRouteServer === true,
-    localAs: localAs?.asn,
+    localAs: localAs?.noPrepend === true ? undefined : localAs?.asn,
     chain,
     ...(weight === undefined ? {} : { weight }),
     ...(role === undefined || kind === 'internal' ? {} : { role }),

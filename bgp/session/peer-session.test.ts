@@ -9,7 +9,7 @@ import { NO_EXPORT, plainAttributes } from '../attributes/attributes.ts'
 import { encodeAttributes } from '../attributes/encode.ts'
 import { Cluster, learnedText, type Member, meshPeer, recordingLog, routes } from '../testing/cluster.ts'
 import { RawPeer, rawOpen } from '../testing/raw-peer.ts'
-import { IPV4_UNICAST } from '../wire/capabilities.ts'
+import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import { frame } from '../wire/header.ts'
 import { encodeOpen } from '../wire/open.ts'
 import { encodeRouteRefresh } from '../wire/route-refresh.ts'
@@ -138,7 +138,11 @@ describe('while it stands', () => {
     cluster.run(0.1)
     assert.deepEqual(learnedText(member), [])
     assert.equal(peer.lostBy, undefined)
-    assert.deepEqual(member.speaker.status().peers[0]?.repaired, { treatedAsWithdraw: 1, attributesDiscarded: 0 })
+    assert.deepEqual(member.speaker.status().peers[0]?.repaired, {
+      treatedAsWithdraw: 1,
+      attributesDiscarded: 0,
+      byAttribute: { ORIGIN: 1 },
+    })
     assert.ok(log.lines.some(({ message, fields }) => message === 'malformed update' && fields?.['why'] === 'ORIGIN: value 7'))
   })
 
@@ -161,6 +165,71 @@ describe('while it stands', () => {
     assert.ok(beats >= 3 && beats <= 5, `${beats} keepalives`)
     cluster.run(2)
     assert.equal(notified(peer), '4/0')
+  })
+
+  test('octets that are no whole message do not count as a sign of life', async () => {
+    const { cluster, peer } = await established()
+    for (const octet of KEEPALIVE.slice(0, 12)) {
+      peer.say(Uint8Array.of(octet))
+      cluster.run(2.6)
+    }
+    assert.equal(notified(peer), '4/0')
+  })
+
+  test('a peer left out hears 6/3, and its routes go', async () => {
+    const { cluster, peer, member } = await established()
+    peer.say(encodeAnnouncement(encodeAttributes(PLAIN, INTERNAL), [prefix('10.9.0.0/16')]))
+    cluster.run(0.1)
+    member.speaker.setPeers([])
+    cluster.run(0.1)
+    assert.equal(notified(peer), '6/3')
+    assert.deepEqual(learnedText(member), [])
+  })
+
+  test('6/1 names family and limit', async () => {
+    const { cluster, peer, member } = await established()
+    const limited = { maxPrefixes: { limit: 1, warnAt: 100, restartAfter: undefined }, passive: true }
+    member.speaker.setPeers([{ ...meshPeer(ipv4('192.0.2.66'), member.address), ...limited }])
+    peer.say(encodeAnnouncement(encodeAttributes(PLAIN, INTERNAL), ['10.8.0.0/16', '10.9.0.0/16'].map(prefix)))
+    cluster.run(0.1)
+    assert.equal(notified(peer), '6/1')
+    assert.deepEqual([...(peer.lastNotification?.data ?? [])], [0, 1, 1, 0, 0, 0, 1])
+  })
+
+  test('End-of-RIB of each family goes to a peer that names none for graceful restart', async () => {
+    const { cluster, member, peer } = await meeting()
+    const families = [IPV4_UNICAST, IPV6_UNICAST]
+    member.speaker.setPeers([{ ...meshPeer(ipv4('192.0.2.66'), member.address), passive: true, families }])
+    cluster.run(0.1)
+    assert.equal(notified(peer), '6/6', 'other families are another session')
+    const second = new RawPeer()
+    second.dial(cluster.network.host(ipv4('192.0.2.66')), member.address)
+    cluster.run(0.1)
+    const gracefulRestart = { restarting: false, notification: false, restartTime: seconds(0), families: [] }
+    second.greet({}, { families, gracefulRestart })
+    cluster.run(0.1)
+    const ends = second.heard.filter(({ kind }) => kind === 'update').map(({ body }) => hexOf(body))
+    assert.deepEqual(
+      ends,
+      families.map(family => hexOf(encodeEndOfRib(family).subarray(19))),
+    )
+  })
+
+  test('many malformed updates are one line a minute in the log, and counted by attribute', async () => {
+    const log = recordingLog()
+    const { cluster, peer, member } = await established({ log })
+    const spoiled = Uint8Array.from(encodeAttributes(PLAIN, INTERNAL))
+    spoiled[3] = 7 // ORIGIN
+    const atomic = Uint8Array.of(...encodeAttributes(PLAIN, INTERNAL), 0x40, 6, 1, 0)
+    for (let round = 0; round < 9; round++) {
+      peer.say(...[spoiled, atomic].map(block => encodeAnnouncement(block, [prefix('10.9.0.0/16')])), KEEPALIVE)
+      cluster.run(10)
+    }
+    const lines = log.lines.filter(({ message }) => message === 'malformed update')
+    assert.equal(lines.length, 2)
+    assert.match(String(lines[0]?.fields?.['raw']), /^[0-9a-f]+$/)
+    const repaired = { treatedAsWithdraw: 9, attributesDiscarded: 9, byAttribute: { ORIGIN: 9, ATOMIC_AGGREGATE: 9 } }
+    assert.deepEqual(member.speaker.status().peers[0]?.repaired, repaired)
   })
 
   test('who slept itself reads before it judges the silence of others', async () => {
@@ -211,6 +280,10 @@ async function established(options?: Parameters<Cluster['member']>[1], cluster?:
 function notified(peer: RawPeer): string {
   const last = peer.lastNotification
   return last === undefined ? 'nothing' : `${last.code}/${last.subcode}`
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
 }
 
 function typed(type: number): Uint8Array {

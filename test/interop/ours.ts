@@ -7,6 +7,7 @@ import { silentLog } from '@network/base/run/log.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
 import { acceptAll } from '@network/bgp/options.ts'
+import { recordedSpeaker } from '@network/bgp/record/recorder.ts'
 import { tcpTransport } from '@network/bgp/session/tcp.ts'
 import {
   type Attributes,
@@ -37,6 +38,8 @@ export interface StartOptions {
   readonly restarting?: true
   /** Sees every message. */
   readonly observer?: Observer
+  /** Takes the lines of a recording of all that happens to it. */
+  readonly record?: (line: string) => void
 }
 
 export interface Us extends AsyncDisposable {
@@ -61,12 +64,14 @@ export async function start({
   restarting,
   longLived,
   observer,
+  record,
 }: StartOptions): Promise<Us> {
-  const speaker = new Speaker({
+  const options: SpeakerOptions = {
     ...optionsFor(address, clusterId),
     gracefulRestart: restartFor(restarting === true, longLived),
     ...(observer === undefined ? {} : { transport: observed(tcpTransport(systemClock), observer) }),
-  })
+  }
+  const speaker = record === undefined ? new Speaker(options) : recordedSpeaker(options, record)
   const peers = (changes: Partial<PeerConfig>) => [
     peerAt(to, changes),
     ...(third === undefined ? [] : [{ ...peerAt(THIRD, third), passive: true }]),
