@@ -83,7 +83,9 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     repairs: joined(kernel.repairs, firewall.repairs),
     problems: [
       ...(cluster.complete && !registered
-        ? [`node ${config.nodeName} was deleted from the datastore: nobody routes to it; restart the agent to register it again`]
+        ? [
+            `node ${config.nodeName} is not in the datastore, and nobody routes to it: it was deleted there, and a restart of the agent registers it again, or it is not registered yet`,
+          ]
         : []),
       ...controller.problems,
       ...(plan?.problems ?? []),
