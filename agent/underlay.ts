@@ -87,12 +87,15 @@ export function smallestMtu(
   ways: Map<Ipv4, number>,
 ): number {
   let smallest = mtu
+  const there = new Set<Ipv4>()
   for (const node of nodes) {
     if (node.address === address) continue
     const known = ways.get(node.address) ?? mtuTowards(client, node.address) ?? mtu
     ways.set(node.address, known)
+    there.add(node.address)
     smallest = Math.min(smallest, known)
   }
+  for (const way of ways.keys()) if (!there.has(way)) ways.delete(way)
   return smallest
 }
 

@@ -104,6 +104,11 @@ interface PlaceOptions extends MigrateOptions {
   readonly source: string
 }
 
+/** Agents that use a store say so in it. */
+async function hasAgents(store: Datastore, options: Options): Promise<boolean> {
+  return (await store.list(keyPrefixOf(NODE_STATUS.plural), options)).entries.length > 0
+}
+
 interface Difference {
   readonly key: string
   readonly wanted: Placed | undefined
@@ -115,7 +120,9 @@ async function place(wanted: readonly Placed[], to: Datastore, options: PlaceOpt
   const present = await carried(to, options)
   const work = differences(wanted, present)
   const mark = await to.get(MARK, options)
-  const isOurs = isRecord(mark?.document) && mark.document['from'] === options.source && mark.document['finished'] === false
+  const isCutShort = isRecord(mark?.document) && mark.document['from'] === options.source && mark.document['finished'] === false
+  // Agents that work with what a run left have made it theirs.
+  const isOurs = isCutShort && !(await hasAgents(to, options))
   if (work.some(({ present: other }) => other !== undefined) && !isOurs && !force) throw occupied(to, work)
   if (work.length > 0) await setMark(to, { from: options.source, finished: false }, options)
   let done = wanted.length - work.filter(({ wanted: one }) => one !== undefined).length

@@ -3,7 +3,7 @@
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { contains, formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
-import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
+import { BLOCK_AFFINITY, type BlockAffinity } from '@network/model/resources/block-affinity.ts'
 import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { type Allocation, IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
 import { keyOfNamed } from '@network/model/resources/kind.ts'
@@ -167,7 +167,7 @@ async function deleteBlocks(
     if (tried === ATTEMPTS) throw stillBusy(node, left)
     for (const block of left) {
       const { block: value, ordinals } = release(block.value, isMine)
-      const freed = await updateOf(store, IPAM_BLOCK, { value, revision: block.revision }, options)
+      const freed = await updateOf(store, IPAM_BLOCK, { ...block, value }, options)
       if (freed.is !== 'written') continue
       addresses += ordinals.length
       if (value.allocations.size > 0) continue
@@ -196,13 +196,15 @@ function stillBusy(node: string, blocks: readonly Stored<IpamBlock>[]): Fault {
 async function deleteClaims(store: Datastore, node: string, options: Options): Promise<number> {
   const { read: affinities } = await listOf(store, BLOCK_AFFINITY, options)
   let deleted = 0
-  for (const { key, revision, value } of affinities.filter(({ value }) => value.node === node)) {
+  for (const { key, revision, value, document } of affinities.filter(({ value }) => value.node === node)) {
     const block = await getOf(store, IPAM_BLOCK, ipamBlockKey(value.block), options)
     if (block?.value.node === node && block.value.allocations.size > 0) continue
     deleted++
     if (block === undefined) await store.delete(key, revision, options)
-    else
-      await updateOf(store, BLOCK_AFFINITY, { value: { ...value, node: block.value.node, state: 'pending' }, revision }, options)
+    else {
+      const left: BlockAffinity = { ...value, node: block.value.node, state: 'pending' }
+      await updateOf(store, BLOCK_AFFINITY, { value: left, revision, document }, options)
+    }
   }
   return deleted
 }

@@ -157,7 +157,7 @@ async function releaseBlocks(store: Datastore, pool: IpPool, options: Options): 
   for (const block of blocks) {
     if (!covers(pool.cidr, block.value.cidr) || podAddresses(block.value) > 0) continue
     const { block: value } = release(block.value, ({ use }) => use === TUNNEL_USE)
-    const freed = await updateOf(store, IPAM_BLOCK, { value, revision: block.revision }, options)
+    const freed = await updateOf(store, IPAM_BLOCK, { ...block, value }, options)
     if (freed.is === 'written') await vacate(store, { ...block, value, revision: freed.revision }, options)
   }
 }

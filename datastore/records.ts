@@ -54,7 +54,7 @@ export function createOf<T>(store: Datastore, kind: Kind<T>, value: T, options: 
 export function updateOf<T>(
   store: Datastore,
   kind: Kind<T>,
-  { value, revision, document }: { readonly value: T; readonly revision: Revision; readonly document?: unknown },
+  { value, revision, document }: Pick<Stored<T>, 'value' | 'revision' | 'document'>,
   options: Options,
 ): Promise<Updated> {
   return store.update(kind.keyOf(value), carryOver(kind, document, kind.print(value)), revision, options)

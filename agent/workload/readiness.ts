@@ -35,8 +35,8 @@ export function statusReply(
     return cniFailure(
       version,
       CNI_ERROR.limited,
-      `node ${node} was deleted from the datastore, and nobody routes to its pods`,
-      'restart the agent to register it again',
+      `node ${node} is not in the datastore, and nobody routes to its pods: it was deleted there, or is not registered yet`,
+      'where somebody deleted it, restart the agent to register it again',
     )
   if ([...pools.values()].every(pool => pool.disabled))
     return cniFailure(

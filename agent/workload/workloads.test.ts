@@ -202,7 +202,7 @@ const UNFIT: readonly (readonly [string, Partial<Circumstances>, number, RegExp]
   ['before the first list', { datastore: inState('connecting') }, CNI_ERROR.notAvailable, /memory: is connecting/],
   ['with a datastore that does not answer', { datastore: inState('stale') }, CNI_ERROR.notAvailable, /memory: is stale/],
   ['without a pool', { pools: new Map() }, CNI_ERROR.notAvailable, /no pool.*/],
-  ['of a node that was deleted', { registered: false }, CNI_ERROR.limited, /node a was deleted/],
+  ['of a node that was deleted', { registered: false }, CNI_ERROR.limited, /node a is not in the datastore/],
 ]
 for (const [what, circumstances, code, says] of UNFIT)
   test(`STATUS ${what} is code ${code}; P0: otherwise it is silent`, async () => {

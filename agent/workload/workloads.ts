@@ -169,15 +169,15 @@ function codeOf({ exitCode, body }: CniReply): number {
   return exitCode !== 0 && typeof code === 'number' ? code : exitCode
 }
 
-/** Addresses of a node that was deleted are free for others: it must not hand them out. */
+/** Addresses of a node that was deleted, or is not yet known, are free for others: it must not hand them out. */
 function mustBeRegistered({ node, registered, datastore }: Circumstances): void {
   // While it is away, what was last seen of it is judged with the addresses.
   if (registered || datastore.state === 'stale') return
-  throw new Fault('node.deleted', {
+  throw new Fault('node.unregistered', {
     doing: 'attach a pod to',
     on: `node ${node}`,
-    says: 'it was deleted from the datastore',
-    mend: 'restart the agent to register it again',
+    says: 'it is not in the datastore: it was deleted there, or is not registered yet',
+    mend: 'try again; where somebody deleted it, restart the agent to register it again',
   })
 }
 

@@ -55,10 +55,6 @@ export function sizeOf(prefix: Prefix): number {
   return 2 ** (32 - prefix.length)
 }
 
-export function lastAddress(prefix: Prefix): Ipv4 {
-  return toIpv4(prefix.address + sizeOf(prefix) - 1)
-}
-
 export function contains(prefix: Prefix, address: Ipv4): boolean {
   return (address & maskOf(prefix.length)) >>> 0 === prefix.address
 }

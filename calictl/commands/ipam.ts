@@ -109,7 +109,7 @@ function collected(value: string, before: readonly string[] | undefined): readon
   return [...(before ?? []), value]
 }
 
-export async function showIpam(context: Context, { ip, ...which }: ShowOptions): Promise<ExitCode> {
+async function showIpam(context: Context, { ip, ...which }: ShowOptions): Promise<ExitCode> {
   const blocks = which.blocks ?? which.showBlocks
   const address = ip === undefined ? undefined : addressFrom(ip)
   if (address !== undefined && blocks) throw misused('--ip with --blocks', 'they ask for different things', 'give one of them')

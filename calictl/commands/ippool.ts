@@ -81,7 +81,7 @@ async function setPool(context: Context, words: readonly string[], options: Pool
   return (await import('../resources/noun.ts')).setNoun(context, 'ippools', { name, pairs: all }, options)
 }
 
-export async function getPools(context: Context, name: string | undefined): Promise<ExitCode> {
+async function getPools(context: Context, name: string | undefined): Promise<ExitCode> {
   const all = await readRows(context, IP_POOL)
   const rows = all.filter(({ document }) => name === undefined || document.metadata.name === name)
   if (name !== undefined && rows.length === 0) throw noSuchPool('show', name, valuesOf(IP_POOL, all))

@@ -55,7 +55,7 @@ export function addNode(program: Command, act: Act): void {
     .action((name: string, options: DeleteOptions) => act(context => removeNode(context, name, options)))
 }
 
-export async function getNodes(context: Context, name: string | undefined): Promise<ExitCode> {
+async function getNodes(context: Context, name: string | undefined): Promise<ExitCode> {
   const all = await readRows(context, NODE)
   const rows = all.filter(({ document }) => name === undefined || document.metadata.name === name)
   if (name !== undefined && rows.length === 0) throw noSuchNode('show', name, valuesOf(NODE, all))

@@ -109,7 +109,7 @@ export function typedWish(kind: Kind<unknown>, key: string, document: Document |
 }
 
 /** The one resource that a kind and a name mean. */
-export async function theOne(context: Context, doing: string, words: readonly string[], where: Where): Promise<Row> {
+async function theOne(context: Context, doing: string, words: readonly string[], where: Where): Promise<Row> {
   const [first, ...more] = wantedFrom(words)
   const [name, ...others] = first?.names ?? []
   if (first === undefined || name === undefined || more.length > 0 || others.length > 0)

@@ -204,7 +204,7 @@ export class Ipam {
   ): Promise<Assignment | 'lost'> {
     const { cidr } = block.value
     if (!(await this.#isRouted(block.value, request))) return 'lost'
-    const written = await updateOf(this.#store, IPAM_BLOCK, { value: taken.block, revision: block.revision }, request)
+    const written = await updateOf(this.#store, IPAM_BLOCK, { ...block, value: taken.block }, request)
     if (written.is !== 'written') return 'lost'
     if (!(await this.#isStillOpen(pool, request))) {
       await this.#giveBack(block.key, request.handle, request)
@@ -305,7 +305,7 @@ export class Ipam {
     const { block: value, ordinals } = release(block.value, unused)
     let { revision } = block
     if (ordinals.length > 0) {
-      const written = await updateOf(this.#store, IPAM_BLOCK, { value, revision }, options)
+      const written = await updateOf(this.#store, IPAM_BLOCK, { ...block, value }, options)
       if (written.is !== 'written') return 'lost'
       revision = written.revision
     }

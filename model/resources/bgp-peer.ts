@@ -18,7 +18,7 @@ export interface PeerAddress {
 }
 
 /** `192.0.2.1`, `192.0.2.1:1179`, `2001:db8::1` or `[2001:db8::1]:1179`. */
-export function parsePeerAddress(input: string): PeerAddress | undefined {
+function parsePeerAddress(input: string): PeerAddress | undefined {
   const plain = parseAddress(input)
   if (plain !== undefined) return { address: plain, port: undefined }
   const [, host = '', digits = ''] = /^(?:\[(?=.*:)|(?!\[))([0-9a-fA-F:.]+?)\]?:(\d{1,5})$/.exec(input) ?? []

@@ -22,7 +22,7 @@ const VALUE = /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/
 const LONGEST_DOMAIN = 253
 
 /** What is wrong with the name of a label or an annotation; undefined when nothing is. */
-export function refuseKey(key: string): string | undefined {
+function refuseKey(key: string): string | undefined {
   const [last = '', domain, ...more] = key.split('/').reverse()
   const good =
     more.length === 0 && PART.test(last) && (domain === undefined || (domain.length <= LONGEST_DOMAIN && NAME.test(domain)))

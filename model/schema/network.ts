@@ -124,7 +124,7 @@ export function asn(doc: string): Field<number> {
 }
 
 /** `64512`, or `1.10` for 65546. */
-export function parseAsn(input: string): number | undefined {
+function parseAsn(input: string): number | undefined {
   if (/^\d{1,10}$/.test(input)) return Number(input)
   const [, high, low] = /^(\d{1,5})\.(\d{1,5})$/.exec(input) ?? []
   if (high === undefined || low === undefined || Number(high) > 65535 || Number(low) > 65535) return undefined
@@ -141,7 +141,7 @@ export function community(doc: string): Field<string> {
   })
 }
 
-export function communitySays(input: string): string {
+function communitySays(input: string): string {
   return `"${input}" is no community: write two numbers up to 65535, as 64512:300, or three up to 4294967295, as 64512:300:100`
 }
 
@@ -214,7 +214,7 @@ function parseDuration(input: string): number | undefined {
   return ['h', 'm', 's'].reduce((sum, unit, at) => sum + Number(found[at + 1] ?? 0) * (UNITS[unit] ?? 0), 0)
 }
 
-export function formatDuration(value: Seconds): string {
+function formatDuration(value: Seconds): string {
   return value >= 60 && value % 60 === 0 && value < 600 ? `${value / 60}m` : `${value}s`
 }
 

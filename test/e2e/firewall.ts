@@ -5,8 +5,10 @@ import { capture } from '../lab/capture.ts'
 import { forge } from '../lab/forge.ts'
 import type { Frame } from '../lab/frame.ts'
 import type { Lab } from '../lab/lab.ts'
+import { tracePath } from '../lab/path.ts'
+import { ping } from '../lab/ping.ts'
 import { until } from '../lab/until.ts'
-import { must } from './frozen.ts'
+import { must, whileFrozen } from './frozen.ts'
 
 export const COUNT = 3
 export type Counter = 'forged-ipip' | 'forged-vxlan' | 'spoofed-source'
@@ -70,4 +72,30 @@ export async function tableIsBack(lab: Lab, node: string): Promise<void> {
 /** The table without what changes by itself: packets and bytes counted. */
 export async function tableOf(lab: Lab, node: string): Promise<string> {
   return (await must(lab, node, 'nft', 'list', 'table', 'inet', 'cali')).replaceAll(/packets \d+ bytes \d+/g, '')
+}
+
+/** A firewall that was there before us, in the words that make it: nothing comes in or passes but what it knows. */
+export const HOST_FIREWALL = `nft -f - <<'END'
+table inet host {
+  chain arriving { type filter hook input priority 0; policy accept; meta l4proto { tcp, icmp } ct state established,related accept; iifname lo accept; reject with icmpx admin-prohibited; }
+  chain passing { type filter hook forward priority 0; policy drop; }
+}
+END`
+
+/** Across racks in this form past `HOST_FIREWALL`; and nothing comes without our rule in it, until it is back. */
+export async function assertPastHostFirewall(lab: Lab, form: 'ipip' | 'vxlan'): Promise<void> {
+  const [here, far] = [lab.pod('a1-p1'), lab.pod('b1-p1')]
+  const path = await tracePath(lab, here, far, 'router:rack-a')
+  assert.deepEqual([path.ping.received, path.ping.ttls, path.forms], [3, [62], [form]])
+  const rule = `$(nft -a list chain inet host arriving | sed -n 's/.*"cali" # handle //p')`
+  const lost = await whileFrozen(lab, 'b1', async () => {
+    await must(lab, 'b1', 'sh', '-c', `nft delete rule inet host arriving handle ${rule}`)
+    return ping(lab, here.name, far.address, 1)
+  })
+  assert.equal(lost.received, 0, 'P0')
+  await until(async () => (await ping(lab, here.name, far.address, 1)).received === 1, {
+    clock: lab.clock,
+    what: 'our rule to be back',
+    ...REPAIRED,
+  })
 }
