@@ -2,7 +2,8 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { Fault } from '@network/base/run/fault.ts'
-import { isRecord, KEY_ROOT } from '@network/model/resources/kind.ts'
+import { isRecord, KEY_ROOT, keyPrefixOf } from '@network/model/resources/kind.ts'
+import { NODE_STATUS } from '@network/model/resources/node-status.ts'
 import { type Datastore, type Entry, NOT_JSON, type Options } from './port.ts'
 
 /** A document and its place, as files of export have them. */

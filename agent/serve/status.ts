@@ -186,7 +186,7 @@ function peerStatus(peer: SpokenPeer, type: PeerStatus['type']): PeerStatus {
   return {
     address: peer.address,
     name: peer.name,
-    asn: peer.remoteAsn,
+    asn: peer.remoteAsn ?? 0,
     type,
     state: peer.state,
     since: peer.since,
