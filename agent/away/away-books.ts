@@ -62,7 +62,11 @@ export class AwayBooks implements Books {
     const { ledger, turns, log } = this.#options
     return turns.take(signal, async () => {
       const present = ledger.entries.get(handle)
-      if (present !== undefined && isAlive(present) && present.address !== undefined) return present.address
+      if (present?.address !== undefined) {
+        // Its own from before: nobody else can have it.
+        if (!isAlive(present)) ledger.put({ handle, use, address: present.address, standing: 'owed', at: this.#now() })
+        return present.address
+      }
       const verdict = this.verdict()
       if (verdict.is === 'refused') throw this.#unsafe(verdict.says)
       const { address } = verdict
@@ -110,8 +114,12 @@ export class AwayBooks implements Books {
   /** Also for what is not known here: the datastore may know of it by a write that was never answered. */
   #leave(handle: string, endpoint: WorkloadEndpoint): LedgerEntry {
     const { ledger } = this.#options
-    const present = ledger.entries.get(handle) ?? { handle, use: `${endpoint.namespace}/${endpoint.pod}`, endpoint, at: '' }
-    const entry: LedgerEntry = { ...present, standing: standingAfter(ledger.entries.get(handle)?.standing), at: this.#now() }
+    const present = ledger.entries.get(handle)
+    const entry: LedgerEntry = {
+      ...{ handle, use: `${endpoint.namespace}/${endpoint.pod}`, endpoint },
+      ...present,
+      ...{ standing: standingAfter(present?.standing), at: this.#now() },
+    }
     ledger.put(entry)
     return entry
   }

@@ -107,6 +107,9 @@ async function tell(
 ): Promise<Outcome | undefined> {
   const { store, ipam, ledger, overlay, clock, log } = options
   if (address === undefined || endpoint === undefined) return undefined
+  // A write that was never answered may have given the same container another address.
+  const taken = await ipam.held({ signal })
+  if (taken.some(one => one.handle === handle && one.address !== address)) await ipam.release(handle, { signal })
   const isLeftover = ({ handle: other }: { readonly handle: string }) => !isLiving(ledger, other) && !inStore.has(other)
   const adopted = await ipam.adopt({ handle, use, address, isLeftover, signal })
   if (adopted.is !== 'adopted') return inTheWay(adopted)

@@ -24,7 +24,7 @@ export interface FakeBooks {
   readonly datastore: () => DatastoreStatus
   readonly isRegistered?: () => boolean
   /** What was last seen of the datastore; nothing unless told. */
-  readonly seen?: () => { readonly snapshot: Snapshot; readonly blocks: readonly IpamBlock[] }
+  readonly seen?: () => { readonly snapshot: Snapshot | undefined; readonly blocks: readonly IpamBlock[] }
 }
 
 export function fakeBooks(wanted: FakeBooks): {
