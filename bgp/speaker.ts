@@ -61,6 +61,7 @@ const GATHERING: Millis = millis(5)
 const PULSE: Millis = millis(250)
 /** Routes of our own point at whichever end of ours they are told from. */
 const NOWHERE6 = { address: toIpv6(0n), linkLocal: undefined }
+const SEEDS = 2 ** 32
 const STOPPED: Admittance = { is: 'refused', why: 'the speaker stops' }
 /** Connections from addresses that nobody configured are logged at most this often. */
 const STRANGER_QUIET: Millis = millis(60_000)
@@ -120,7 +121,7 @@ export class Speaker {
     this.#drainAlarm = new Alarm(clock, () => void this.#leave())
     const { routerId } = options
     this.#ourselves = { id: 'local', kind: 'local', name: 'local', address: routerId, routerId, localAddress: routerId }
-    this.#rib = new Rib(options, options.decision, options.resolveNextHop)
+    this.#rib = new Rib(options, options.decision, options.resolveNextHop, Math.floor(random() * SEEDS))
     this.#around = this.#surroundings()
     this.#expected = { peers: [], ranges: options.dynamicPeers ?? [] }
     this.#guests = new DynamicGuests(this.#expected.ranges)

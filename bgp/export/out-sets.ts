@@ -10,11 +10,12 @@ const MULTIPROTOCOL = 1
 
 export class OutSets {
   readonly #dialect: Dialect
-  readonly #bytes = new ByteTable()
+  readonly #bytes: ByteTable
   /** Those whose next hop is not in the block. */
   readonly #wide = new Map<number, Saying>()
 
-  constructor(dialect: Dialect) {
+  constructor(dialect: Dialect, seed = 0) {
+    this.#bytes = new ByteTable(seed)
     this.#dialect = dialect
   }
 

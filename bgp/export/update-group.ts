@@ -136,7 +136,7 @@ export class UpdateGroup {
   }
 
   #nothingHeld(): Held {
-    return this.#ways === undefined ? new PrefixTable() : new HeldPaths()
+    return this.#ways === undefined ? new PrefixTable(this.#rib.seed) : new HeldPaths()
   }
 
   leave(follower: Follower): void {

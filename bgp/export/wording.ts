@@ -51,7 +51,7 @@ export class Wording {
     this.#rib = rib
     this.#packer = packer
     this.#exclusions = exclusions
-    this.#outs = new OutSets(dialect)
+    this.#outs = new OutSets(dialect, rib.seed)
     this.#mayReflect = outlet.policy === undefined && outlet.hops?.ipv4 !== 'self-always' && maySkim(dialect)
     this.#speaksFour = speaks(dialect, IPV4_UNICAST)
     this.#speaksSix = speaks(dialect, IPV6_UNICAST)

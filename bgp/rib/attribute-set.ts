@@ -155,7 +155,7 @@ function flawOfSkimmed(
 /** All sets in use, found by the bytes in which their source said them. */
 export class AttributeSets {
   readonly #self: Self
-  readonly #bytes = new ByteTable()
+  readonly #bytes: ByteTable
   readonly #sets: (AttributeSet | undefined)[] = []
   /** Salts of the byte table: sources say the same bytes and mean different things. */
   readonly #salts = new Map<Source, number>()
@@ -177,7 +177,8 @@ export class AttributeSets {
   readonly #reader: Reader = id => readPlain(this.#bytes.bytes(id))
   #hasLongStale = false
 
-  constructor(self: Self) {
+  constructor(self: Self, seed = 0) {
+    this.#bytes = new ByteTable(seed)
     this.#self = self
     this.#asked = { asn: self.asn, clusterId: self.clusterId ?? self.routerId }
   }

@@ -20,6 +20,12 @@ export class ByteTable {
   readonly #free: number[] = []
   #sweepAt = FEW
   #sweepAtOctets = FEW_OCTETS
+  readonly #seed: number
+
+  /** Who does not know the seed, any 32 bits, cannot choose bytes that all want one place. */
+  constructor(seed = 0) {
+    this.#seed = seed | 0
+  }
 
   /** Numbers in use. */
   get size(): number {
@@ -38,7 +44,7 @@ export class ByteTable {
 
   /** The number of bytes kept before under the same salt, or -1. Hot: called for every message received. */
   find(bytes: Uint8Array, from: number, to: number, salt: number): number {
-    const hash = hashOf(bytes, from, to, salt)
+    const hash = hashOf(bytes, from, to, salt ^ this.#seed)
     const mask = this.#index.length - 1
     for (let place = hash & mask; ; place = (place + 1) & mask) {
       const id = this.#index[place] ?? EMPTY
@@ -54,7 +60,7 @@ export class ByteTable {
     const length = to - from
     this.#makeRoom(length)
     this.#arena.set(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), this.#arenaUsed)
-    this.#hash[id] = hashOf(bytes, from, to, salt)
+    this.#hash[id] = hashOf(bytes, from, to, salt ^ this.#seed)
     this.#salt[id] = salt
     this.#start[id] = this.#arenaUsed
     this.#length[id] = length

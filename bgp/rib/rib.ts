@@ -75,7 +75,9 @@ interface Tally {
 const NO_COUNTS: SourceCounts = { received: 0, six: 0, accepted: 0, stale: 0 }
 
 export class Rib {
-  readonly prefixes = new PrefixTable()
+  readonly prefixes: PrefixTable
+  /** Of all tables that hold what peers say. */
+  readonly seed: number
   readonly sets: AttributeSets
   readonly #decision: DecisionOptions
   readonly #comparators: readonly Comparator[]
@@ -103,10 +105,12 @@ export class Rib {
   #changed = new Int32Array(32)
   #chosenCount = 0
 
-  /** Without a resolver every next hop that can be one is as near as any other. */
-  constructor(self: Self, decision: DecisionOptions = {}, resolve?: ResolveNextHop) {
+  /** Without a resolver every next hop that can be one is as near as any other. The seed is a secret from peers. */
+  constructor(self: Self, decision: DecisionOptions = {}, resolve?: ResolveNextHop, seed = 0) {
+    this.seed = seed
+    this.prefixes = new PrefixTable(seed)
     this.#nextHops = resolve === undefined ? undefined : new NextHops(resolve)
-    this.sets = new AttributeSets(self)
+    this.sets = new AttributeSets(self, seed)
     this.#decision = decision
     this.#comparators = comparatorsFor(decision)
     this.#comparatorsOfFresh = this.#comparators.filter(({ name }) => name !== 'long-lived-stale')

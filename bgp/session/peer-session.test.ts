@@ -14,6 +14,7 @@ import { frame } from '../wire/header.ts'
 import { encodeOpen } from '../wire/open.ts'
 import { encodeRouteRefresh } from '../wire/route-refresh.ts'
 import { encodeAnnouncement, encodeEndOfRib, encodeWithdrawal, KEEPALIVE } from '../wire/update.ts'
+import type { Transport, Wire, WireListener } from './transport.ts'
 
 const INTERNAL = { kind: 'internal', asnOctets: 4 } as const
 const PLAIN = { ...plainAttributes(ipv4('192.0.2.66')), localPref: 100 }
@@ -232,6 +233,27 @@ describe('while it stands', () => {
     assert.deepEqual(member.speaker.status().peers[0]?.repaired, repaired)
   })
 
+  for (const { says, takesItAgain } of [
+    { says: 'a peer that reads nothing is lost after eight minutes, whatever it says: 8/0', takesItAgain: false },
+    { says: 'a peer that reads again within eight minutes is not', takesItAgain: true },
+  ])
+    test(says, async () => {
+      const cluster = new Cluster()
+      const stream = new StuckStreams(cluster.network.host(ipv4('192.0.2.1')))
+      const { peer, member } = await established({ transport: stream.transport }, cluster)
+      stream.isStuck = true
+      member.speaker.originate(routes('10.1.0.0/24'))
+      for (let beat = 0; beat < 47; beat++) {
+        peer.say(KEEPALIVE)
+        cluster.run(10)
+        if (takesItAgain && beat === 30) stream.drain()
+      }
+      assert.equal(peer.lostBy, undefined)
+      peer.say(KEEPALIVE)
+      cluster.run(20)
+      assert.equal(notified(peer), takesItAgain ? 'nothing' : '8/0')
+    })
+
   test('who slept itself reads before it judges the silence of others', async () => {
     const cluster = new Cluster()
     const clock = new StallingClock(cluster.clock)
@@ -290,6 +312,36 @@ function typed(type: number): Uint8Array {
   const bytes = Uint8Array.from(KEEPALIVE)
   bytes[18] = type
   return bytes
+}
+
+/** Streams that ask their sender to wait, and all the same deliver: what a full buffer says, without one. */
+class StuckStreams {
+  readonly transport: Transport
+  isStuck = false
+  readonly #listeners: WireListener[] = []
+
+  constructor(inner: Transport) {
+    const stuck = (wire: Wire): Wire => ({
+      local: wire.local,
+      remote: wire.remote,
+      send: bytes => wire.send(bytes) && !this.isStuck,
+      sendAll: slices => wire.sendAll(slices) && !this.isStuck,
+      guard: guard => wire.guard(guard),
+      close: () => wire.close(),
+    })
+    const listen: Transport['listen'] = (at, accept) =>
+      inner.listen(at, wire => {
+        const listener = accept(stuck(wire))
+        if (listener !== undefined) this.#listeners.push(listener)
+        return listener
+      })
+    this.transport = { ...inner, listen }
+  }
+
+  drain(): void {
+    this.isStuck = false
+    for (const listener of this.#listeners) listener.drained()
+  }
 }
 
 /** Wakes nobody while stalled, and everybody late afterwards: a stopped process. */

@@ -199,7 +199,9 @@ export class PeerSession implements LineOwner {
     const line = id === undefined ? undefined : this.#lines.get(id)
     if (line === undefined) return false
     this.#sent.update += messages
-    return line.wire.sendAll(slices)
+    const takesMore = line.wire.sendAll(slices)
+    if (!takesMore) this.#feed(line.id, { is: 'stuck' })
+    return takesMore
   }
 
   /** ROUTE-REFRESH on the established connection: a request, or the begin or end of an answer. */
@@ -292,7 +294,8 @@ export class PeerSession implements LineOwner {
     const line = this.#lines.get(id)
     if (line === undefined) return
     this.#sent[message.kind]++
-    line.wire.send(encodeControl(message))
+    const takesMore = line.wire.send(encodeControl(message))
+    if (!takesMore && message.kind === 'keepalive') this.#feed(id, { is: 'stuck' })
   }
 
   #close(id: ConnId): void {
@@ -327,7 +330,9 @@ export class PeerSession implements LineOwner {
   }
 
   drained({ id }: Line): void {
-    if (this.#connOf(id)?.state === 'established') this.#listener.drained()
+    if (this.#connOf(id)?.state !== 'established') return
+    this.#feed(id, { is: 'drained' })
+    this.#listener.drained()
   }
 
   lost({ id, wire }: Line, why: string): void {
@@ -407,7 +412,7 @@ export class PeerSession implements LineOwner {
   }
 
   #fire(id: ConnId, now: Instant): void {
-    for (const which of ['keepalive', 'connectRetry', 'hold'] as const) {
+    for (const which of ['keepalive', 'connectRetry', 'hold', 'sendHold'] as const) {
       const due = this.#connOf(id)?.deadlines[which]
       const spared = which === 'hold' && this.#graceEnds !== undefined
       if (due !== undefined && due <= now && this.#connOf(id)?.state === 'connect') this.#sayUnanswered()
