@@ -8,7 +8,7 @@ import { tracePath } from '../lab/path.ts'
 import { ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
 import { until } from '../lab/until.ts'
-import { assertArrives, assertDropped, type Forgery, REPAIRED, tableIsBack } from './firewall.ts'
+import { assertArrives, assertDropped, DELETE_TABLES, type Forgery, REPAIRED, tableIsBack } from './firewall.ts'
 import { must, whileFrozen } from './frozen.ts'
 
 const FIREWALL = `nft -f - <<'END'
@@ -62,7 +62,7 @@ test('IPIP from a host that is no node: dropped and counted; P0: it arrives in t
   await whileFrozen(lab, 'a1', async () => {
     await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'host')
     await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-ipip' })
-    await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'cali')
+    await must(lab, 'a1', ...DELETE_TABLES)
     await assertArrives(lab, forgery)
   })
   await tableIsBack(lab, 'a1')
