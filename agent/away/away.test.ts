@@ -270,7 +270,7 @@ class Storm {
     const { read } = await listOf(store, IPAM_BLOCK, { signal })
     const block = read.find(({ value }) => value.node === SELF)
     if (block === undefined) return
-    const { value, revision } = block
+    const { value } = block
     const [ordinal, allocation] = [...value.allocations].find(([, one]) => one.use !== 'tunnel' && one.node === SELF) ?? []
     const rewritten =
       how === 'release'
@@ -280,7 +280,7 @@ class Storm {
     this.story.push(
       `by hand: ${how} ${how === 'release' && ordinal !== undefined ? formatIpv4(addressAt(value.cidr, ordinal)) : ''}`,
     )
-    await updateOf(store, IPAM_BLOCK, { value: rewritten, revision }, { signal })
+    await updateOf(store, IPAM_BLOCK, { ...block, value: rewritten }, { signal })
   }
 
   /** Holds at every moment. */
