@@ -1,3 +1,4 @@
+/** VXLAN from a host that is no node and from a pod, and VXLAN from nodes past a firewall that was there before us. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { agentStatus, everyAgent, meshIsUp } from '../lab/agent-status.ts'
