@@ -14,12 +14,19 @@ import { BirdRouter, layRouterCable, OUR_DEVICE, OUR_LINK, type Part, type Route
 const ON_LINK: Part = { asn: 65001, over: 'link' }
 const BFD = { minTx: millis(100), minRx: millis(100), multiplier: 3, multihop: false }
 
+const ipThere = (...words: readonly string[]) => mustIn('router', ['ip', ...words])
+const ipHere = (...words: readonly string[]) => execa('ip', words, { env: ENVIRONMENT })
+const ENDS = [
+  { end: 'its', ip: ipThere, device: THEIR_DEVICE, address: THEIR_LINK },
+  { end: 'our', ip: ipHere, device: OUR_DEVICE, address: OUR_LINK },
+]
+
 /** A cable without an address but the link-local ones. */
 before(async () => {
   await layRouterCable()
   for (const family of ['-4', '-6']) {
-    await execa('ip', [family, 'address', 'flush', 'dev', OUR_DEVICE, 'scope', 'global'], { env: ENVIRONMENT })
-    await mustIn('router', ['ip', family, 'address', 'flush', 'dev', THEIR_DEVICE, 'scope', 'global'])
+    await ipHere(family, 'address', 'flush', 'dev', OUR_DEVICE, 'scope', 'global')
+    await ipThere(family, 'address', 'flush', 'dev', THEIR_DEVICE, 'scope', 'global')
   }
   await joinTerminals()
 })
@@ -51,17 +58,20 @@ describe('FRR', () => {
           await router.until(`${prefix} there`, async () => (await router.route(prefix)).includes(OUR_LINK))
       })
 
-  test('the cable is taken down and comes back: so does the session', async () => {
-    await using router = await new FrrWithBfd().play(ON_LINK)
-    await using us = await start(onLink({ asn: 'external', bfd: BFD }))
-    await heardAll(router, us, ' path 65001')
-    const { flaps } = us.peer()
-    await mustIn('router', ['ip', 'link', 'set', THEIR_DEVICE, 'down'])
-    await router.until('the loss', () => us.peer().flaps > flaps)
-    await mustIn('router', ['ip', 'link', 'set', THEIR_DEVICE, 'up'])
-    await mustIn('router', ['ip', 'address', 'replace', `${THEIR_LINK}/64`, 'dev', THEIR_DEVICE, 'nodad'])
-    await heardAll(router, us, ' path 65001')
-  })
+  for (const { end, ip, device, address } of ENDS)
+    test(`the cable is taken down at ${end} end and comes back: so does the session`, async () => {
+      await using router = await new FrrWithBfd().play({ ...ON_LINK, bfd: 'single-hop' })
+      await using us = await start(onLink({ asn: 'external', bfd: BFD }))
+      await heardAll(router, us, ' path 65001')
+      await router.until('BFD', () => us.peer().bfd?.state === 'up')
+      const { flaps } = us.peer()
+      await ip('link', 'set', device, 'down')
+      await router.until('the loss', () => us.peer().flaps > flaps)
+      assert.match(us.peer().lastError?.text ?? '', /BFD down|ENETUNREACH/)
+      await ip('link', 'set', device, 'up')
+      await ip('address', 'replace', `${address}/64`, 'dev', device, 'nodad')
+      await heardAll(router, us, ' path 65001')
+    })
 
   test('it dies and another life of it comes: the session does too', async () => {
     await using us = await start(onLink({ asn: 'external' }))
