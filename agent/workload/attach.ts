@@ -145,7 +145,7 @@ export class Attachments {
     if (assigned.is !== 'assigned') throw exhausted(node, assigned)
     const { address } = assigned
     // Here and not when it was freed: whoever freed it, a crash included, it is done.
-    connections.beforeUse(address)
+    await connections.beforeUse(address)
     const hostInterface = hostInterfaceName(pod)
     const mac = wiring.wire({ netns, hostInterface, podInterface: pod.ifName, address, mtu: podMtu() })
     await this.#store({ ...endpointOf(pod, node), mac, addresses: [address] }, signal)
