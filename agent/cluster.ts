@@ -8,6 +8,7 @@ import { KEY_ROOT } from '@network/model/resources/kind.ts'
 import { type Snapshot, SnapshotBuilder } from '@network/model/snapshot.ts'
 import type { DatastoreStatus } from '@network/model/status.ts'
 import type { Copied } from './copy.ts'
+import { HeardOf } from './heard-of.ts'
 
 export interface ClusterOptions {
   readonly store: Datastore
@@ -21,6 +22,7 @@ export interface ClusterOptions {
 }
 
 export class Cluster {
+  readonly heardOf = new HeardOf()
   readonly #options: ClusterOptions
   readonly #builder = new SnapshotBuilder()
   #state: DatastoreStatus['state'] = 'connecting'
@@ -72,6 +74,7 @@ export class Cluster {
       switch (event.is) {
         case 'changes':
           for (const change of event.changes) {
+            this.heardOf.apply(change)
             const problems = this.#builder.apply(change)
             if (problems.length > 0) log.warn('document cannot be read and counts as absent', { key: change.key, problems })
           }

@@ -115,7 +115,7 @@ async function relist(
   for (const { key, document, revision: now } of entries) {
     if (known.get(key) === now) continue
     known.set(key, now)
-    news.add({ key, document })
+    news.add({ key, document, revision: now })
   }
   news.become({ is: 'in-sync' })
   return revision
@@ -131,7 +131,7 @@ async function watch(
     if (entry === undefined) forget(key, known, news)
     else {
       known.set(key, entry.revision)
-      news.add({ key, document: entry.document })
+      news.add({ key, document: entry.document, revision: entry.revision })
     }
   }
 }

@@ -112,11 +112,7 @@ test('BGP: sessions, routes and why, from the agents; sessions of other nodes as
   await using stage = await openStage()
   const lost = { ...PATH, from: '172.16.20.13', name: 'tor-b', best: false, verdict: 'lost by router-id' }
   const down = peerOf('c', { state: 'idle', lastError: 'hold timer expired' })
-  await stage.agent(
-    'a',
-    () => withPeers('a', [peerOf('b'), down]),
-    () => ({ node: 'a', paths: [PATH, lost] }),
-  )
+  await stage.agent('a', () => withPeers('a', [peerOf('b'), down]), { table: () => ({ node: 'a', paths: [PATH, lost] }) })
   const reported = NODE_STATUS.parse({
     apiVersion: 'projectcalico.org/v3',
     kind: 'NodeStatus',
