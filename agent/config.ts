@@ -53,6 +53,8 @@ export function filesOf({ runDir, nodeName }: Pick<Config, 'runDir' | 'nodeName'
     former: `${base}.former.json`,
     /** What was last seen of the datastore. */
     copy: `${base}.copy.json`,
+    /** What this node's pods have. */
+    ledger: `${base}.ledger`,
     /** Directory: attachments begun and not finished. */
     unfinished: `${base}.unfinished`,
   }

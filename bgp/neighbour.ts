@@ -3,18 +3,30 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
+import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import { after, between, type Instant, type Millis } from '@network/base/time/units.ts'
 import type { Attributes } from './attributes/attributes.ts'
 import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
 import { Intake } from './intake.ts'
 import { Complaints } from './neighbour/complaints.ts'
-import { Keeping, whichOf } from './neighbour/keeping.ts'
+import { Keeping } from './neighbour/keeping.ts'
 import type { Rules } from './neighbour/rules.ts'
 import { Telling } from './neighbour/telling.ts'
-import { admissionOf, groupTermsOf, isDraining, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
+import {
+  admissionOf,
+  endsOf,
+  groupTermsOf,
+  isDraining,
+  kindOf,
+  remoteAsnOf,
+  shownAsn,
+  sourceOf,
+  untoldOf,
+} from './neighbour/terms.ts'
 import { Watched } from './neighbour/watched.ts'
 import type { PeerConfig } from './options.ts'
+import { formatPeer, peerAt, placeOf } from './peer-address.ts'
 import { loadOf, TOO_MANY_PATHS, tooManyPrefixes } from './policy/max-prefixes.ts'
 import { awaitedFamilies, keptFamilies } from './rib/graceful.ts'
 import { Alarm } from './session/alarm.ts'
@@ -23,7 +35,7 @@ import { PeerSession, type SessionListener, type SessionTools, type Standing } f
 import { sayProtection } from './session/protection.ts'
 import { isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
-import type { DialFailure, Wire, WireListener } from './session/transport.ts'
+import type { DialFailure, Endpoint, Wire, WireListener } from './session/transport.ts'
 import type { PeerStatus } from './status.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
 import type { Identified } from './wire/nlri.ts'
@@ -74,6 +86,10 @@ export class Neighbour implements SessionListener {
   #complaints: Complaints | undefined
   #returnAlarm: Alarm | undefined
   #session: Session | undefined
+  /** Of the session that stands or stood last. */
+  #standing: Standing | undefined
+  /** Who was seen last at the other end of an interface. */
+  #found: Ipv6 | undefined
   readonly #watched: Watched
   #isStarted = false
   /** It told too many prefixes, and is kept away. */
@@ -86,7 +102,7 @@ export class Neighbour implements SessionListener {
 
   constructor(config: PeerConfig, around: Surroundings, tools: SessionTools) {
     const { clock } = tools
-    this.id = formatIpv4(config.address)
+    this.id = formatPeer(config.address)
     this.#config = config
     this.#around = around
     this.#tools = tools
@@ -147,7 +163,7 @@ export class Neighbour implements SessionListener {
     if (this.#isStarted) this.#follow(before, config)
     const session = this.#session
     if (session === undefined) return
-    session.telling.moveTo(this.#groupFor(session.standing), config.address)
+    session.telling.moveTo(this.#groupFor(session.standing), session.standing.remote.address)
   }
 
   #follow(before: PeerConfig, config: PeerConfig): void {
@@ -160,7 +176,7 @@ export class Neighbour implements SessionListener {
     }
     const isHalted = before.shutdown !== undefined || this.#overloaded
     const reset = changedInOpen(before, config)
-    this.#watched.follow(config)
+    this.#watched.follow(config, this.where())
     if (!isHalted && reset.length === 0) return
     if (!isHalted) this.#halt({ is: 'sent', notification: OTHER_CHANGE, says: `other settings: ${reset.join(', ')}` })
     this.#overloaded = false
@@ -168,10 +184,29 @@ export class Neighbour implements SessionListener {
     this.#begin()
   }
 
+  /** Where the peer is; undefined: nobody was seen at the other end of its interface. */
+  where(): Endpoint | undefined {
+    const { address, port } = this.#config
+    const place = placeOf(address)
+    if (place === undefined) return typeof address === 'string' ? undefined : { address, port }
+    const found = place.address ?? this.#found
+    return found === undefined ? undefined : { address: found, port, zone: place.device }
+  }
+
+  /** Somebody is at the other end of the interface. */
+  meet(address: Ipv6): void {
+    const isNews = this.#found !== address
+    if (!isNews || this.#session !== undefined) return
+    this.#found = address
+    this.#watched.stop()
+    if (this.#isStarted && !this.#overloaded) this.#begin()
+  }
+
   /** Where BFD is insisted on, it comes first. */
   #begin(): void {
-    if (this.#config.shutdown !== undefined) return
-    this.#watched.follow(this.#config)
+    const at = this.where()
+    if (this.#config.shutdown !== undefined || at === undefined) return
+    this.#watched.follow(this.#config, at)
     if (this.#watched.mayMeet) this.#driver.start()
   }
 
@@ -201,17 +236,13 @@ export class Neighbour implements SessionListener {
   followRules(): void {
     this.judgeAgain()
     const session = this.#session
-    if (session !== undefined) session.telling.moveTo(this.#groupFor(session.standing), this.#config.address)
+    if (session !== undefined) session.telling.moveTo(this.#groupFor(session.standing), session.standing.remote.address)
   }
 
   /** What may come in has changed. */
   judgeAgain(): void {
-    this.#judgeFrom(this.#session?.standing)
-  }
-
-  #judgeFrom(standing: Standing | undefined): void {
-    const localAddress = standing?.local.address ?? this.#config.address
-    this.#around.rib.setAdmission(this.id, admissionOf(this.#config, this.#around, localAddress))
+    const standing = this.#standing
+    if (standing !== undefined) this.#around.rib.setAdmission(this.id, admissionOf(this.#config, this.#around, standing))
   }
 
   /** The operator wants everything again, in one way or another; undefined: there is no session. */
@@ -290,11 +321,14 @@ export class Neighbour implements SessionListener {
 
   up(standing: Standing): void {
     const { terms, local, dialledBy } = standing
+    this.#standing = standing
     this.#session = this.#openSession(standing)
     this.#wasUp = true
     this.#complaints?.settle()
     const { holdTime } = terms
-    this.#around.log.info('peer up', { ...this.#named, dialledBy, holdTime, local: formatIpv4(local.address) })
+    this.#around.log.info('peer up', { ...this.#named, dialledBy, holdTime, local: formatPeer(peerAt(local)) })
+    for (const says of untoldOf(this.#config, standing))
+      this.#around.log.warn('routes cannot be told', { ...this.#named, why: says })
     this.#keeping?.comeBack(terms)
     if (terms.gracefulRestart === undefined) this.#finish()
     this.#around.converge()
@@ -424,7 +458,7 @@ export class Neighbour implements SessionListener {
     return {
       address: this.id,
       name: this.#config.name,
-      remoteAsn: this.#config.asn,
+      remoteAsn: this.#remoteAsn,
       kind: this.kind,
       routerId: standing === undefined ? null : formatIpv4(standing.terms.remote.routerId),
       state: this.state,
@@ -432,13 +466,13 @@ export class Neighbour implements SessionListener {
       sinceMillis: Math.round(between(this.#since, clock.now())),
       prefixes: { received, accepted, advertised: session?.telling.count ?? 0, stale },
       messages: this.#driver.messages,
-      repaired: this.#complaints?.repaired ?? { treatedAsWithdraw: 0, attributesDiscarded: 0 },
+      repaired: this.#complaints?.repaired ?? { treatedAsWithdraw: 0, attributesDiscarded: 0, byAttribute: {} },
       flaps: this.#flaps,
       lastError: this.#complaints?.lastError ?? null,
       protection: sayProtection(this.#config),
       bfd: this.#watched.status(),
       draining: isDraining(this.#config, this.#around),
-      session: standing === undefined ? null : sessionStatus(standing),
+      session: standing === undefined ? null : this.#sessionStatus(standing),
       gracefulRestart: {
         helping: until !== undefined,
         staleUntil: inTime?.toISOString() ?? null,
@@ -449,6 +483,16 @@ export class Neighbour implements SessionListener {
     }
   }
 
+  get #remoteAsn(): number | null {
+    const { asn } = this.#config
+    if (typeof asn === 'number') return asn
+    return this.#standing === undefined ? null : remoteAsnOf(this.#config, this.#standing)
+  }
+
+  #sessionStatus(standing: Standing): PeerStatus['session'] {
+    return sessionStatus(standing, endsOf(this.#config, standing), untoldOf(this.#config, standing))
+  }
+
   get #named(): { readonly peer: string; readonly name: string } {
     return { peer: this.id, name: this.#config.name }
   }
@@ -456,9 +500,9 @@ export class Neighbour implements SessionListener {
   #openSession(standing: Standing): Session {
     const { rib } = this.#around
     const { terms } = standing
-    this.#judgeFrom(standing)
+    this.judgeAgain()
     const group = this.#groupFor(standing)
-    const follower = group.join(rib.slotOf(this.id), this.#config.address)
+    const follower = group.join(rib.slotOf(this.id), standing.remote.address)
     return {
       standing,
       intake: new Intake(rib, sourceOf(this.#config, this.#around, standing), terms.dialect),
@@ -475,7 +519,7 @@ export class Neighbour implements SessionListener {
 
   #endOfRib(session: Session, family: Family): void {
     session.awaited = session.awaited.filter(each => !sameFamily(each, family))
-    this.#keeping?.sweep(whichOf(family), 'not repeated before End-of-RIB')
+    this.#keeping?.endOfRib(family)
     if (session.awaited.length === 0) {
       session.endOfRibReceived = true
       this.#keeping?.stop()

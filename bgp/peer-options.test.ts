@@ -11,7 +11,7 @@ import { encodeAttributes } from './attributes/encode.ts'
 import type { Origination, PeerConfig, SpeakerOptions } from './options.ts'
 import { Cluster, learnedText, type Member, meshPeer, peerOf, recordingLog, routes } from './testing/cluster.ts'
 import { RawPeer } from './testing/raw-peer.ts'
-import { IPV4_UNICAST, IPV6_UNICAST } from './wire/capabilities.ts'
+import { type Capabilities, IPV4_UNICAST, IPV6_UNICAST } from './wire/capabilities.ts'
 import { describeNotification } from './wire/notification.ts'
 import { decodeRouteRefresh, encodeRouteRefresh } from './wire/route-refresh.ts'
 import { encodeAnnouncement, encodeEndOfRib, KEEPALIVE } from './wire/update.ts'
@@ -105,6 +105,14 @@ describe('AS numbers', () => {
     a.speaker.originate(own('10.1.0.0/24'))
     cluster.run(1)
     assert.deepEqual(b.speaker.learned().get('10.1.0.0/24')?.attributes.asPath[0]?.asns, [65100])
+  })
+
+  test('local-as that is not prepended: paths come in as the peer told them', async () => {
+    const localAs = { asn: 65100, replace: true, noPrepend: true }
+    const { cluster, a, b } = await pair({ asn: 65001, localAs }, { asn: 65100 }, EXTERNAL)
+    b.speaker.originate(own('10.2.0.0/24'))
+    cluster.run(1)
+    assert.deepEqual(a.speaker.learned().get('10.2.0.0/24')?.attributes.asPath[0]?.asns, [65001])
   })
 
   test('skip-loops: the other site would drop it, and is not even told', async () => {
@@ -282,7 +290,7 @@ describe('RFC 8538', () => {
 
 describe('enhanced refresh', () => {
   /** A raw peer that speaks RFC 7313, established and told all. */
-  async function met() {
+  async function met(says: Partial<Capabilities> = {}) {
     const cluster = new Cluster()
     const us = await cluster.member(A)
     us.speaker.originate(routes('10.1.0.0/24'))
@@ -291,11 +299,11 @@ describe('enhanced refresh', () => {
     const peer = new RawPeer()
     peer.dial(cluster.network.host(address), us.address)
     cluster.run(1)
-    peer.greet({}, { enhancedRefresh: true })
+    peer.greet({}, { enhancedRefresh: true, ...says })
     cluster.run(1)
     peer.say(...said('10.8.0.0/24', '10.9.0.0/24'), encodeEndOfRib())
     cluster.run(1)
-    return { cluster, us, peer }
+    return { cluster, us, peer, network: cluster.network }
   }
 
   function said(...texts: readonly string[]): readonly Uint8Array[] {
@@ -315,6 +323,27 @@ describe('enhanced refresh', () => {
     assert.deepEqual(heard, ['begin', 'update', 'end'])
   })
 
+  test('before our first End-of-RIB it has none: the peer would drop what it has not heard yet', async () => {
+    const cluster = new Cluster()
+    const gracefulRestart = { restartTime: seconds(60), restarting: true, deferral: millis(60_000) }
+    const us = await cluster.member(A, { gracefulRestart })
+    us.speaker.originate(routes('10.1.0.0/24'))
+    const address = ipv4('192.0.2.66')
+    // An external peer that does not come may still tell routes that this one would hear.
+    us.speaker.setPeers([
+      { ...meshPeer(address, us.address), passive: true },
+      { ...meshPeer(ipv4('198.51.100.1'), us.address), asn: 65001, passive: true },
+    ])
+    const peer = new RawPeer()
+    peer.dial(cluster.network.host(address), us.address)
+    cluster.run(1)
+    peer.greet({}, { enhancedRefresh: true })
+    cluster.run(1)
+    peer.say(encodeRouteRefresh(IPV4_UNICAST))
+    cluster.run(1)
+    assert.deepEqual(peer.kinds, ['open', 'keepalive', 'update', 'update'])
+  })
+
   test('what the peer does not repeat between begin and end goes', async () => {
     const { cluster, us, peer } = await met()
     peer.say(encodeRouteRefresh(IPV4_UNICAST, 'begin'), ...said('10.9.0.0/24'))
@@ -323,6 +352,39 @@ describe('enhanced refresh', () => {
     peer.say(encodeRouteRefresh(IPV4_UNICAST, 'end'))
     cluster.run(1)
     assert.deepEqual(learnedText(us), ['10.9.0.0/24 via 192.0.2.66'])
+  })
+
+  test('a begin before the end begins anew: what is not repeated yet stays', async () => {
+    const { cluster, us, peer } = await met()
+    peer.say(encodeRouteRefresh(IPV4_UNICAST, 'begin'), ...said('10.9.0.0/24'), encodeRouteRefresh(IPV4_UNICAST, 'begin'))
+    cluster.run(1)
+    assert.deepEqual(learnedText(us), ['10.8.0.0/24 via 192.0.2.66 stale', '10.9.0.0/24 via 192.0.2.66 stale'])
+    peer.say(...said('10.8.0.0/24'), encodeRouteRefresh(IPV4_UNICAST, 'end'))
+    cluster.run(1)
+    assert.deepEqual(learnedText(us), ['10.8.0.0/24 via 192.0.2.66'])
+  })
+
+  test('End-of-RIB between begin and end ends nothing', async () => {
+    const { cluster, us, peer } = await met()
+    peer.say(encodeRouteRefresh(IPV4_UNICAST, 'begin'), encodeEndOfRib())
+    cluster.run(1)
+    assert.equal(learnedText(us).length, 2)
+    peer.say(encodeRouteRefresh(IPV4_UNICAST, 'end'))
+    cluster.run(1)
+    assert.deepEqual(learnedText(us), [])
+  })
+
+  test('a peer that is lost before the end keeps all its routes for the restart time, and no longer', async () => {
+    const restarting = { restarting: false, notification: false, restartTime: seconds(60) }
+    const gracefulRestart = { ...restarting, families: [{ ...IPV4_UNICAST, forwarding: true }] }
+    const { cluster, us, peer, network } = await met({ gracefulRestart })
+    peer.say(encodeRouteRefresh(IPV4_UNICAST, 'begin'), ...said('10.9.0.0/24'))
+    cluster.run(1)
+    network.lose(us.address, ipv4('192.0.2.66'), 'both')
+    cluster.run(1)
+    assert.deepEqual(learnedText(us), ['10.8.0.0/24 via 192.0.2.66 stale', '10.9.0.0/24 via 192.0.2.66 stale'])
+    cluster.run(60)
+    assert.deepEqual(learnedText(us), [])
   })
 
   test('an end that never comes is waited for ten minutes; one without a begin means nothing', async () => {

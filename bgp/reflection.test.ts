@@ -70,6 +70,28 @@ describe('reflection', () => {
       assert.deepEqual(learnedText(third), ['10.0.1.0/24 via 192.0.2.11', '10.0.2.0/24 via 192.0.2.12'])
     })
 
+  test('a best path of a client that gives way to one of a non-client is taken back from the other non-clients', async () => {
+    const cluster = new Cluster()
+    const us = await cluster.member('192.0.2.1')
+    const others = await Promise.all([13, 12, 11].map(last => cluster.member(`192.0.2.${last}`)))
+    const [client, better, third] = others
+    assert.ok(client !== undefined && better !== undefined && third !== undefined)
+    us.speaker.setPeers(
+      others.map(({ address }) => ({
+        ...meshPeer(address, us.address),
+        ...(address === client.address ? { client: true } : {}),
+      })),
+    )
+    for (const { speaker, address } of others) speaker.setPeers([meshPeer(us.address, address)])
+    client.speaker.originate(routes('10.1.0.0/24'))
+    cluster.run(4)
+    assert.deepEqual([better, third].map(learnedText), [['10.1.0.0/24 via 192.0.2.13'], ['10.1.0.0/24 via 192.0.2.13']])
+    better.speaker.originate(routes('10.1.0.0/24'))
+    cluster.run(1)
+    assert.deepEqual(learnedText(us), ['10.1.0.0/24 via 192.0.2.12'], 'the lower router id')
+    assert.deepEqual([peerOf(client, us).prefixes.received, peerOf(third, us).prefixes.received], [1, 0])
+  })
+
   test('two reflectors of one cluster: each client hears each route of both, and nobody loops', async () => {
     const clusterId = ipv4('9.9.9.9')
     const cluster = new Cluster()

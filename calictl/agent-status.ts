@@ -69,6 +69,7 @@ const SHAPE: Shape = {
   addressFrom: 'string',
   asn: 'number',
   datastore: { url: 'string', state: 'string', since: 'string', error: nullOr('string') },
+  books: { unwritten: 'number', notices: [{ at: 'string', about: 'string', says: 'string' }] },
   ipip: {
     supported: 'boolean',
     reason: nullOr('string'),

@@ -159,3 +159,12 @@ class Cutting extends Named {
     return this.#inner.update(...words)
   }
 }
+
+test('what is not JSON is not carried along, and is named', async () => {
+  const from = await filled(2)
+  from.spoil('/cali/v1/things/spoilt')
+  await assert.rejects(migrate(from, new Named('memory:target'), options), {
+    code: 'migrate.unreadable',
+    message: /not JSON .*\/cali\/v1\/things\/spoilt; delete/,
+  })
+})

@@ -5,9 +5,12 @@ import type { Seconds } from '@network/base/time/units.ts'
 /** Opaque; compare for equality only. Never used twice, not even for a key that is deleted and created again: claims of blocks rely on it. */
 export type Revision = string
 
+/** Stands for what lies under a key and is not JSON, of somebody else's hand: no kind can read it, and nobody can write it. */
+export const NOT_JSON = Symbol('text that is not JSON')
+
 export interface Entry {
   readonly key: string
-  /** A JSON document, not yet parsed by its kind. */
+  /** A JSON document, not yet parsed by its kind; or `NOT_JSON`, for one such key must not hide all others. */
   readonly document: unknown
   /** Of this key's last write. */
   readonly revision: Revision

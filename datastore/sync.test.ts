@@ -112,6 +112,14 @@ test('it ends when told, whether it waits for the reader, the store or the clock
   }
 })
 
+test('a store that is closed ends it: there is nothing to wait for', async () => {
+  const store = new MemoryStore()
+  const reading = read(store)
+  await reading.next()
+  await store[Symbol.asyncDispose]()
+  await assert.rejects(reading.next(), /the stream has ended/)
+})
+
 test('a reader that stops reading ends the watch', async () => {
   const store = new MemoryStore()
   for await (const event of sync(store, { prefix: '/cali/', clock: new ManualClock(), random: seededRandom(1), ...options }))

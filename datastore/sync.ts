@@ -25,11 +25,13 @@ export interface SyncOptions {
 
 /** The store answers, only not to this watch: what was told holds until the next list. */
 const TOO_FAR_BEHIND = 'datastore.compacted'
+/** By us; it never opens again. */
+const CLOSED = 'datastore.closed'
 const RETRY = { base: millis(100), cap: millis(5_000) }
 
 /**
- * Everything under `prefix`, and then every change of it, until the signal aborts. Never rejects for what the store does: it says `stale`
- * and tries again. A slow reader costs no memory: changes of one key that it has not taken yet become one.
+ * Everything under `prefix`, and then every change of it, until the signal aborts or the store is closed. Never rejects for what the store
+ * does: it says `stale` and tries again. A slow reader costs no memory: changes of one key that it has not taken yet become one.
  */
 export async function* sync(store: Datastore, options: SyncOptions): AsyncGenerator<SyncEvent, void, undefined> {
   const ending = new AbortController()
@@ -86,7 +88,7 @@ class News {
   }
 }
 
-/** Ends when the signal aborts. */
+/** Ends when the signal aborts, or when the store is closed. */
 async function follow(store: Datastore, { prefix, clock, random, signal }: SyncOptions, news: News): Promise<void> {
   const known = new Map<string, Revision>()
   for (let failures = 0; !signal.aborted; ) {
@@ -97,6 +99,7 @@ async function follow(store: Datastore, { prefix, clock, random, signal }: SyncO
     } catch (reason) {
       if (signal.aborted) return
       if (!(reason instanceof Fault)) throw reason
+      if (reason.code === CLOSED) return
       if (reason.code !== TOO_FAR_BEHIND) news.become({ is: 'stale', since: clock.wall().toISOString(), error: reasonOf(reason) })
     }
     await sleep(clock, backoff(failures++, RETRY, random), signal).catch(() => undefined)

@@ -16,6 +16,7 @@ import { CNI_ERROR, type CniReply } from '@network/model/cni.ts'
 import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { keyPrefixOf } from '@network/model/resources/kind.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
+import { fakeBooks } from '../testing/fake-books.ts'
 import { FakePods } from '../testing/fake-pods.ts'
 import type { Circumstances } from './readiness.ts'
 import { Workloads } from './workloads.ts'
@@ -224,8 +225,10 @@ class Stage {
   circumstances: Partial<Circumstances> = {}
   readonly workloads = new Workloads({
     node: 'a',
-    store: this.store,
-    ipam: this.ipam,
+    bookkeeper: fakeBooks({
+      ...{ node: 'a', store: this.store, ipam: this.ipam, pods: this.pods, clock: this.clock },
+      datastore: () => this.circumstances.datastore ?? inState('in-sync'),
+    }).bookkeeper,
     wiring: this.pods.wiring(),
     journal: this.pods.journal(),
     clock: this.clock,

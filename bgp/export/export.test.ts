@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
 import { ipv6 } from '@network/base/net/ipv6.ts'
-import { type Attributes, NO_ADVERTISE, NO_EXPORT, plainAttributes } from '../attributes/attributes.ts'
+import { type Attributes, NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED, plainAttributes } from '../attributes/attributes.ts'
 import type { Source } from '../rib/path.ts'
 import { advertised, type Outlet } from './advertise.ts'
 
@@ -62,6 +62,13 @@ describe('advertising', () => {
       said: { communities: [NO_EXPORT] },
       hears: 'path [] via 192.0.2.1 pref 100 med -',
     },
+    {
+      name: 'NO_EXPORT_SUBCONFED outside',
+      from: 'local',
+      to: 'external',
+      said: { communities: [NO_EXPORT_SUBCONFED] },
+      hears: 'nothing',
+    },
     { name: 'NO_ADVERTISE inside', from: 'local', to: 'internal', said: { communities: [NO_ADVERTISE] }, hears: 'nothing' },
     {
       name: 'internal route to a client',
@@ -83,7 +90,7 @@ describe('advertising', () => {
   for (const { name, from, to, said, hears } of cases)
     test(`${name}: ${hears}`, () => {
       const source = sourceOf(from)
-      assert.equal(heard(advertised(attributesFrom(source.kind, said), source, OUTLETS[to])), hears)
+      assert.equal(heard(advertised(attributesFrom(source.kind, said), source, OUTLETS[to], false)), hears)
     })
 })
 
@@ -92,7 +99,7 @@ describe('a link-local next hop', () => {
     test(`is not told to an ${to} peer that may not share the link (RFC 2545)`, () => {
       const nextHop6 = { address: ipv6('2001:db8::7'), linkLocal: ipv6('fe80::7') }
       const source = sourceOf(to === 'client' ? 'internal' : 'external')
-      const said = advertised(attributesFrom(source.kind, { nextHop6 }), source, OUTLETS[to])
+      const said = advertised(attributesFrom(source.kind, { nextHop6 }), source, OUTLETS[to], true)
       assert.deepEqual(said?.nextHop6, { address: ipv6('2001:db8::7'), linkLocal: undefined })
     })
 })

@@ -10,16 +10,17 @@ const MULTIPROTOCOL = 1
 
 export class OutSets {
   readonly #dialect: Dialect
-  readonly #bytes = new ByteTable()
+  readonly #bytes: ByteTable
   /** Those whose next hop is not in the block. */
   readonly #wide = new Map<number, Saying>()
 
-  constructor(dialect: Dialect) {
+  constructor(dialect: Dialect, seed = 0) {
+    this.#bytes = new ByteTable(seed)
     this.#dialect = dialect
   }
 
-  get size(): number {
-    return this.#bytes.size
+  get isFull(): boolean {
+    return this.#bytes.isFull
   }
 
   get limit(): number {

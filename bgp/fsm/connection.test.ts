@@ -44,6 +44,7 @@ const NOTIFICATION: ConnEvent = { is: 'notification', notification: notification
 const FAULT: ConnEvent = { is: 'fault', notification: notification(1, 1), says: 'junk' }
 const RETRY: ConnEvent = { is: 'deadline', which: 'connectRetry' }
 const HOLD: ConnEvent = { is: 'deadline', which: 'hold' }
+const STUCK: ConnEvent = { is: 'stuck' }
 const BEAT: ConnEvent = { is: 'deadline', which: 'keepalive' }
 
 const TABLE: readonly { from: ConnState; event: ConnEvent; to: ConnState; does: string; config?: ConnConfig }[] = [
@@ -86,6 +87,10 @@ const TABLE: readonly { from: ConnState; event: ConnEvent; to: ConnState; does: 
   { from: 'established', event: STOP, to: 'idle', does: 'send 6/2, close, down' },
   { from: 'established', event: VANISH, to: 'idle', does: 'close, down' },
   { from: 'established', event: START, to: 'established', does: '' },
+  { from: 'established', event: STUCK, to: 'established', does: '' },
+  { from: 'established', event: { is: 'drained' }, to: 'established', does: '' },
+  { from: 'established', event: { is: 'deadline', which: 'sendHold' }, to: 'idle', does: 'send 8/0, close, down' },
+  { from: 'open-confirm', event: STUCK, to: 'open-confirm', does: '' },
 ]
 
 describe('a connection', () => {
@@ -104,12 +109,30 @@ describe('a connection', () => {
     assert.equal(step(connIn('established'), REFRESH, CONFIG, later).conn.deadlines.hold, NOW + 30_000)
   })
 
+  test('gives a stream that is stuck eight minutes or twice the hold time, from when it stuck first', () => {
+    const stuck = step(connIn('established'), STUCK, CONFIG, AT).conn
+    assert.equal(stuck.deadlines.sendHold, NOW + 480_000)
+    const later: Moment = { now: (NOW + 5000) as Instant, chance: 1 }
+    assert.equal(step(stuck, STUCK, CONFIG, later).conn.deadlines.sendHold, NOW + 480_000)
+    assert.equal(step(stuck, { is: 'drained' }, CONFIG, later).conn.deadlines.sendHold, undefined)
+    const patient = { ...CONFIG, open: rawOpen({ routerId: ipv4('192.0.2.1'), holdTime: seconds(600) }) }
+    const open = { is: 'open', open: rawOpen({ holdTime: seconds(600) }) } as const
+    const greeted = step(step(connIn('open-sent'), open, patient, AT).conn, KEEPALIVE, patient, AT).conn
+    assert.equal(step(greeted, STUCK, patient, AT).conn.deadlines.sendHold, NOW + 1_200_000)
+  })
+
   test('beats every third of the hold time, from 0.75 to 1.0 of it', () => {
     for (const [chance, after] of [
       [0, 7500],
       [1, 10_000],
     ] as const)
       assert.equal(step(connIn('established'), BEAT, CONFIG, { now: NOW, chance }).conn.deadlines.keepalive, NOW + after)
+  })
+
+  test('beats no more than once a second, however short the hold time', () => {
+    const greeted = step(connIn('open-sent'), { is: 'open', open: rawOpen({ holdTime: seconds(3) }) }, CONFIG, AT).conn
+    for (const chance of [0, 0.5, 1])
+      assert.equal(step(greeted, BEAT, CONFIG, { now: NOW, chance }).conn.deadlines.keepalive, NOW + 1000)
   })
 
   test('hold time 0 runs neither timer', () => {

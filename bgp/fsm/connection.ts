@@ -1,12 +1,20 @@
 /** One BGP connection as a value: `step` takes it from event to event and says what is to be done. RFC 4271 §8. */
 import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import { type MessageKind, messageType } from '../wire/header.ts'
-import { endsForGood, FSM_FAULT, HOLD_EXPIRED, hardReset, type Notification, notification } from '../wire/notification.ts'
+import {
+  endsForGood,
+  FSM_FAULT,
+  HOLD_EXPIRED,
+  hardReset,
+  type Notification,
+  notification,
+  SEND_HOLD_EXPIRED,
+} from '../wire/notification.ts'
 import type { Open } from '../wire/open.ts'
-import { type Expectation, negotiate, type SessionTerms } from './negotiate.ts'
+import { type Expectation, FASTEST_KEEPALIVE, negotiate, type SessionTerms } from './negotiate.ts'
 
 export type ConnState = 'idle' | 'connect' | 'active' | 'open-sent' | 'open-confirm' | 'established'
-export type DeadlineName = 'connectRetry' | 'hold' | 'keepalive'
+export type DeadlineName = 'connectRetry' | 'hold' | 'keepalive' | 'sendHold'
 
 export interface Conn {
   readonly origin: 'dialled' | 'accepted'
@@ -49,6 +57,9 @@ export type ConnEvent =
   | { readonly is: 'notification'; readonly notification: Notification }
   /** What arrived is beyond repair. */
   | { readonly is: 'fault'; readonly notification: Notification; readonly says: string }
+  /** The stream takes no more of what we say, or takes it again. */
+  | { readonly is: 'stuck' }
+  | { readonly is: 'drained' }
   | { readonly is: 'deadline'; readonly which: DeadlineName }
 
 /** Why a connection ended: RFC 4724 needs to tell a lost one from one that was closed with a NOTIFICATION. */
@@ -83,6 +94,8 @@ export const ACCEPTED: Conn = { ...DIALLER, origin: 'accepted', state: 'active' 
 
 /** A peer that connects but stays mute is dropped after this. RFC 4271 §8.2.2 suggests four minutes. */
 export const LARGE_HOLD = millis(240_000)
+/** A peer that reads nothing for so long, or for twice the hold time, is lost whatever it says. RFC 9687 §4. */
+const SHORTEST_SEND_HOLD = millis(480_000)
 const LONGEST_RETRY = millis(60_000)
 /** Nobody tells us that a cut is mended, so a peer that is away is asked for more often than one that does not understand us. */
 const LONGEST_UNANSWERED = millis(16_000)
@@ -108,7 +121,7 @@ export function step(conn: Conn, event: ConnEvent, config: ConnConfig, at: Momen
 /** The deadline that comes first. */
 export function nextDeadline(conn: Conn): { readonly which: DeadlineName; readonly at: Instant } | undefined {
   let first: { readonly which: DeadlineName; readonly at: Instant } | undefined
-  for (const which of ['hold', 'keepalive', 'connectRetry'] as const) {
+  for (const which of ['hold', 'keepalive', 'connectRetry', 'sendHold'] as const) {
     const at = conn.deadlines[which]
     if (at !== undefined && (first === undefined || at < first.at)) first = { which, at }
   }
@@ -222,6 +235,12 @@ function whenEstablished(conn: Conn, event: ConnEvent, config: ConnConfig, at: M
       return stay(conn.terms === undefined ? conn : { ...conn, deadlines: { ...conn.deadlines, ...heldUntil(conn.terms, at) } })
     case 'routeRefresh':
       return stay(conn)
+    case 'stuck':
+      return stay({ ...conn, deadlines: { ...sendHeldUntil(conn, at), ...conn.deadlines } })
+    case 'drained': {
+      const { sendHold: _over, ...deadlines } = conn.deadlines
+      return stay({ ...conn, deadlines })
+    }
     case 'open':
       return refuse(conn, unexpected(FSM_FAULT.inEstablished, event.is), config, at)
     default:
@@ -235,7 +254,8 @@ type OpenEvent = Exclude<ConnEvent, { readonly is: 'open' | 'keepalive' | 'updat
 function whenAnyOpen(conn: Conn, event: OpenEvent, config: ConnConfig, at: Moment): Step {
   switch (event.is) {
     case 'deadline':
-      return event.which === 'keepalive' ? keepAlive(conn, at) : refuse(conn, HOLD_FAULT, config, at)
+      if (event.which === 'keepalive') return keepAlive(conn, at)
+      return refuse(conn, event.which === 'sendHold' ? SEND_HOLD_FAULT : HOLD_FAULT, config, at)
     case 'fault':
       return refuse(conn, event, config, at)
     case 'tcp-down':
@@ -251,12 +271,15 @@ function whenAnyOpen(conn: Conn, event: OpenEvent, config: ConnConfig, at: Momen
       }
     case 'start':
     case 'tcp-up':
+    case 'stuck':
+    case 'drained':
       return stay(conn)
     default:
       return event satisfies never
   }
 }
 
+const SEND_HOLD_FAULT = { notification: SEND_HOLD_EXPIRED, says: 'the peer has not read what we say for too long' }
 const HOLD_FAULT = { notification: HOLD_EXPIRED, says: 'nothing was heard from the peer for the whole hold time' }
 
 function keepAlive(conn: Conn, at: Moment): Step {
@@ -318,8 +341,13 @@ function heldUntil(terms: SessionTerms, at: Moment): Partial<Record<DeadlineName
   return terms.holdTime === 0 ? {} : { hold: after(at.now, millis(terms.holdTime * 1000)) }
 }
 
+function sendHeldUntil({ terms }: Conn, at: Moment): Partial<Record<DeadlineName, Instant>> {
+  return { sendHold: after(at.now, millis(Math.max(SHORTEST_SEND_HOLD, (terms?.holdTime ?? 0) * 2000))) }
+}
+
 function keepaliveAt(terms: SessionTerms, at: Moment): Partial<Record<DeadlineName, Instant>> {
-  return terms.holdTime === 0 ? {} : { keepalive: after(at.now, jittered(terms.keepalive, at.chance)) }
+  if (terms.holdTime === 0) return {}
+  return { keepalive: after(at.now, millis(Math.max(FASTEST_KEEPALIVE, jittered(terms.keepalive, at.chance)))) }
 }
 
 function stay(conn: Conn): Step {

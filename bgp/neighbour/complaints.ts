@@ -17,6 +17,8 @@ export class Complaints {
   readonly #clock: Clock
   #treatedAsWithdraw = 0
   #attributesDiscarded = 0
+  /** No more entries than there are codes of attributes. */
+  readonly #byAttribute = new Map<string, number>()
   #lastError: PeerError | null = null
   #trouble: string | undefined
   #loggedRepairAt: Instant | undefined
@@ -31,7 +33,11 @@ export class Complaints {
   }
 
   get repaired(): PeerStatus['repaired'] {
-    return { treatedAsWithdraw: this.#treatedAsWithdraw, attributesDiscarded: this.#attributesDiscarded }
+    return {
+      treatedAsWithdraw: this.#treatedAsWithdraw,
+      attributesDiscarded: this.#attributesDiscarded,
+      byAttribute: Object.fromEntries(this.#byAttribute),
+    }
   }
 
   /** All is well: the next trouble is news. */
@@ -60,6 +66,7 @@ export class Complaints {
     const spoiled = remarks.some(({ reaction }) => reaction === 'treat-as-withdraw')
     if (spoiled) this.#treatedAsWithdraw++
     this.#attributesDiscarded += remarks.filter(({ reaction }) => reaction === 'discard').length
+    for (const { attribute } of remarks) this.#byAttribute.set(attribute, (this.#byAttribute.get(attribute) ?? 0) + 1)
     const now = this.#clock.now()
     if (this.#loggedRepairAt !== undefined && between(this.#loggedRepairAt, now) < QUIET_TIME) return
     this.#loggedRepairAt = now

@@ -53,11 +53,12 @@ export class Keeping {
     return this.#awaited.some(({ isLong }) => isLong)
   }
 
-  /** The session is lost: routes of these families stay for a while, the others go, and so do those that were marked already. */
+  /** The session is lost: routes of these families stay for a while, the others go, and so do those that were marked already (RFC 4724 §4.2, consecutive restarts). */
   keep(kept: readonly Family[], terms: Standing['terms']): void {
     const { rib } = this.#rules
     for (const family of [IPV4_UNICAST, IPV6_UNICAST])
       if (!kept.some(each => sameFamily(each, family))) rib.drop(this.#id, whichOf(family))
+    rib.sweepStale(this.#id)
     rib.markStale(this.#id)
     this.#awaited = kept.map(family => this.#awaiting(family, absenceOf(terms, family)))
     this.#goOn()
@@ -75,7 +76,7 @@ export class Keeping {
     if (this.#awaited.length === 0) return
     const { rib, stalePathTime } = this.#rules
     for (const { family, isLong } of this.#awaited)
-      if (hasLostForwarding(terms, family, isLong)) this.sweep(whichOf(family), 'the peer kept no forwarding state')
+      if (hasLostForwarding(terms, family, isLong)) this.#sweep(whichOf(family), 'the peer kept no forwarding state')
     if (rib.counts(this.#id).stale === 0) {
       this.stop()
       return
@@ -90,6 +91,7 @@ export class Keeping {
     this.#awaited = []
   }
 
+  /** What is not repeated after the last begin goes: a begin without an end before it begins anew. */
   beginRefresh(family: Family): void {
     this.#rules.rib.markStale(this.#id, whichOf(family))
     if (!this.#isHearing(family)) this.#hearing = [...this.#hearing, family]
@@ -102,14 +104,21 @@ export class Keeping {
     if (!this.#isHearing(family)) return
     this.#hearing = this.#hearing.filter(each => !sameFamily(each, family))
     if (this.#hearing.length === 0) this.#refreshAlarm?.cancel()
-    this.sweep(whichOf(family), 'not repeated in a refresh')
+    this.#sweep(whichOf(family), 'not repeated in a refresh')
     this.#rules.converge()
   }
 
-  /** The session in which the peer told again is over. */
+  /** The session in which the peer told again is over: what it had no time to repeat is no worse than the rest. */
   forgetRefreshes(): void {
+    for (const family of this.#hearing)
+      if (!this.#awaited.some(each => sameFamily(each.family, family))) this.#rules.rib.unmarkStale(this.#id, whichOf(family))
     this.#hearing = []
     this.#refreshAlarm?.cancel()
+  }
+
+  /** What a peer that came back did not repeat goes; while it tells all again, the end of that says so. */
+  endOfRib(family: Family): void {
+    if (!this.#isHearing(family)) this.#sweep(whichOf(family), 'not repeated before End-of-RIB')
   }
 
   cancelAlarms(): void {
@@ -117,7 +126,7 @@ export class Keeping {
     this.#refreshAlarm?.cancel()
   }
 
-  sweep(which: Which, why: string): void {
+  #sweep(which: Which, why: string): void {
     const { rib, log } = this.#rules
     const gone = rib.sweepStale(this.#id, which)
     if (gone > 0) log.info('stale routes dropped', { peer: this.#id, routes: gone, why })
@@ -129,7 +138,7 @@ export class Keeping {
 
   #refreshHadNoEnd(): void {
     this.#hearing = []
-    this.sweep('all', 'a refresh had no end')
+    this.#sweep('all', 'a refresh had no end')
     this.#rules.converge()
   }
 

@@ -95,9 +95,10 @@ class Tape {
     }
   }
 
+  /** What is drawn while the speaker is made decides where its tables keep things, not what it does. */
   draw(): number {
     const value = this.#options.random()
-    this.#chance.push(value)
+    if (this.#input !== undefined) this.#chance.push(value)
     return value
   }
 

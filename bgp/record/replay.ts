@@ -104,8 +104,9 @@ class Stage {
     this.#outputs = []
     if (!this.#enter(moment.input, speaker)) return `${moment.input.is}: the replayed speaker has not asked for that`
     await new Promise(resolve => setImmediate(resolve))
-    if (this.#chance.length > 0) return `after ${moment.input.is} it drew ${this.#chance.length} random numbers less`
-    return difference(moment, this.#outputs)
+    const says = difference(moment, this.#outputs)
+    if (says !== undefined || this.#chance.length === 0) return says
+    return `after ${moment.input.is} it drew ${this.#chance.length} random numbers less`
   }
 
   /** False: what the input answers was never asked. */

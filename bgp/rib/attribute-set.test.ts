@@ -92,7 +92,7 @@ describe('a skimmed block', () => {
       fc.property(plain, attributes => {
         const set = skimmed(encodeAttributes(attributes, DIALECT))
         assert.ok(set !== undefined)
-        const said = advertised(attributes, SOURCE, OUTLET)
+        const said = advertised(attributes, SOURCE, OUTLET, false)
         assert.ok(set.isPlain || attributes.communities.includes(NO_EXPORT))
         assert.ok(said !== undefined)
         const into = new Uint8Array(4096)
@@ -132,6 +132,19 @@ describe('attribute sets', () => {
     }
     const again = sets.skim(SOURCE, blocks[1] ?? new Uint8Array(0), 0, blocks[1]?.length ?? 0)
     assert.ok(again !== undefined && again.id < 5000, 'numbers are given again')
+  })
+
+  test('few long ones are too many as well', () => {
+    const sets = new AttributeSets(SELF)
+    const long = (number: number) => ({ code: 99, body: new Uint8Array(60_000).fill(number), partial: true })
+    let said = 0
+    while (!sets.isFull) sets.of(SOURCE, { ...EMPTY, opaque: [long(said++)] })
+    assert.ok(said < 200, `${said} sets`)
+    sets.sweep(
+      () => false,
+      () => undefined,
+    )
+    assert.ok(!sets.isFull)
   })
 
   test('the same bytes of two sources are two sets', () => {

@@ -152,13 +152,10 @@ function flawOfSkimmed(
   return ownCluster ? 'cluster-loop' : nextHopFlaw(nextHop, source)
 }
 
-/** Below this many sets nobody looks for unused ones. */
-const FEW = 4096
-
 /** All sets in use, found by the bytes in which their source said them. */
 export class AttributeSets {
   readonly #self: Self
-  readonly #bytes = new ByteTable()
+  readonly #bytes: ByteTable
   readonly #sets: (AttributeSet | undefined)[] = []
   /** Salts of the byte table: sources say the same bytes and mean different things. */
   readonly #salts = new Map<Source, number>()
@@ -178,10 +175,10 @@ export class AttributeSets {
     wellKnown: false,
   }
   readonly #reader: Reader = id => readPlain(this.#bytes.bytes(id))
-  #sweepAt = FEW
   #hasLongStale = false
 
-  constructor(self: Self) {
+  constructor(self: Self, seed = 0) {
+    this.#bytes = new ByteTable(seed)
     this.#self = self
     this.#asked = { asn: self.asn, clusterId: self.clusterId ?? self.routerId }
   }
@@ -201,7 +198,7 @@ export class AttributeSets {
   }
 
   get isFull(): boolean {
-    return this.#bytes.size >= this.#sweepAt
+    return this.#bytes.isFull
   }
 
   /** Asked for -1 too: an array takes that for a name and searches long. */
@@ -260,7 +257,6 @@ export class AttributeSets {
       this.#sets[id] = undefined
       forgotten(id)
     })
-    this.#sweepAt = Math.max(FEW, this.#bytes.size * 2)
     const speaking = new Set(this.#sets.map(set => set?.source))
     for (const source of this.#salts.keys()) if (!speaking.has(source)) this.#salts.delete(source)
   }

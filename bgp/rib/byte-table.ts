@@ -2,6 +2,10 @@
 
 const EMPTY = -1
 
+/** Below so many strings, and so many octets of them, nobody looks for unused ones. */
+const FEW = 4096
+const FEW_OCTETS = 8 << 20
+
 export class ByteTable {
   /** Open addressing, at most half full: place → number. */
   #index = new Int32Array(64).fill(EMPTY)
@@ -14,6 +18,14 @@ export class ByteTable {
   #arenaUsed = 0
   #ids = 0
   readonly #free: number[] = []
+  #sweepAt = FEW
+  #sweepAtOctets = FEW_OCTETS
+  readonly #seed: number
+
+  /** Who does not know the seed, any 32 bits, cannot choose bytes that all want one place. */
+  constructor(seed = 0) {
+    this.#seed = seed | 0
+  }
 
   /** Numbers in use. */
   get size(): number {
@@ -25,9 +37,14 @@ export class ByteTable {
     return this.#ids
   }
 
+  /** It has doubled since the last sweep, by number or by octets: few strings may be long ones. */
+  get isFull(): boolean {
+    return this.size >= this.#sweepAt || this.#arenaUsed >= this.#sweepAtOctets
+  }
+
   /** The number of bytes kept before under the same salt, or -1. Hot: called for every message received. */
   find(bytes: Uint8Array, from: number, to: number, salt: number): number {
-    const hash = hashOf(bytes, from, to, salt)
+    const hash = hashOf(bytes, from, to, salt ^ this.#seed)
     const mask = this.#index.length - 1
     for (let place = hash & mask; ; place = (place + 1) & mask) {
       const id = this.#index[place] ?? EMPTY
@@ -43,7 +60,7 @@ export class ByteTable {
     const length = to - from
     this.#makeRoom(length)
     this.#arena.set(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), this.#arenaUsed)
-    this.#hash[id] = hashOf(bytes, from, to, salt)
+    this.#hash[id] = hashOf(bytes, from, to, salt ^ this.#seed)
     this.#salt[id] = salt
     this.#start[id] = this.#arenaUsed
     this.#length[id] = length
@@ -74,6 +91,8 @@ export class ByteTable {
     }
     this.#compact()
     this.#reindex(powerAbove(this.size * 2))
+    this.#sweepAt = Math.max(FEW, this.size * 2)
+    this.#sweepAtOctets = Math.max(FEW_OCTETS, this.#arenaUsed * 2)
   }
 
   #equals(id: number, bytes: Uint8Array, from: number, to: number): boolean {

@@ -5,10 +5,12 @@ import { type AnyPrefix, formatAnyPrefix } from '@network/base/net/any-prefix.ts
 import { toIpv4 } from '@network/base/net/ipv4.ts'
 import { toPrefix6 } from '@network/base/net/ipv6.ts'
 import { toPrefix } from '@network/base/net/prefix.ts'
+import { systemClock } from '@network/base/time/clock.ts'
+import { between } from '@network/base/time/units.ts'
 import fc from 'fast-check'
 import { u32 } from '../testing/arbitrary.ts'
 import { readPrefixes } from '../wire/nlri.ts'
-import { eachPrefix4, PrefixTable } from './prefix-table.ts'
+import { eachPrefix4, hashOf, PrefixTable } from './prefix-table.ts'
 
 /** Few addresses, so that prefixes meet; all lengths, so that they collide. */
 const four = fc.tuple(fc.oneof(fc.nat(300), u32), fc.nat(32)).map(([address, length]) => toPrefix(toIpv4(address), length))
@@ -67,4 +69,44 @@ function fieldOf(prefixes: readonly { readonly address: number; readonly length:
       return [length, ...octets.slice(0, Math.ceil(length / 8))]
     }),
   )
+}
+
+describe('prefixes that a peer chose so that they collide', () => {
+  const MASK = 0xffff
+  /** Host routes whose hashes end alike, as long as the seed is 0. */
+  const chosen = Array.from({ length: 12_000 }, (_, at) => addressOf(at << 16, 32))
+
+  test('P0: they do', () => {
+    assert.deepEqual([...new Set(chosen.map(address => hashOf(address, 32) & MASK))], [0])
+  })
+
+  test('do not under a seed that it does not know', () => {
+    const places = new Set(chosen.map(address => hashOf(address ^ 0x5eed_1e55, 32) & MASK))
+    assert.ok(places.size > 10_000, `${places.size} places`)
+    const [known, secret] = [0, 0x5eed_1e55].map(seed => Math.min(...[1, 2, 3].map(() => timeToTake(seed))))
+    assert.ok((secret ?? 0) * 3 < (known ?? 0), `${secret} ms where ${known} ms are what it wants`)
+  })
+
+  function timeToTake(seed: number): number {
+    const table = new PrefixTable(seed)
+    const began = systemClock.now()
+    for (const address of chosen) table.take4(address, 32)
+    return between(began, systemClock.now())
+  }
+})
+
+/** The address with this hash. */
+function addressOf(hash: number, length: number): number {
+  let value = hash ^ (hash >>> 13) ^ (hash >>> 26)
+  value = Math.imul(value, inverseOf(0xc2b2ae35))
+  value ^= (value >>> 15) ^ (value >>> 30)
+  value = Math.imul(value, inverseOf(0x85ebca6b))
+  return (value ^ Math.imul(length, 0x9e3779b1)) >>> 0
+}
+
+/** Of an odd number, modulo 2³². */
+function inverseOf(odd: number): number {
+  let inverse = odd
+  for (let round = 0; round < 5; round++) inverse = Math.imul(inverse, 2 - Math.imul(odd, inverse))
+  return inverse
 }

@@ -13,6 +13,7 @@ const SIX = 255
 export class PrefixTable {
   /** Octets that an IPv4 prefix takes at most in a message. */
   readonly longest4 = 5
+  readonly #seed: number
   /** Open addressing, at most half full; IPv4 only. The address stands beside the number, so that a search touches one line of memory. */
   #index = new Int32Array(128).fill(EMPTY)
   #address = new Uint32Array(32)
@@ -22,6 +23,11 @@ export class PrefixTable {
   readonly #free: number[] = []
   #ids = 0
   #fours = 0
+
+  /** Who does not know the seed, any 32 bits, cannot choose prefixes that all want one place. */
+  constructor(seed = 0) {
+    this.#seed = seed | 0
+  }
 
   /** One more than the highest number ever given: what arrays beside this one must hold. */
   get limit(): number {
@@ -37,7 +43,7 @@ export class PrefixTable {
     const index = this.#index
     const mask = (index.length >> 1) - 1
     const wanted = address | 0
-    for (let place = hashOf(address, length) & mask; ; place = (place + 1) & mask) {
+    for (let place = hashOf(address ^ this.#seed, length) & mask; ; place = (place + 1) & mask) {
       const id = index[2 * place] ?? EMPTY
       if (id === EMPTY || (index[2 * place + 1] === wanted && this.#bits[id] === length)) return id
     }
@@ -125,7 +131,7 @@ export class PrefixTable {
     const index = this.#index
     const mask = (index.length >> 1) - 1
     const address = this.#address[id] ?? 0
-    let place = hashOf(address, this.#bits[id] ?? 0) & mask
+    let place = hashOf(address ^ this.#seed, this.#bits[id] ?? 0) & mask
     while (index[2 * place] !== EMPTY) place = (place + 1) & mask
     index[2 * place] = id
     index[2 * place + 1] = address
@@ -135,11 +141,11 @@ export class PrefixTable {
   #unplace(id: number): void {
     const index = this.#index
     const mask = (index.length >> 1) - 1
-    let hole = hashOf(this.#address[id] ?? 0, this.#bits[id] ?? 0) & mask
+    let hole = hashOf((this.#address[id] ?? 0) ^ this.#seed, this.#bits[id] ?? 0) & mask
     while (index[2 * hole] !== id) hole = (hole + 1) & mask
     for (let place = (hole + 1) & mask; index[2 * place] !== EMPTY; place = (place + 1) & mask) {
       const other = index[2 * place] ?? EMPTY
-      const home = hashOf(this.#address[other] ?? 0, this.#bits[other] ?? 0) & mask
+      const home = hashOf((this.#address[other] ?? 0) ^ this.#seed, this.#bits[other] ?? 0) & mask
       if (((place - home) & mask) < ((place - hole) & mask)) continue
       index.copyWithin(2 * hole, 2 * place, 2 * place + 2)
       hole = place
@@ -221,7 +227,8 @@ function keyOfSix({ address, length }: Prefix6): string {
   return `${address.toString(36)}/${length}`
 }
 
-function hashOf(address: number, length: number): number {
+/** Where a search begins. */
+export function hashOf(address: number, length: number): number {
   let hash = Math.imul(address ^ Math.imul(length, 0x9e3779b1), 0x85ebca6b)
   hash ^= hash >>> 15
   hash = Math.imul(hash, 0xc2b2ae35)

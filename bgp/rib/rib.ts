@@ -75,7 +75,9 @@ interface Tally {
 const NO_COUNTS: SourceCounts = { received: 0, six: 0, accepted: 0, stale: 0 }
 
 export class Rib {
-  readonly prefixes = new PrefixTable()
+  readonly prefixes: PrefixTable
+  /** Of all tables that hold what peers say. */
+  readonly seed: number
   readonly sets: AttributeSets
   readonly #decision: DecisionOptions
   readonly #comparators: readonly Comparator[]
@@ -103,10 +105,12 @@ export class Rib {
   #changed = new Int32Array(32)
   #chosenCount = 0
 
-  /** Without a resolver every next hop that can be one is as near as any other. */
-  constructor(self: Self, decision: DecisionOptions = {}, resolve?: ResolveNextHop) {
+  /** Without a resolver every next hop that can be one is as near as any other. The seed is a secret from peers. */
+  constructor(self: Self, decision: DecisionOptions = {}, resolve?: ResolveNextHop, seed = 0) {
+    this.seed = seed
+    this.prefixes = new PrefixTable(seed)
     this.#nextHops = resolve === undefined ? undefined : new NextHops(resolve)
-    this.sets = new AttributeSets(self)
+    this.sets = new AttributeSets(self, seed)
     this.#decision = decision
     this.#comparators = comparatorsFor(decision)
     this.#comparatorsOfFresh = this.#comparators.filter(({ name }) => name !== 'long-lived-stale')
@@ -175,14 +179,22 @@ export class Rib {
     )
   }
 
-  /** The peer is away: what it told stays, marked. What was marked already goes (RFC 4724 §4.2, consecutive restarts). */
+  /** The peer is away, or tells all again: what it told stays, marked. */
   markStale(sourceId: string, which: Which = 'all'): void {
-    this.sweepStale(sourceId, which)
-    const slot = this.#slots.get(sourceId) ?? NONE
-    const tally = this.#tallies[slot]
+    const tally = this.#tallies[this.#slots.get(sourceId) ?? NONE]
     if (tally !== undefined) tally.most = 0
+    this.#mark(sourceId, which, true)
+  }
+
+  /** What was marked counts as told again. */
+  unmarkStale(sourceId: string, which: Which = 'all'): void {
+    this.#mark(sourceId, which, false)
+  }
+
+  #mark(sourceId: string, which: Which, stale: boolean): void {
+    const slot = this.#slots.get(sourceId) ?? NONE
     for (let path = this.#paths.firstOf(slot); path !== NONE; path = this.#paths.nextOfSlot(path))
-      if (this.#isOf(path, which)) this.#setStale(path, slot, true)
+      if (this.#isOf(path, which)) this.#setStale(path, slot, stale)
   }
 
   /** What the peer did not repeat becomes the last resort, and goes where it asks for that. RFC 9494 §4.2. The number of routes that went. */
@@ -314,6 +326,14 @@ export class Rib {
   /** Numbers of the prefixes that have a best path. */
   *chosenIds(): Generator<number, void, void> {
     for (let id = 0; id < this.prefixes.limit; id++) if (this.#chosen[id] !== NONE) yield id
+  }
+
+  /** IPv4 prefixes whose best path a peer told; without making a route of each. */
+  learnedCount(): number {
+    let count = 0
+    for (const id of this.chosenIds())
+      if (!this.prefixes.isSix(id) && this.sets.get(this.chosen(id))?.source.kind !== 'local') count++
+    return count
   }
 
   selection(key: string): Selection {

@@ -9,11 +9,12 @@ import { NO_EXPORT, plainAttributes } from '../attributes/attributes.ts'
 import { encodeAttributes } from '../attributes/encode.ts'
 import { Cluster, learnedText, type Member, meshPeer, recordingLog, routes } from '../testing/cluster.ts'
 import { RawPeer, rawOpen } from '../testing/raw-peer.ts'
-import { IPV4_UNICAST } from '../wire/capabilities.ts'
+import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import { frame } from '../wire/header.ts'
 import { encodeOpen } from '../wire/open.ts'
 import { encodeRouteRefresh } from '../wire/route-refresh.ts'
 import { encodeAnnouncement, encodeEndOfRib, encodeWithdrawal, KEEPALIVE } from '../wire/update.ts'
+import type { Transport, Wire, WireListener } from './transport.ts'
 
 const INTERNAL = { kind: 'internal', asnOctets: 4 } as const
 const PLAIN = { ...plainAttributes(ipv4('192.0.2.66')), localPref: 100 }
@@ -138,7 +139,11 @@ describe('while it stands', () => {
     cluster.run(0.1)
     assert.deepEqual(learnedText(member), [])
     assert.equal(peer.lostBy, undefined)
-    assert.deepEqual(member.speaker.status().peers[0]?.repaired, { treatedAsWithdraw: 1, attributesDiscarded: 0 })
+    assert.deepEqual(member.speaker.status().peers[0]?.repaired, {
+      treatedAsWithdraw: 1,
+      attributesDiscarded: 0,
+      byAttribute: { ORIGIN: 1 },
+    })
     assert.ok(log.lines.some(({ message, fields }) => message === 'malformed update' && fields?.['why'] === 'ORIGIN: value 7'))
   })
 
@@ -162,6 +167,92 @@ describe('while it stands', () => {
     cluster.run(2)
     assert.equal(notified(peer), '4/0')
   })
+
+  test('octets that are no whole message do not count as a sign of life', async () => {
+    const { cluster, peer } = await established()
+    for (const octet of KEEPALIVE.slice(0, 12)) {
+      peer.say(Uint8Array.of(octet))
+      cluster.run(2.6)
+    }
+    assert.equal(notified(peer), '4/0')
+  })
+
+  test('a peer left out hears 6/3, and its routes go', async () => {
+    const { cluster, peer, member } = await established()
+    peer.say(encodeAnnouncement(encodeAttributes(PLAIN, INTERNAL), [prefix('10.9.0.0/16')]))
+    cluster.run(0.1)
+    member.speaker.setPeers([])
+    cluster.run(0.1)
+    assert.equal(notified(peer), '6/3')
+    assert.deepEqual(learnedText(member), [])
+  })
+
+  test('6/1 names family and limit', async () => {
+    const { cluster, peer, member } = await established()
+    const limited = { maxPrefixes: { limit: 1, warnAt: 100, restartAfter: undefined }, passive: true }
+    member.speaker.setPeers([{ ...meshPeer(ipv4('192.0.2.66'), member.address), ...limited }])
+    peer.say(encodeAnnouncement(encodeAttributes(PLAIN, INTERNAL), ['10.8.0.0/16', '10.9.0.0/16'].map(prefix)))
+    cluster.run(0.1)
+    assert.equal(notified(peer), '6/1')
+    assert.deepEqual([...(peer.lastNotification?.data ?? [])], [0, 1, 1, 0, 0, 0, 1])
+  })
+
+  test('End-of-RIB of each family goes to a peer that names none for graceful restart', async () => {
+    const { cluster, member, peer } = await meeting()
+    const families = [IPV4_UNICAST, IPV6_UNICAST]
+    member.speaker.setPeers([{ ...meshPeer(ipv4('192.0.2.66'), member.address), passive: true, families }])
+    cluster.run(0.1)
+    assert.equal(notified(peer), '6/6', 'other families are another session')
+    const second = new RawPeer()
+    second.dial(cluster.network.host(ipv4('192.0.2.66')), member.address)
+    cluster.run(0.1)
+    const gracefulRestart = { restarting: false, notification: false, restartTime: seconds(0), families: [] }
+    second.greet({}, { families, gracefulRestart })
+    cluster.run(0.1)
+    const ends = second.heard.filter(({ kind }) => kind === 'update').map(({ body }) => hexOf(body))
+    assert.deepEqual(
+      ends,
+      families.map(family => hexOf(encodeEndOfRib(family).subarray(19))),
+    )
+  })
+
+  test('many malformed updates are one line a minute in the log, and counted by attribute', async () => {
+    const log = recordingLog()
+    const { cluster, peer, member } = await established({ log })
+    const spoiled = Uint8Array.from(encodeAttributes(PLAIN, INTERNAL))
+    spoiled[3] = 7 // ORIGIN
+    const atomic = Uint8Array.of(...encodeAttributes(PLAIN, INTERNAL), 0x40, 6, 1, 0)
+    for (let round = 0; round < 9; round++) {
+      peer.say(...[spoiled, atomic].map(block => encodeAnnouncement(block, [prefix('10.9.0.0/16')])), KEEPALIVE)
+      cluster.run(10)
+    }
+    const lines = log.lines.filter(({ message }) => message === 'malformed update')
+    assert.equal(lines.length, 2)
+    assert.match(String(lines[0]?.fields?.['raw']), /^[0-9a-f]+$/)
+    const repaired = { treatedAsWithdraw: 9, attributesDiscarded: 9, byAttribute: { ORIGIN: 9, ATOMIC_AGGREGATE: 9 } }
+    assert.deepEqual(member.speaker.status().peers[0]?.repaired, repaired)
+  })
+
+  for (const { says, takesItAgain } of [
+    { says: 'a peer that reads nothing is lost after eight minutes, whatever it says: 8/0', takesItAgain: false },
+    { says: 'a peer that reads again within eight minutes is not', takesItAgain: true },
+  ])
+    test(says, async () => {
+      const cluster = new Cluster()
+      const stream = new StuckStreams(cluster.network.host(ipv4('192.0.2.1')))
+      const { peer, member } = await established({ transport: stream.transport }, cluster)
+      stream.isStuck = true
+      member.speaker.originate(routes('10.1.0.0/24'))
+      for (let beat = 0; beat < 47; beat++) {
+        peer.say(KEEPALIVE)
+        cluster.run(10)
+        if (takesItAgain && beat === 30) stream.drain()
+      }
+      assert.equal(peer.lostBy, undefined)
+      peer.say(KEEPALIVE)
+      cluster.run(20)
+      assert.equal(notified(peer), takesItAgain ? 'nothing' : '8/0')
+    })
 
   test('who slept itself reads before it judges the silence of others', async () => {
     const cluster = new Cluster()
@@ -213,10 +304,44 @@ function notified(peer: RawPeer): string {
   return last === undefined ? 'nothing' : `${last.code}/${last.subcode}`
 }
 
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
 function typed(type: number): Uint8Array {
   const bytes = Uint8Array.from(KEEPALIVE)
   bytes[18] = type
   return bytes
+}
+
+/** Streams that ask their sender to wait, and all the same deliver: what a full buffer says, without one. */
+class StuckStreams {
+  readonly transport: Transport
+  isStuck = false
+  readonly #listeners: WireListener[] = []
+
+  constructor(inner: Transport) {
+    const stuck = (wire: Wire): Wire => ({
+      local: wire.local,
+      remote: wire.remote,
+      send: bytes => wire.send(bytes) && !this.isStuck,
+      sendAll: slices => wire.sendAll(slices) && !this.isStuck,
+      guard: guard => wire.guard(guard),
+      close: () => wire.close(),
+    })
+    const listen: Transport['listen'] = (at, accept) =>
+      inner.listen(at, wire => {
+        const listener = accept(stuck(wire))
+        if (listener !== undefined) this.#listeners.push(listener)
+        return listener
+      })
+    this.transport = { ...inner, listen }
+  }
+
+  drain(): void {
+    this.isStuck = false
+    for (const listener of this.#listeners) listener.drained()
+  }
 }
 
 /** Wakes nobody while stalled, and everybody late afterwards: a stopped process. */

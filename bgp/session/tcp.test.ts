@@ -1,6 +1,8 @@
 /** The real transport on loopback: delivery, loss, refusal, and nothing left behind. */
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
+import { Server } from 'node:net'
 import { describe, test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault } from '@network/base/run/fault.ts'
@@ -82,6 +84,20 @@ describe('TCP', () => {
     })
     assert.notEqual(await near.ended, '')
     await near.wire.close()
+    await listening.close()
+  })
+
+  test('a listener survives what goes wrong while it accepts', async () => {
+    const servers: unknown[] = []
+    const note = (message: unknown) => void servers.push(message)
+    subscribe('tracing:net.server.listen:asyncStart', note)
+    const { near, far, listening } = await connect().finally(() => unsubscribe('tracing:net.server.listen:asyncStart', note))
+    await Promise.all([near.wire.close(), far.wire.close()])
+    const [message] = servers
+    assert.ok(typeof message === 'object' && message !== null && 'server' in message && message.server instanceof Server)
+    message.server.emit('error', new Error('accept ENOBUFS'))
+    const pair = await join(listening)
+    await Promise.all([pair.near.wire.close(), pair.far.wire.close()])
     await listening.close()
   })
 

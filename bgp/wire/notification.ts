@@ -34,6 +34,8 @@ export const UPDATE_FAULT = {
 } as const
 export const HOLD_EXPIRED = notification(4, 0)
 export const FSM_FAULT = { code: 5, inOpenSent: 1, inOpenConfirm: 2, inEstablished: 3 } as const
+/** RFC 9687. */
+export const SEND_HOLD_EXPIRED = notification(8, 0)
 export const REFRESH_FAULT = { code: 7, badLength: 1 } as const
 
 const CEASE = {
@@ -136,6 +138,7 @@ const CODES = new Map([
   [5, 'state machine error'],
   [6, 'cease'],
   [7, 'ROUTE-REFRESH error'],
+  [8, 'send hold timer expired'],
 ])
 
 const SUBCODES = new Map([

@@ -260,7 +260,16 @@ const CHECKS: readonly (readonly [string, AgentStatus, number, string])[] = [
     'a stale store',
     statusOf('a', { datastore: { url: 'sqlite:/x', state: 'stale', since: '2025-12-31T23:00:00Z', error: null } }),
     1,
-    'check: node a: its datastore sqlite:/x is stale; traffic goes on as it was',
+    'check: node a: its datastore sqlite:/x is stale since 2025-12-31T23:00:00Z; traffic goes on as it was',
+  ],
+  [
+    'a stale store that is to be told something',
+    statusOf('a', {
+      datastore: { url: 'etcd://x', state: 'stale', since: '2025-12-31T23:00:00Z', error: 'no answer' },
+      books: { unwritten: 2, notices: [] },
+    }),
+    1,
+    'check: node a: its datastore etcd://x is stale since 2025-12-31T23:00:00Z: no answer; traffic goes on as it was; 2 endpoints not yet written to it',
   ],
 ]
 

@@ -7,6 +7,7 @@ import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
 import { between, type Instant, millis, type Seconds } from '@network/base/time/units.ts'
 import type { IKeyValue, IRangeRequest, IRangeResponse, ITxnRequest, IWatchResponse } from 'etcd3'
 import type { Created, Datastore, Deleted, Entry, Listing, Options, Revision, Updated, WatchEvent } from '../port.ts'
+import { readJson } from '../read-json.ts'
 import { Connection, type ConnectionOptions, type Session } from './connection.ts'
 import { keepAlive } from './lease.ts'
 import { justAfter, type Range, rangeOf } from './range.ts'
@@ -125,13 +126,15 @@ export class EtcdStore implements Datastore {
     const session = this.#connection.session()
     const until = AbortSignal.any([ending, session.signal])
     try {
-      using stream = await WatchStream.open(session, range, following(last))
+      using stream = await WatchStream.open(this.#connection, session, range, following(last), until)
       while (!until.aborted)
         for (const answer of await stream.next(until)) {
           if (answer.canceled) throw canceled(answer)
           yield answer
         }
     } catch (reason) {
+      // Who is told to end while it opens has nothing against the member.
+      ending.throwIfAborted()
       this.#leave(session, reason)
       throw reason
     }
@@ -226,20 +229,11 @@ export class EtcdStore implements Datastore {
   }
 
   #entry(kv: IKeyValue): Entry {
-    return { key: this.#keyOf(kv), document: this.#parse(kv), revision: kv.mod_revision }
+    return { key: this.#keyOf(kv), document: readJson(kv.value.toString()), revision: kv.mod_revision }
   }
 
   #event(isDeletion: boolean, kv: IKeyValue): WatchEvent {
     return { key: this.#keyOf(kv), entry: isDeletion ? undefined : this.#entry(kv), revision: kv.mod_revision }
-  }
-
-  #parse(kv: IKeyValue): unknown {
-    try {
-      return JSON.parse(kv.value.toString())
-    } catch (cause) {
-      const detail = { doing: 'read', on: `${this.#keyOf(kv)} in ${this.url}`, says: 'it is not JSON' }
-      throw new Fault('datastore.corrupt', { ...detail, mend: 'delete the key with etcdctl' }, { cause })
-    }
   }
 }
 

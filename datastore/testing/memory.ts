@@ -2,7 +2,18 @@
 
 import { Fault } from '@network/base/run/fault.ts'
 import { Bell } from '../bell.ts'
-import type { Created, Datastore, Deleted, Entry, Listing, Options, Revision, Updated, WatchEvent } from '../port.ts'
+import {
+  type Created,
+  type Datastore,
+  type Deleted,
+  type Entry,
+  type Listing,
+  NOT_JSON,
+  type Options,
+  type Revision,
+  type Updated,
+  type WatchEvent,
+} from '../port.ts'
 
 interface Past {
   readonly revision: number
@@ -43,6 +54,13 @@ export class MemoryStore implements Datastore {
   forget(): void {
     this.#past = []
     this.#ring()
+  }
+
+  /** Somebody else puts there what is not JSON. */
+  spoil(key: string): void {
+    const entry = { key, document: NOT_JSON, revision: String(this.#revision + 1) }
+    this.#entries.set(key, entry)
+    this.#record(key, entry)
   }
 
   async get(key: string, options: Options): Promise<Entry | undefined> {

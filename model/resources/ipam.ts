@@ -57,5 +57,8 @@ export const IPAM_CONFIGURATION = resourceKind({
   ],
 })
 
+export type IpReservation = ValueOf<typeof IP_RESERVATION>
+export type IpamConfiguration = ValueOf<typeof IPAM_CONFIGURATION>
+
 /** The type of a kind's values. */
 export type ValueOf<K> = K extends Kind<infer T> ? T : never

@@ -73,6 +73,45 @@ test('P7: etcd goes: traffic flows, status says stale since, a new pod is asked 
   assert.deepEqual(deletions, [], 'nothing flaps')
 })
 
+test('keys that are not JSON are named by every agent, and all else goes on', { timeout: 120_000 }, async () => {
+  for (const key of ['/lab/cali/v1/nodes/spoilt', '/lab/cali/v1/strangers/x']) await etcd.ctl('put', key, '{')
+  const named = (problems: readonly string[]) =>
+    ['nodes/spoilt cannot be read', 'strangers/x in the datastore is not JSON'].every(text =>
+      problems.some(problem => problem.includes(text)),
+    )
+  await everyAgent(lab, 'both to be named', ({ problems }) => named(problems))
+  await lab.agents.restart('a1')
+  await everyAgent(
+    lab,
+    'both to be named after a restart too',
+    ({ datastore, problems }) => datastore.state === 'in-sync' && named(problems),
+  )
+  await lab.mustCalictl(['ippool', 'set', '--nat-outgoing'])
+  await everyAgent(lab, 'a change to pass', ({ pools }) => pools[0]?.natOutgoing === true)
+  for (const key of ['/lab/cali/v1/nodes/spoilt', '/lab/cali/v1/strangers/x']) await etcd.ctl('del', key)
+  await everyAgent(lab, 'nothing to be named', ({ problems }) => !problems.some(problem => /spoilt|strangers/.test(problem)))
+  await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
+})
+
+test('an agent that etcd does not let in waits for that, says so, and goes on when it is let in', {
+  timeout: 120_000,
+}, async () => {
+  await etcd.ctl('user', 'add', 'root:top')
+  await etcd.ctl('user', 'grant-role', 'root', 'root')
+  await etcd.ctl('auth', 'enable')
+  try {
+    await lab.agents.restart('a1')
+    const problems = async () => (await agentStatus('a1')).problems.join()
+    const wait = { clock: lab.clock, what: 'the refusal to be told', instead: problems }
+    await until(async () => /not registered yet, .*user name is empty/.test(await problems()), wait)
+    assert.equal((await ping(lab, 'a1-p1', lab.pod('a2-p1').address)).received, 3, 'traffic flows')
+  } finally {
+    await etcd.ctl('--user', 'root:top', 'auth', 'disable')
+  }
+  await everyAgent(lab, 'all to be registered', ({ problems }) => !/not registered/.test(problems.join()))
+  await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
+})
+
 test('calictl carries the cluster from etcd into a file and back into etcd', { timeout: 120_000 }, async () => {
   const file = `sqlite:${lab.runDir}/copy.db`
   const there = await lab.mustCalictl(['datastore', 'migrate', '--from', etcd.url('/lab'), '--to', file])

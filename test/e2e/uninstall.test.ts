@@ -95,7 +95,7 @@ async function documentsOf(node: string): Promise<string[]> {
   const { entries } = await store.list('/', { signal: new AbortController().signal })
   assert.ok(entries.length > 0)
   // What other nodes last said of their sessions is theirs, and changes when they have forgotten it.
-  const isTheirs = (key: string) => key.startsWith('/cali/v1/nodestatuses/') && !key.endsWith(`/${node}`)
+  const isTheirs = (key: string) => key.startsWith('/cali/aside/v1/nodestatuses/') && !key.endsWith(`/${node}`)
   return entries
     .filter(({ key, document }) => !isTheirs(key) && JSON.stringify(document).includes(`"${node}"`))
     .map(({ key }) => key)

@@ -1,5 +1,6 @@
 /** Our own speaker at the end of a cable to a real router. */
 import assert from 'node:assert/strict'
+import { anyAddress } from '@network/base/net/any-address.ts'
 import { anyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
 import { formatIpv6, ipv6 } from '@network/base/net/ipv6.ts'
@@ -7,6 +8,8 @@ import { silentLog } from '@network/base/run/log.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
 import { acceptAll } from '@network/bgp/options.ts'
+import { parsePeer } from '@network/bgp/peer-address.ts'
+import { recordedSpeaker } from '@network/bgp/record/recorder.ts'
 import { tcpTransport } from '@network/bgp/session/tcp.ts'
 import {
   type Attributes,
@@ -37,6 +40,8 @@ export interface StartOptions {
   readonly restarting?: true
   /** Sees every message. */
   readonly observer?: Observer
+  /** Takes the lines of a recording of all that happens to it. */
+  readonly record?: (line: string) => void
 }
 
 export interface Us extends AsyncDisposable {
@@ -61,12 +66,14 @@ export async function start({
   restarting,
   longLived,
   observer,
+  record,
 }: StartOptions): Promise<Us> {
-  const speaker = new Speaker({
+  const options: SpeakerOptions = {
     ...optionsFor(address, clusterId),
     gracefulRestart: restartFor(restarting === true, longLived),
     ...(observer === undefined ? {} : { transport: observed(tcpTransport(systemClock), observer) }),
-  })
+  }
+  const speaker = record === undefined ? new Speaker(options) : recordedSpeaker(options, record)
   const peers = (changes: Partial<PeerConfig>) => [
     peerAt(to, changes),
     ...(third === undefined ? [] : [{ ...peerAt(THIRD, third), passive: true }]),
@@ -110,16 +117,18 @@ function sayRoute(key: string, { nextHop, nextHop6, asPath }: Attributes): strin
   return `${key} via ${via}${path.length === 0 ? '' : ` path ${path.join(' ')}`}`
 }
 
-function peerAt(address: string, changes: Partial<PeerConfig>): PeerConfig {
+function peerAt(text: string, changes: Partial<PeerConfig>): PeerConfig {
+  const address = parsePeer(text)
+  assert.ok(address !== undefined, `a peer at ${text}`)
   return {
-    address: ipv4(address),
+    address,
     name: 'router',
     asn: 64512,
     port: 179,
     passive: false,
     dialAfter: millis(0),
     families: [IPV4_UNICAST, IPV6_UNICAST],
-    localAddress6: ipv6(OURS6),
+    ...(typeof address === 'number' ? { localAddress6: ipv6(OURS6) } : {}),
     ...changes,
   }
 }
@@ -132,9 +141,9 @@ function restartFor(restarting: boolean, longLived: StartOptions['longLived']): 
 
 function optionsFor(address: string, clusterId: string | undefined): Omit<SpeakerOptions, 'gracefulRestart'> {
   return {
-    routerId: ipv4(address),
+    routerId: ipv4(address.includes(':') ? OURS : address),
     asn: 64512,
-    listen: { address: ipv4(address), port: 179 },
+    listen: { address: anyAddress(address), port: 179 },
     holdTime: seconds(9),
     connectRetry: millis(1000),
     importFilter: acceptAll,
