@@ -13,6 +13,7 @@ import type { DatastoreStatus } from '@network/model/status.ts'
 import type { Overlay } from './away/overlay.ts'
 import { OwnBlocks } from './away/own-blocks.ts'
 import type { Copied } from './copy.ts'
+import { HeardOf } from './heard-of.ts'
 
 export interface ClusterOptions {
   /** This node's name. */
@@ -34,6 +35,7 @@ export interface ClusterOptions {
 const DECISIVE = [IPAM_CONFIGURATION, IP_RESERVATION, IP_POOL].map(({ plural }) => keyPrefixOf(plural))
 
 export class Cluster {
+  readonly heardOf = new HeardOf()
   readonly #options: ClusterOptions
   readonly #builder = new SnapshotBuilder()
   readonly #foreign = new Set<string>()
@@ -137,6 +139,7 @@ export class Cluster {
   #take(change: Change): void {
     const { log } = this.#options
     this.#blocks.apply(change)
+    this.heardOf.apply(change)
     const problems = this.#builder.apply(change)
     if (problems.length > 0) log.warn('document cannot be read and counts as absent', { key: change.key, problems })
     if (this.#builder.concerns(change.key)) return

@@ -27,6 +27,7 @@ import { Cluster } from './cluster.ts'
 import { type Config, filesOf } from './config.ts'
 import { Controller } from './controller.ts'
 import { ClusterCopy } from './copy.ts'
+import { keysIn } from './heard-of.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
 import { systemElements } from './kernel/firewall/elements.ts'
@@ -355,6 +356,11 @@ export async function composeAgent(
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
       'GET /metrics': async () => new PlainAnswer(METRICS_TYPE, await metricsText()),
+      'POST /heard-of': async body => {
+        // Whoever asks for the status next asks for what follows from this.
+        controller.replan()
+        return cluster.heardOf.of(keysIn(body))
+      },
       'GET /bgp': async () => bgpTable(config.nodeName, speaking.tables),
       'POST /cni': async (body, signal) => {
         // Before the first whole list nobody knows the pools, and with them the MTU of a pod; where there is none, no pod is added.

@@ -24,6 +24,14 @@ export interface Waited {
   readonly waiting: readonly { readonly node: string; readonly says: string }[]
 }
 
+export interface Waiting {
+  readonly within: Millis
+  /** Hears of each node once it acts on it. */
+  readonly reached?: (node: string) => void
+  /** Done each time before the agents are asked. */
+  readonly before?: () => Promise<void>
+}
+
 /**
  * Asks agents that answered before until all act on it or the time is over. Those that fall silent meanwhile are waited for; those
  * that were silent from the start are not asked again: one that hangs would hold up all others.
@@ -32,13 +40,14 @@ export async function untilActing(
   context: Context,
   answered: readonly Answer[],
   missing: Missing,
-  { within, reached = () => undefined }: { readonly within: Millis; readonly reached?: (node: string) => void },
+  { within, reached = () => undefined, before = async () => undefined }: Waiting,
 ): Promise<Waited> {
   const deadline = after(context.clock.now(), within)
   const nodes = answered.map(({ node }) => node)
   const sockets = answered.map(({ socket }) => socket)
   const told = new Set<string>()
   for (;;) {
+    await before()
     const waited = judge(nodes, await context.agents.survey(context.signal, sockets), missing)
     for (const node of waited.acting) if (!told.has(node)) reached(node)
     for (const node of waited.acting) told.add(node)

@@ -17,10 +17,10 @@ test('first what is there, then in sync, then each change', async () => {
   await store.create('/cali/a', 1, options)
   await store.create('/other', 1, options)
   const reading = read(store)
-  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/a', document: 1 }] })
+  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/a', document: 1, revision: '1' }] })
   assert.deepEqual(await reading.next(), { is: 'in-sync' })
   await write(store, '/cali/b', 2)
-  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/b', document: 2 }] })
+  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/b', document: 2, revision: '3' }] })
   await write(store, '/cali/b', undefined)
   assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/b', document: undefined }] })
   await reading.end()
@@ -40,7 +40,7 @@ test('ten changes of one key that nobody took yet are one', async () => {
     await write(store, '/cali/a', n)
     await turnOfEventLoop()
   }
-  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/a', document: 9 }] })
+  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/a', document: 9, revision: '10' }] })
   await reading.end()
 })
 
@@ -111,7 +111,7 @@ test('after a compaction it lists again and says nothing that is known, and is n
   store.forget()
   const next = reading.next()
   await advanceUntil(next, reading.clock)
-  assert.deepEqual(await next, { is: 'changes', changes: [{ key: '/cali/b', document: 2 }] })
+  assert.deepEqual(await next, { is: 'changes', changes: [{ key: '/cali/b', document: 2, revision: '2' }] })
   await reading.end()
 })
 

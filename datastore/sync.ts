@@ -157,7 +157,7 @@ async function watch(
 
 function tell({ key, document, revision }: Entry, known: Map<string, Revision>, news: News): void {
   known.set(key, revision)
-  news.add({ key, document })
+  news.add({ key, document, revision })
 }
 
 function forget(key: string, known: Map<string, Revision>, news: News): void {

@@ -41,6 +41,8 @@ export interface Snapshot {
 export interface Change {
   readonly key: string
   readonly document: unknown
+  /** Of the document, where it comes from a datastore. */
+  readonly revision?: string
 }
 
 /** Collects changes into a snapshot; the only mutable form of it. */

@@ -191,7 +191,7 @@ export class Life {
       clock,
       random: seededRandom(9),
       log: silentLog,
-      connections: { beforeUse: () => undefined, afterUse: () => undefined },
+      connections: { beforeUse: () => Promise.resolve(), afterUse: () => undefined },
       answered: () => undefined,
       podMtu: () => 1500,
       routed: (address, until, signal) => this.#routed(address, until, signal),
