@@ -7,15 +7,15 @@ const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 export class Writer {
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
-  #words: Int32Array
+  /** Made when words are first written: most writers never do. */
+  #words: Int32Array | undefined
   readonly #little: boolean
   #at = 0
 
-  /** `capacity` is how many octets fit before the buffer must grow, a multiple of four. */
+  /** `capacity` is how many octets fit before the buffer must grow. */
   constructor(order: ByteOrder = 'network', capacity = 256) {
-    this.#bytes = new Uint8Array(capacity)
+    this.#bytes = new Uint8Array(wholeWords(capacity))
     this.#view = new DataView(this.#bytes.buffer)
-    this.#words = new Int32Array(this.#bytes.buffer)
     this.#little = order === 'host' && HOST_IS_LITTLE
   }
 
@@ -63,6 +63,7 @@ export class Writer {
   /** Words as they lie in memory, at a multiple of four octets: for few words far faster than `bytes`. */
   words(words: Int32Array): this {
     const at = this.#room(words.length * WORD_OCTETS) / WORD_OCTETS
+    this.#words ??= new Int32Array(this.#bytes.buffer)
     const into = this.#words
     for (let word = 0; word < words.length; word++) into[at + word] = words[word] ?? 0
     return this
@@ -116,10 +117,14 @@ export class Writer {
   }
 
   #grow(least: number): void {
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, Math.ceil(least / WORD_OCTETS) * WORD_OCTETS))
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, wholeWords(least)))
     grown.set(this.#bytes)
     this.#bytes = grown
     this.#view = new DataView(grown.buffer)
-    this.#words = new Int32Array(grown.buffer)
+    this.#words = undefined
   }
+}
+
+function wholeWords(octets: number): number {
+  return Math.ceil(octets / WORD_OCTETS) * WORD_OCTETS
 }
