@@ -193,6 +193,7 @@ export async function composeAgent(
     nft: systemNft,
     elements,
     legacy: systemLegacy,
+    hasInterface: name => netlink.link(name) !== undefined,
     clock,
     random,
     log,
@@ -283,7 +284,7 @@ export async function composeAgent(
       if (events.some(event => concernsTables(event, devices, config.vxlan.device))) kernel.changed()
       for (const event of events) {
         settings.heard(event)
-        heard(event, { controller, kernel, log })
+        heard(event, { controller, kernel, firewall, log })
       }
     }
   })

@@ -185,8 +185,8 @@ export class Controller {
     this.#neighbours = peers.neighbours
     this.#peerProblems = peers.problems
     const underlay = this.#choice.underlay
-    const { device, port } = vxlan.settings
-    const own = { vxlan: plan.intents.links.has(device) ? { device, port } : undefined, underlay }
+    const { device, port, vni } = vxlan.settings
+    const own = { vxlan: plan.intents.links.has(device) ? { device, port, vni } : undefined, underlay }
     firewall.desire(planFirewall(config.nodeName, snapshot, { ...own, neighbours: this.#neighbours }))
     apply(plan)
     // A peer may send as soon as it has heard of us: it is let in before. Who is let in wakes us.

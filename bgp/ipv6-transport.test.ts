@@ -2,15 +2,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { anyAddress, formatAddress } from '@network/base/net/any-address.ts'
-import { anyPrefix } from '@network/base/net/any-prefix.ts'
+import { type AnyPrefix, anyPrefix } from '@network/base/net/any-prefix.ts'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { formatIpv6, ipv6 } from '@network/base/net/ipv6.ts'
 import { silentLog } from '@network/base/run/log.ts'
 import { ManualClock } from '@network/base/testing/manual-clock.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
+import { plainAttributes } from './attributes/attributes.ts'
+import { advertised, type Outlet } from './export/advertise.ts'
 import { acceptAll, type Origination, type PeerConfig, type SpeakerOptions } from './options.ts'
-import { parsePeer } from './peer-address.ts'
+import { onLink, parsePeer } from './peer-address.ts'
+import { flawOf, type Source } from './rib/path.ts'
 import { Speaker } from './speaker.ts'
 import { MemoryNetwork } from './testing/memory-network.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from './wire/capabilities.ts'
@@ -75,6 +78,62 @@ describe('a session over IPv6', () => {
   })
 })
 
+describe('a peer known by its interface alone', () => {
+  test('is met when it advertises itself, and both families point at link-local addresses', async () => {
+    const { near, far, run } = await pair('external', { asn: 'external' }, { link: 'eth1' })
+    run(5)
+    assert.deepEqual(heardBy(far), ['10.1.0.0/24 via fe80::1', '2001:db8:1::/48 via fe80::1'])
+    const [peer] = near.status().peers
+    assert.deepEqual(
+      [peer?.address, peer?.unnumbered, peer?.session?.remoteAddress],
+      ['eth1', { device: 'eth1', seen: 'fe80::2' }, 'fe80::2%eth1'],
+    )
+    assert.equal(far.explain('10.1.0.0/24').paths[0]?.nextHop, 'fe80::1%eth1')
+    assert.deepEqual([...near.adjIn(onLink('eth1'))].length, 1)
+  })
+
+  test('comes back after a loss; somebody else is met only when it has been silent for long', async () => {
+    const { near, network, run } = await pair('internal', {}, { link: 'eth1' })
+    run(5)
+    network.lose(ipv6('fe80::1'), ipv6('fe80::2'), 'both')
+    run(10)
+    assert.deepEqual([near.status().peers[0]?.state, near.status().peers[0]?.flaps], ['established', 1])
+    network.crash(ipv6('fe80::2'))
+    const stranger = network.host(ipv6('fe80::3'))
+    stranger.links?.watch('eth1', () => undefined)
+    run(1)
+    assert.equal(near.status().peers[0]?.unnumbered?.seen, 'fe80::2')
+    run(40)
+    stranger.links?.watch('eth1', () => undefined)
+    run(1)
+    assert.equal(near.status().peers[0]?.unnumbered?.seen, 'fe80::3')
+  })
+
+  test('a link-local next hop is not told to a reflector’s client on another link, and becomes ours inside', () => {
+    const source = { ...SOURCE, zone: 'eth1' }
+    const heard = { ...plainAttributes(ipv4('0.0.0.0')), nextHop6: { address: ipv6('fe80::2'), linkLocal: undefined } }
+    assert.equal(advertised(heard, { ...source, kind: 'internal' }, { ...OUTLET, client: true }, true), undefined)
+    assert.deepEqual(advertised(heard, source, OUTLET, true)?.nextHop6?.address, ipv6(NEAR))
+    assert.equal(flawOf(heard, source, SELF), undefined)
+    assert.equal(flawOf(heard, SOURCE, SELF), 'next-hop-unusable', 'on no link')
+    const ours = { ...heard, nextHop6: { address: ipv6('fe80::1'), linkLocal: undefined } }
+    assert.equal(flawOf(ours, source, SELF), 'next-hop-is-ours')
+  })
+})
+
+const SELF = { asn: 64512, routerId: ipv4('192.0.2.1') }
+const SOURCE: Source = {
+  ...{ id: 'eth1', name: 'spine', kind: 'external', address: ipv6('fe80::2'), localAddress: ipv6('fe80::1') },
+  routerId: ipv4('192.0.2.2'),
+}
+const OUTLET: Outlet = {
+  kind: 'internal',
+  localAsn: 64512,
+  clusterId: ipv4('192.0.2.1'),
+  client: false,
+  localAddress6: ipv6(NEAR),
+}
+
 for (const [text, isOne] of [
   ['192.0.2.1', true],
   ['2001:db8::1', true],
@@ -100,7 +159,7 @@ interface Pair {
 async function pair(
   kind: 'internal' | 'external',
   peer: Partial<PeerConfig>,
-  { unnamed }: { readonly unnamed?: ReturnType<typeof anyPrefix> } = {},
+  { unnamed, link }: { readonly unnamed?: AnyPrefix; readonly link?: string } = {},
 ): Promise<Pair> {
   const clock = new ManualClock()
   const network = new MemoryNetwork(clock)
@@ -123,10 +182,18 @@ async function pair(
     })
   const plain = { families: FAMILIES }
   const guests = unnamed === undefined ? {} : { dynamicPeers: [{ range: unnamed, limit: 9, peer: { asn: asns.far, ...plain } }] }
-  const near = make('near', NEAR, guests)
-  const far = make('far', FAR, {})
+  const [here, there] = link === undefined ? [NEAR, FAR] : ['fe80::1', 'fe80::2']
+  const near = make('near', here, guests)
+  const far = make('far', there, {})
   const towards = (address: string, asn: number): PeerConfig => ({
-    ...{ address: anyAddress(address), name: address, asn, port: 179, passive: false, dialAfter: millis(0) },
+    ...{
+      address: link === undefined ? anyAddress(address) : onLink(link),
+      name: address,
+      asn,
+      port: 179,
+      passive: false,
+      dialAfter: millis(0),
+    },
     ...plain,
   })
   near.originate(routes(ROUTES))

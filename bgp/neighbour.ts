@@ -1,10 +1,12 @@
 /** One peer in the speaker: its session, what it told, what it was told, and how long its routes outlive it. */
 
 import { isDeepStrictEqual } from 'node:util'
+import { formatAddress } from '@network/base/net/any-address.ts'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
-import { after, between, type Instant, type Millis } from '@network/base/time/units.ts'
+import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import type { Attributes } from './attributes/attributes.ts'
 import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
@@ -37,6 +39,7 @@ import { isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
 import type { DialFailure, Endpoint, Wire, WireListener } from './session/transport.ts'
 import type { PeerStatus } from './status.ts'
+import type { Seeking } from './unnumbered/discovery.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
 import type { Identified } from './wire/nlri.ts'
 import { adminReset, BFD_DOWN, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
@@ -57,6 +60,8 @@ export interface Surroundings extends Rules {
   stateChanged(neighbour: Neighbour): void
   /** No routes of it wait for its return any more. */
   mayLeave(neighbour: Neighbour): void
+  /** Somebody was seen at the other end of an interface: those who may come are others than before. */
+  met(): void
   /** The peer has told all it knows, or need not. */
   finished(): void
   /** False while routes of others that this peer would hear may still be on their way to us. */
@@ -88,8 +93,9 @@ export class Neighbour implements SessionListener {
   #session: Session | undefined
   /** Of the session that stands or stood last. */
   #standing: Standing | undefined
-  /** Who was seen last at the other end of an interface. */
-  #found: Ipv6 | undefined
+  /** Who was seen at the other end of an interface, and when last. */
+  #seen: { readonly address: Ipv6; readonly at: Instant } | undefined
+  #seeking: Seeking | undefined
   readonly #watched: Watched
   #isStarted = false
   /** It told too many prefixes, and is kept away. */
@@ -189,23 +195,46 @@ export class Neighbour implements SessionListener {
     const { address, port } = this.#config
     const place = placeOf(address)
     if (place === undefined) return typeof address === 'string' ? undefined : { address, port }
-    const found = place.address ?? this.#found
+    const found = place.address ?? this.#seen?.address
     return found === undefined ? undefined : { address: found, port, zone: place.device }
   }
 
-  /** Somebody is at the other end of the interface. */
+  /** Somebody is at the other end of the interface: a second one counts only when the first has been silent for long. */
   meet(address: Ipv6): void {
-    const isNews = this.#found !== address
-    if (!isNews || this.#session !== undefined) return
-    this.#found = address
+    const at = this.#tools.clock.now()
+    const before = this.#seen
+    const isSame = before?.address === address
+    if (before !== undefined && !isSame && (this.#session !== undefined || between(before.at, at) < SILENT)) return
+    this.#seen = { address, at }
+    if (isSame) return
+    this.#around.log.info('peer seen on its interface', { ...this.#named, address: formatAddress(address) })
     this.#watched.stop()
+    this.#around.met()
     if (this.#isStarted && !this.#overloaded) this.#begin()
+  }
+
+  /** Looks for whoever is at the other end of the interface. */
+  #seek(device: string): void {
+    if (this.#seeking !== undefined) return
+    try {
+      const { links } = this.#tools.transport
+      if (links === undefined) throw new Fault('bgp.router-advertisements', NO_LINKS)
+      this.#note().blameDial({ code: 'unseen', says: `no router has advertised itself on ${device} yet` })
+      this.#seeking = links.watch(device, address => this.meet(address))
+    } catch (reason) {
+      const says = reasonOf(reason)
+      this.#note().blameDial({ code: 'unseen', says })
+      this.#note().complain('peer cannot be found', says, this.#named)
+    }
   }
 
   /** Where BFD is insisted on, it comes first. */
   #begin(): void {
+    if (this.#config.shutdown !== undefined) return
+    const place = placeOf(this.#config.address)
+    if (place !== undefined && place.address === undefined) this.#seek(place.device)
     const at = this.where()
-    if (this.#config.shutdown !== undefined || at === undefined) return
+    if (at === undefined) return
     this.#watched.follow(this.#config, at)
     if (this.#watched.mayMeet) this.#driver.start()
   }
@@ -290,6 +319,8 @@ export class Neighbour implements SessionListener {
   }
 
   #cancelAlarms(): void {
+    this.#seeking?.close()
+    this.#seeking = undefined
     this.#watched.stop()
     this.#keeping?.cancelAlarms()
     this.#returnAlarm?.cancel()
@@ -339,6 +370,7 @@ export class Neighbour implements SessionListener {
     this.#session?.telling.leave()
     this.#session = undefined
     this.#keeping?.forgetRefreshes()
+    this.#seeking?.again()
     if (reason.is === 'closed') return
     this.#flaps++
     this.#note().blame(reason)
@@ -471,6 +503,7 @@ export class Neighbour implements SessionListener {
       lastError: this.#complaints?.lastError ?? null,
       protection: sayProtection(this.#config),
       bfd: this.#watched.status(),
+      unnumbered: this.#unnumbered(),
       draining: isDraining(this.#config, this.#around),
       session: standing === undefined ? null : this.#sessionStatus(standing),
       gracefulRestart: {
@@ -487,6 +520,12 @@ export class Neighbour implements SessionListener {
     const { asn } = this.#config
     if (typeof asn === 'number') return asn
     return this.#standing === undefined ? null : remoteAsnOf(this.#config, this.#standing)
+  }
+
+  #unnumbered(): PeerStatus['unnumbered'] {
+    const place = placeOf(this.#config.address)
+    if (place === undefined || place.address !== undefined) return null
+    return { device: place.device, seen: this.#seen === undefined ? null : formatAddress(this.#seen.address) }
   }
 
   #sessionStatus(standing: Standing): PeerStatus['session'] {
@@ -548,6 +587,16 @@ export class Neighbour implements SessionListener {
     this.#keeping?.stop()
     this.#around.rib.drop(this.id)
   }
+}
+
+/** So long after the last advertisement of one somebody else may take its place at the other end of an interface. */
+const SILENT: Millis = millis(30_000)
+
+const NO_LINKS = {
+  doing: 'hear',
+  on: 'router advertisements',
+  says: 'this speaker has no link to hear them on',
+  mend: 'name the peer as fe80::…%eth1',
 }
 
 /** A peer that tells more paths of one prefix is broken, or wants to break us: each one costs time in every choice. */

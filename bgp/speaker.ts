@@ -387,7 +387,7 @@ export class Speaker {
     const named = this.#neighbours.get(peerAt(end))
     if (named !== undefined || end.zone === undefined || typeof end.address === 'number') return named
     const neighbour = this.#neighbours.get(onLink(end.zone))
-    neighbour?.meet(end.address)
+    if (neighbour?.where() === undefined) neighbour?.meet(end.address)
     return neighbour?.where()?.address === end.address ? neighbour : undefined
   }
 
@@ -486,6 +486,7 @@ export class Speaker {
       groupFor: terms => this.#groupFor(terms),
       open: neighbour => this.#open(neighbour),
       stateChanged: neighbour => this.#stateChanged(neighbour),
+      met: () => this.#expect(),
       finished: () => this.#reviewSettlement(),
       mayEndRib: neighbour => this.#mayEndRib(neighbour),
     }

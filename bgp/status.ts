@@ -70,6 +70,8 @@ export interface PeerStatus {
     readonly ttl: number | null
     readonly device: string | null
   }
+  /** Where there is no address to dial: the interface, and who was seen at its other end. Null: it has an address. */
+  readonly unnumbered: { readonly device: string; readonly seen: string | null } | null
   /** The session is about to end, and the peer has been told so (RFC 8326). */
   readonly draining: boolean
   /** Null: nobody asked for BFD, or it cannot run here. */

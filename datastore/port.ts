@@ -50,6 +50,11 @@ export interface Datastore {
   get(key: string, options: Options): Promise<Entry | undefined>
   /** All entries whose key begins with `prefix`, ordered by the code points of their keys. */
   list(prefix: string, options: Options): Promise<Listing>
+  /**
+   * Where the store can: the same in parts, all of one revision, for who need not hold all of it at once. Rejects with `datastore.compacted`
+   * when the store forgot that revision meanwhile: begin anew.
+   */
+  pages?(prefix: string, options: Options): AsyncIterable<Listing>
   create(key: string, document: unknown, options: Options): Promise<Created>
   /** Writes only if the key still has `revision`. */
   update(key: string, document: unknown, revision: Revision, options: Options): Promise<Updated>

@@ -27,12 +27,18 @@ export interface Records<T> {
   readonly junk: readonly Junk[]
 }
 
-/** All documents of a kind; what cannot be read comes separately, with the reasons. */
-export async function listOf<T>(store: Datastore, kind: Kind<T>, options: Options): Promise<Records<T>> {
+/** All documents of a kind that are wanted; what cannot be read comes separately, with the reasons. */
+export async function listOf<T>(
+  store: Datastore,
+  kind: Kind<T>,
+  options: Options,
+  isWanted: (document: unknown) => boolean = () => true,
+): Promise<Records<T>> {
   const { entries } = await store.list(keyPrefixOf(kind.plural), options)
   const read: Stored<T>[] = []
   const junk: Junk[] = []
   for (const { key, document, revision } of entries) {
+    if (!isWanted(document)) continue
     const parsed = inItsPlace(kind, key, kind.parseStored(document))
     if (parsed.ok) read.push({ key, value: parsed.value, document, revision })
     else junk.push({ key, revision, problems: parsed.problems })

@@ -6,7 +6,7 @@ import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { Change } from '@network/model/snapshot.ts'
 import { Bell } from './bell.ts'
-import type { Datastore, Revision } from './port.ts'
+import type { Datastore, Entry, Listing, Revision } from './port.ts'
 
 export type SyncEvent =
   /** What became different since the last event, each key once. */
@@ -55,8 +55,14 @@ class News {
   readonly #changes = new Map<string, Change>()
   /** Of which the reader was told that they are there. */
   readonly #keys = new Set<string>()
+  #wasInSync = false
   #told: SyncEvent | undefined
   #state: Exclude<SyncEvent, { is: 'changes' }> | undefined
+
+  /** There was a whole list. */
+  get wasInSync(): boolean {
+    return this.#wasInSync
+  }
 
   add(change: Change): void {
     this.#changes.set(change.key, change)
@@ -66,6 +72,7 @@ class News {
   become(state: Exclude<SyncEvent, { is: 'changes' }>): void {
     if (state.is === this.#state?.is) return
     this.#state = state
+    this.#wasInSync ||= state.is === 'in-sync'
     this.bell.ring()
   }
 
@@ -106,22 +113,34 @@ async function follow(store: Datastore, { prefix, clock, random, signal }: SyncO
   }
 }
 
+/** The first list is told as it comes, for its reader waits for the end of it anyway; later ones as one difference, of one moment. */
 async function relist(
   store: Datastore,
   { prefix, signal }: { readonly prefix: string; readonly signal: AbortSignal },
   known: Map<string, Revision>,
   news: News,
 ): Promise<Revision> {
-  const { entries, revision } = await store.list(prefix, { signal })
-  const present = new Set(entries.map(({ key }) => key))
-  for (const key of known.keys()) if (!present.has(key)) forget(key, known, news)
-  for (const { key, document, revision: now } of entries) {
-    if (known.get(key) === now) continue
-    known.set(key, now)
-    news.add({ key, document, revision: now })
+  const isFirst = !news.wasInSync
+  const different: Entry[] = []
+  const present = new Set<string>()
+  let at: Revision = ''
+  for await (const { entries, revision } of pagesOf(store, prefix, signal)) {
+    at = revision
+    for (const entry of entries) {
+      present.add(entry.key)
+      if (known.get(entry.key) !== entry.revision) different.push(entry)
+    }
+    if (isFirst) for (const entry of different.splice(0)) tell(entry, known, news)
   }
+  for (const key of known.keys()) if (!present.has(key)) forget(key, known, news)
+  for (const entry of different) tell(entry, known, news)
   news.become({ is: 'in-sync' })
-  return revision
+  return at
+}
+
+async function* pagesOf(store: Datastore, prefix: string, signal: AbortSignal): AsyncGenerator<Listing, void> {
+  if (store.pages === undefined) yield await store.list(prefix, { signal })
+  else yield* store.pages(prefix, { signal })
 }
 
 async function watch(
@@ -132,11 +151,13 @@ async function watch(
 ): Promise<void> {
   for await (const { key, entry } of store.watch(prefix, { from, signal })) {
     if (entry === undefined) forget(key, known, news)
-    else {
-      known.set(key, entry.revision)
-      news.add({ key, document: entry.document, revision: entry.revision })
-    }
+    else tell(entry, known, news)
   }
+}
+
+function tell({ key, document, revision }: Entry, known: Map<string, Revision>, news: News): void {
+  known.set(key, revision)
+  news.add({ key, document, revision })
 }
 
 function forget(key: string, known: Map<string, Revision>, news: News): void {

@@ -8,10 +8,10 @@ import fc from 'fast-check'
 import { toIfIndex } from './link.ts'
 import { formatRoute, PROTOCOL, type Route, type RouteType, SCOPE, toRoute } from './route.ts'
 import { RouteListReader, rowsOf as rowsOfRuns } from './route-list.ts'
-import { addRoute, RoutePattern, readRoute, replaceRoute, writeRoute } from './route-message.ts'
+import { addRoute, deleteRoute, RoutePattern, readRoute, replaceRoute, writeRoute } from './route-message.ts'
 import { fixture, readFixtures, toHex } from './testing/fixtures.ts'
 import { bodyOf } from './testing/scripted-channel.ts'
-import { eachMessage, FLAG, type Instruction, TYPE, writeMessage } from './wire.ts'
+import { eachMessage, FLAG, type Instruction, TYPE, writeInstruction, writeMessage } from './wire.ts'
 
 const requests = readFixtures('requests')
 const answers = readFixtures('answers')
@@ -178,21 +178,20 @@ test('property: a list is read as its rows are one by one, however much they are
   )
 })
 
-test('property: an instruction made by a pattern says and sends the same as one made for itself', () => {
+test('property: what a pattern writes and says is what an instruction made for the route itself does', () => {
+  const alone = { add: addRoute, replace: replaceRoute, delete: deleteRoute }
   fc.assert(
-    fc.property(anyRoute, anyAddress, (like, address) => {
-      const pattern = new RoutePattern(like)
+    fc.property(anyRoute, anyAddress, fc.constantFrom('add', 'replace', 'delete'), (like, address, act) => {
+      const pattern = new RoutePattern(act, like)
       const destination = toPrefix(address, like.destination.length)
-      const itself = { ...like, destination }
-      for (const [made, alone] of [
-        [pattern.add(destination), addRoute(itself)],
-        [pattern.replace(destination), replaceRoute(itself)],
-      ] as const) {
-        const words = (instruction: Instruction) => [instruction.type, instruction.flags, instruction.doing, instruction.on()]
-        assert.deepEqual(words(made), words(alone))
-        const bytes = (instruction: Instruction) => toHex(bodyOf(writer => instruction.write(writer)).rest())
-        assert.equal(bytes(made), bytes(alone))
-      }
+      const instruction = alone[act]({ ...like, destination })
+      assert.deepEqual([pattern.doing, pattern.describe(destination)], [instruction.doing, instruction.on()])
+      const [patterned, written] = [new Writer('host'), new Writer('host')]
+      // Behind something else, as in a batch.
+      for (const writer of [patterned, written]) writer.u32(7)
+      pattern.write(patterned, destination, 42)
+      writeInstruction(written, instruction, 42)
+      assert.equal(toHex(patterned.finish()), toHex(written.finish()))
     }),
   )
 })

@@ -14,6 +14,9 @@ export function toPrefix(address: Ipv4, length: number): Prefix {
   return { address: toIpv4(address & maskOf(length)), length }
 }
 
+// V8 makes all prefixes over when it first meets an address that is no small integer to it: better now, while there are none.
+toPrefix(toIpv4(0xffffffff), 32)
+
 /** Reads `10.1.0.0/16`; host bits are an error that names the network meant. */
 export function parsePrefix(text: string): ParsedPrefix {
   const parsed = parseInterfaceAddress(text)

@@ -6,9 +6,11 @@ import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { Secret } from '@network/base/run/secret.ts'
 import { AF_INET, AF_INET6 } from '@network/base/sys/sockaddr.ts'
 import { closeDescriptor, openSocket, SOCK_CLOEXEC, SOCK_NONBLOCK } from '@network/base/sys/socket.ts'
-import type { Cancel, Clock } from '@network/base/time/clock.ts'
+import { type Cancel, type Clock, systemRandom } from '@network/base/time/clock.ts'
 import { after, type Millis, millis } from '@network/base/time/units.ts'
 import { udpDatagrams } from '../bfd/datagrams.ts'
+import { Discovery } from '../unnumbered/discovery.ts'
+import { openIcmp } from '../unnumbered/icmp.ts'
 import { applyGuard, FULL_TTL, setKeyOfRange, setListenerTtl } from './guard.ts'
 import { endOf, hostOf } from './hosts.ts'
 import { ourEnd } from './links.ts'
@@ -58,6 +60,7 @@ export function tcpTransport(clock: Clock): Transport {
       }
     },
     datagrams: udpDatagrams,
+    links: new Discovery(clock, systemRandom, openIcmp),
     turn: act => void setImmediate(act),
   }
 }

@@ -4,6 +4,7 @@ import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import type { Secret } from '@network/base/run/secret.ts'
 import type { Datagrams } from '../bfd/datagrams.ts'
+import type { Links } from '../unnumbered/discovery.ts'
 
 export interface Endpoint {
   readonly address: AnyAddress
@@ -86,6 +87,8 @@ export interface Transport {
   dial(to: Endpoint, from: AnyAddress | undefined, listener: DialListener, guard?: Guard): Dial
   /** UDP, for BFD; left out: there is none. */
   readonly datagrams?: Datagrams
+  /** Who is at the other end of an interface; left out: nobody can say. */
+  readonly links?: Links
   /** Calls back when all that has arrived by now has been told to its listeners. */
   turn(act: () => void): void
 }

@@ -1,6 +1,7 @@
 /** A network in memory under one clock: the fake of session/tcp, with latency, lost streams, cuts, crashes and power failures. */
 import { type AnyAddress, formatAddress } from '@network/base/net/any-address.ts'
 import { coversAny, hostPrefix } from '@network/base/net/any-prefix.ts'
+import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import { Secret } from '@network/base/run/secret.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
@@ -16,8 +17,15 @@ import {
   type Wire,
   type WireListener,
 } from '../session/transport.ts'
+import type { Seeking } from '../unnumbered/discovery.ts'
 
 type Accept = (wire: Wire) => WireListener | undefined
+
+interface Watcher {
+  readonly device: string
+  readonly address: AnyAddress
+  readonly seen: (address: Ipv6) => void
+}
 
 export class MemoryNetwork {
   readonly clock: Clock
@@ -29,6 +37,7 @@ export class MemoryNetwork {
   readonly #cuts = new Map<string, (() => void)[]>()
   readonly #lives = new Map<AnyAddress, { over: boolean }>()
   readonly #asleep = new Map<AnyAddress, (() => void)[]>()
+  readonly #watchers = new Set<Watcher>()
   #nextPort = 40000
 
   /** Octets of one stream arrive in order, however the latency of its line changes. */
@@ -44,9 +53,33 @@ export class MemoryNetwork {
     return {
       listen: async (at, accept) => this.#listen(at, accept),
       dial: (to, _from, listener, guard = UNGUARDED) =>
-        life.over ? NO_DIAL : this.#dial({ address, port: this.#nextPort++ }, to, { listener, guard }),
+        life.over ? NO_DIAL : this.#dial(this.#endOf(address, to), to, { listener, guard }),
+      links: { watch: (device, seen) => this.#watch({ device, address, seen }) },
       turn: act => void this.clock.wakeAt(this.clock.now(), act),
     }
+  }
+
+  /** Both ends of a link have one name for it. */
+  #endOf(address: AnyAddress, { zone }: Endpoint): Endpoint {
+    return { address, port: this.#nextPort++, ...(zone === undefined ? {} : { zone }) }
+  }
+
+  /** Those who watch an interface of the same name see each other. */
+  #watch(watcher: Watcher): Seeking {
+    for (const other of this.#watchers) {
+      if (other.device !== watcher.device) continue
+      this.#show(other, watcher)
+      this.#show(watcher, other)
+    }
+    this.#watchers.add(watcher)
+    return { again: () => undefined, close: () => void this.#watchers.delete(watcher) }
+  }
+
+  #show(to: Watcher, { address }: Watcher): void {
+    const arrival = after(this.clock.now(), this.#latency(address, to.address))
+    this.clock.wakeAt(arrival, () => {
+      if (this.#watchers.has(to) && typeof address === 'bigint') to.seen(address)
+    })
   }
 
   /** What arrives at a host waits in its kernel, as if the process were stopped, until `wake`. */

@@ -59,6 +59,22 @@ export class EtcdStore implements Datastore {
     }
   }
 
+  async *pages(prefix: string, { signal }: Options): AsyncGenerator<Listing, void> {
+    const { key: first, range_end } = rangeOf(this.#prefix + prefix)
+    let revision: Revision | undefined
+    let limit = PAGE
+    for (let key: Buffer | undefined = first; key !== undefined; ) {
+      const request = { key, range_end, limit, ...(revision === undefined ? {} : { revision }) }
+      const page = await this.#page(request, prefix, signal)
+      const { header, kvs, more } = page.answer
+      limit = page.limit
+      revision ??= header.revision
+      const last = kvs.at(-1)
+      key = more && last !== undefined ? justAfter(last.key) : undefined
+      yield { entries: kvs.map(kv => this.#entry(kv)), revision }
+    }
+  }
+
   async create(key: string, document: unknown, { signal }: Options): Promise<Created> {
     const octets = this.#octets(key)
     const { succeeded, header } = await this.#write(`create ${key} in`, signal, {
@@ -166,28 +182,28 @@ export class EtcdStore implements Datastore {
   }
 
   async #listAtOneRevision(prefix: string, signal: AbortSignal): Promise<Listing> {
-    const { key: first, range_end } = rangeOf(this.#prefix + prefix)
     const entries: Entry[] = []
-    let revision: Revision | undefined
-    let limit = PAGE
-    for (let key = first, more = true; more; ) {
+    let revision = ''
+    for await (const page of this.pages(prefix, { signal })) {
+      entries.push(...page.entries)
+      revision = page.revision
+    }
+    return { entries, revision }
+  }
+
+  /** Of fewer entries than wanted where those would be too large together, and of how many. */
+  async #page(
+    request: IRangeRequest & { readonly limit: number },
+    prefix: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly answer: IRangeResponse; readonly limit: number }> {
+    for (let limit = request.limit; ; limit = Math.ceil(limit / 4)) {
       try {
-        const answer = await this.#range(
-          { key, range_end, limit, ...(revision === undefined ? {} : { revision }) },
-          `list ${prefix} in`,
-          signal,
-        )
-        revision ??= answer.header.revision
-        for (const kv of answer.kvs) entries.push(this.#entry(kv))
-        const last = answer.kvs.at(-1)
-        more = answer.more && last !== undefined
-        if (last !== undefined) key = justAfter(last.key)
+        return { answer: await this.#range({ ...request, limit }, `list ${prefix} in`, signal), limit }
       } catch (reason) {
         if (!(reason instanceof Fault && reason.code === 'datastore.too-much') || limit === 1) throw reason
-        limit = Math.ceil(limit / 4)
       }
     }
-    return { entries, revision: revision ?? '' }
   }
 
   /** Does it if the key still has the revision; a text that is no revision of etcd's equals none. */
@@ -224,8 +240,9 @@ export class EtcdStore implements Datastore {
     return Buffer.from(this.#prefix + key)
   }
 
+  /** Not cut out of a longer text, which would stay in memory with it. */
   #keyOf({ key }: IKeyValue): string {
-    return key.toString().slice(this.#prefix.length)
+    return key.toString('utf8', Buffer.byteLength(this.#prefix))
   }
 
   #entry(kv: IKeyValue): Entry {

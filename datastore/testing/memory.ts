@@ -74,6 +74,16 @@ export class MemoryStore implements Datastore {
     return { entries: entries.sort(byCodePoints), revision: String(this.#revision) }
   }
 
+  /** Of two entries each; in between, the store may have been broken or have forgotten. */
+  async *pages(prefix: string, options: Options): AsyncGenerator<Listing, void> {
+    const { entries, revision } = await this.list(prefix, options)
+    for (let at = 0; at === 0 || at < entries.length; at += 2) {
+      this.#check(options)
+      this.#after(Number(revision))
+      yield { entries: entries.slice(at, at + 2), revision }
+    }
+  }
+
   async create(key: string, document: unknown, options: Options): Promise<Created> {
     this.#check(options)
     return this.#entries.has(key) ? { is: 'exists' } : this.#put(key, document)

@@ -16,10 +16,12 @@ export type Counter = 'forged-ipip' | 'forged-vxlan' | 'spoofed-source'
 /** P7 for nftables. */
 export const REPAIRED = { every: millis(50) }
 
-/** Packets that the node's table has dropped, as the kernel counts them. */
+/** Packets that the node's tables have dropped, as the kernel counts them. */
 export async function dropped(lab: Lab, node: string, counter: Counter): Promise<number> {
-  const text = await must(lab, node, 'nft', 'list', 'counter', 'inet', 'cali', counter)
-  return Number(/packets (\d+)/.exec(text)?.[1])
+  const text = await must(lab, node, 'sh', '-c', `for each in inet netdev; do nft list counters table $each cali; done`)
+  const counts = [...text.matchAll(/counter (\S+) \{\s+packets (\d+)/g)].filter(([, name]) => name === counter)
+  assert.ok(counts.length > 0, `${node} counts no ${counter}`)
+  return counts.reduce((sum, [, , packets]) => sum + Number(packets), 0)
 }
 
 export interface Forgery {
@@ -60,18 +62,24 @@ export async function assertArrives(lab: Lab, { from, to, packet, arrivesAt, isI
   })
 }
 
-/** Resolves when the node's table stands again with all its chains; it throws past five seconds. */
+/** Resolves when the node's tables stand again with all their chains; it throws past five seconds. */
 export async function tableIsBack(lab: Lab, node: string): Promise<void> {
-  await until(async () => /chain postrouting/.test((await lab.exec(node, ['nft', 'list', 'table', 'inet', 'cali'])).stdout), {
+  const back = async () => /chain input .*chain known .*chain cali/s.test((await lab.exec(node, LIST_TABLES)).stdout)
+  await until(back, {
     clock: lab.clock,
     what: `the table of ${node} to be back`,
     ...REPAIRED,
   })
 }
 
-/** The table without what changes by itself: packets and bytes counted. */
+export const LIST_TABLES = ['sh', '-c', 'nft list table inet cali && nft list table netdev cali']
+export const DELETE_TABLES = ['sh', '-c', 'nft delete table inet cali && nft delete table netdev cali']
+
+/** The tables without what changes by itself, packets and bytes counted, and their parts in an order that does not tell which came first. */
 export async function tableOf(lab: Lab, node: string): Promise<string> {
-  return (await must(lab, node, 'nft', 'list', 'table', 'inet', 'cali')).replaceAll(/packets \d+ bytes \d+/g, '')
+  const text = (await must(lab, node, ...LIST_TABLES)).replaceAll(/packets \d+ bytes \d+/g, '')
+  const parts = text.split(/^(?=\t\w|}|table)/m).map(part => part.trim())
+  return parts.sort().join('\n')
 }
 
 /** A firewall that was there before us, in the words that make it: nothing comes in or passes but what it knows. */

@@ -1,3 +1,5 @@
+/** VXLAN from a host that is no node and from a pod, and VXLAN from nodes past a firewall that was there before us. */
+import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { agentStatus, everyAgent, meshIsUp } from '../lab/agent-status.ts'
 import { echoRequest, inVxlan } from '../lab/forge.ts'
@@ -9,6 +11,8 @@ import {
   assertDropped,
   assertPastHostFirewall,
   COUNT,
+  DELETE_TABLES,
+  dropped,
   type Forgery,
   HOST_FIREWALL,
   REPAIRED,
@@ -48,11 +52,29 @@ test('VXLAN from a host that is no node: dropped and counted; P0: it arrives in 
   }
   await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-vxlan' })
   await whileFrozen(lab, 'a1', async () => {
-    await must(lab, 'a1', 'sh', '-c', 'nft delete table inet cali; nft delete table inet host')
+    await must(lab, 'a1', 'sh', '-c', 'nft delete table inet cali; nft delete table netdev cali; nft delete table inet host')
     await assertArrives(lab, forgery)
   })
   await tableIsBack(lab, 'a1')
   await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-vxlan' })
+})
+
+test('VXLAN of another network on the same port is its owner’s business: it arrives, and nothing is counted', async () => {
+  await must(lab, 'a1', 'ip', 'link', 'add', 'other', 'type', 'vxlan', 'id', '5', 'dstport', String(PORT), 'nolearning')
+  await must(lab, 'a1', 'ip', 'link', 'set', 'other', 'up')
+  const ends = { source: lab.topology.racks[0]?.gateway ?? '', destination: lab.node('a1').address }
+  const inner = echoRequest({ source: '192.0.2.1', destination: '192.0.2.2' }, 79)
+  const forgery: Forgery = {
+    from: 'router:rack-a',
+    to: await macOf('eth0'),
+    packet: inVxlan(ends, { port: PORT, vni: 5, to: await macOf('other') }, inner),
+    arrivesAt: 'a1:other',
+    isIt: ({ ip }) => ip?.payload.is === 'icmp' && ip.payload.id === 79,
+  }
+  const before = await dropped(lab, 'a1', 'forged-vxlan')
+  await assertArrives(lab, forgery)
+  assert.equal(await dropped(lab, 'a1', 'forged-vxlan'), before)
+  await must(lab, 'a1', 'ip', 'link', 'delete', 'other')
 })
 
 test('M68: a pod cannot send VXLAN, not even to a node of ours; P0: it arrives there without our table', async () => {
@@ -69,7 +91,7 @@ test('M68: a pod cannot send VXLAN, not even to a node of ours; P0: it arrives t
   }
   await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-vxlan' })
   await whileFrozen(lab, 'a1', async () => {
-    await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'cali')
+    await must(lab, 'a1', ...DELETE_TABLES)
     await assertArrives(lab, forgery)
   })
   await tableIsBack(lab, 'a1')

@@ -6,7 +6,15 @@ import { echoRequest, inIpip } from '../lab/forge.ts'
 import { createLab, type Lab } from '../lab/lab.ts'
 import { ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
-import { assertArrives, assertDropped, assertPastHostFirewall, type Forgery, HOST_FIREWALL, tableIsBack } from './firewall.ts'
+import {
+  assertArrives,
+  assertDropped,
+  assertPastHostFirewall,
+  DELETE_TABLES,
+  type Forgery,
+  HOST_FIREWALL,
+  tableIsBack,
+} from './firewall.ts'
 import { must, whileFrozen } from './frozen.ts'
 
 let lab: Lab
@@ -34,7 +42,7 @@ test('IPIP from a host that is no node: dropped and counted; P0: it arrives in t
   await whileFrozen(lab, 'a1', async () => {
     await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'host')
     await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-ipip' })
-    await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'cali')
+    await must(lab, 'a1', ...DELETE_TABLES)
     await assertArrives(lab, forgery)
   })
   await tableIsBack(lab, 'a1')

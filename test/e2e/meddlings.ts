@@ -27,7 +27,9 @@ const TOLD = ['proxy_arp', 'forwarding', 'rp_filter']
 export const AGAINST_FIREWALL = [
   'nft delete table inet cali',
   'nft flush table inet cali',
-  'nft flush chain inet cali from-pod',
+  'nft delete table netdev cali',
+  'nft flush table netdev cali',
+  'nft flush chain netdev cali known',
   'nft flush set inet cali nodes',
 ]
 const OURS = 'proto 80 metric 1024'
@@ -83,9 +85,9 @@ export async function assertStateIs(
   )
 }
 
-/** Our nftables table as its words in order, for sets and maps list theirs in any. */
+/** Our nftables tables as their words in order, for sets and maps list theirs in any. */
 export async function firewallWords(lab: Lab, node: string): Promise<string> {
-  const { stdout } = await lab.exec(node, ['nft', '-s', 'list', 'table', 'inet', 'cali'])
+  const { stdout } = await lab.exec(node, ['sh', '-c', 'nft -s list table inet cali && nft -s list table netdev cali'])
   return stdout
     .split(/[\s,]+/)
     .sort()

@@ -120,7 +120,7 @@ route-map out permit 10
  set extcommunity rt 64512:5`
      : ''
  }
- set ipv6 next-hop global ${THEIRS6}
+ ${part.over === 'link' ? '' : `set ipv6 next-hop global ${THEIRS6}`}
 `
   }
 }
