@@ -227,8 +227,8 @@ export async function composeAgent(
 
   const conntrack = scope.own(systemForgetter(log), 'conntrack')
   const connections = new Connections({
-    forget: isMeant => {
-      const forgotten = conntrack.forget(isMeant)
+    forget: async isMeant => {
+      const forgotten = await conntrack.forget(isMeant)
       if (forgotten > 0) log.info('connections of former pods forgotten', { forgotten })
     },
     ownAddresses: () => ownBlocks(config.nodeName, cluster.snapshot).flatMap(addressesOf),

@@ -91,6 +91,25 @@ describe('dynamic peers', () => {
     assert.equal(us.speaker.status().peers.length, 0)
   })
 
+  test('those who come again and again with nonsense do not fill the log', async () => {
+    const { cluster, us, log } = await reflector()
+    const nonsense = async (times: number) => {
+      for (let time = 0; time < times; time++) {
+        const peer = new RawPeer()
+        peer.dial(cluster.network.host(ipv4('192.0.2.66')), us.address)
+        cluster.run(0.01)
+        peer.greet({ myAs: 65000 + time }, { fourOctetAs: 65000 + time })
+        cluster.run(0.01)
+      }
+      return log.lines.filter(({ message }) => message === 'session failed')
+    }
+    assert.equal((await nonsense(300)).length, 100)
+    cluster.run(60)
+    const lines = await nonsense(1)
+    assert.deepEqual([lines.length, lines.at(-1)?.fields?.['leftOut']], [101, 200])
+    assert.equal(us.speaker.status().peers.length, 0)
+  })
+
   test('a range that goes takes its guests with it; one that stays does not blink', async () => {
     const { cluster, us } = await reflector()
     const a = await guest(cluster, us, 2)

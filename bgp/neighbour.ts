@@ -579,7 +579,7 @@ export class Neighbour implements SessionListener {
   }
 
   #note(): Complaints {
-    this.#complaints ??= new Complaints(this.#around.log, this.#tools.clock)
+    this.#complaints ??= new Complaints(this.#around.log, this.#tools.clock, this.#around.allowance)
     return this.#complaints
   }
 

@@ -14,6 +14,7 @@ import { explain } from './explain.ts'
 import { type GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { DownReason } from './fsm/connection.ts'
 import { numberOfRole } from './fsm/negotiate.ts'
+import { Allowance } from './neighbour/allowance.ts'
 import { type Cleared, type Clearing, Neighbour, type Surroundings } from './neighbour.ts'
 import {
   acceptAll,
@@ -462,12 +463,13 @@ export class Speaker {
   }
 
   #surroundings(): Surroundings {
-    const { log, asn, gracefulRestart, routerId, clusterId, withoutPolicy, clientToClient } = this.#options
+    const { clock, log, asn, gracefulRestart, routerId, clusterId, withoutPolicy, clientToClient } = this.#options
     const filter = () => this.#importFilter
     const draining = () => this.#isDraining
     return {
       rib: this.#rib,
       log,
+      allowance: new Allowance(clock),
       localAsn: asn,
       bfd: this.#bfd,
       clusterId: clusterId ?? routerId,

@@ -62,7 +62,8 @@ async function storms(weather: Weather): Promise<Sum> {
   const sum: Sum = { givenAway: 0, refusedAway: 0, killedOwing: 0, borrowed: 0, conflicts: 0 }
   for (let seed = first; seed < first + seeds; seed++) {
     // Where others are to borrow, room is scarce.
-    const world = new World({ seed, directory, strictAffinity, cidr: strictAffinity ? '10.0.0.0/27' : '10.0.0.0/28' })
+    const cidr = strictAffinity ? '10.0.0.0/27' : '10.0.0.0/28'
+    const world = new World({ seed, directory, strictAffinity, cidr, hasTunnel: seed % 2 === 0 })
     const storm = new Storm(world, weather, sum)
     try {
       await storm.blow()
@@ -87,6 +88,8 @@ class Storm {
   /** The last call of each pod: they come one after another. */
   readonly #calls = new Map<string, Promise<void>>()
   readonly #others = new Map<string, Ipv4>()
+  /** Addresses that were told to be in conflict. */
+  readonly #told = new Set<string>()
   #serial = 0
 
   constructor(world: World, weather: Weather, sum: Sum) {
@@ -271,11 +274,18 @@ class Storm {
     const block = read.find(({ value }) => value.node === SELF)
     if (block === undefined) return
     const { value } = block
+    const owed = this.#world.life.ledger.living.flatMap(({ standing, address }) => (standing === 'owed' ? (address ?? []) : []))
+    // Mostly just what hurts.
+    const wanted = owed.find(address => contains(value.cidr, address))
     const [ordinal, allocation] = [...value.allocations].find(([, one]) => one.use !== 'tunnel' && one.node === SELF) ?? []
     const rewritten =
       how === 'release'
         ? release(value, one => one === allocation).block
-        : allocate(value, { handle: `admin-${this.#serial++}`, use: 'by/hand', node: OTHER })?.block
+        : allocate(
+            value,
+            { handle: `admin-${this.#serial++}`, use: 'by/hand', node: OTHER },
+            address => wanted === undefined || address === wanted,
+          )?.block
     if (rewritten === undefined) return
     this.story.push(
       `by hand: ${how} ${how === 'release' && ordinal !== undefined ? formatIpv4(addressAt(value.cidr, ordinal)) : ''}`,
@@ -285,6 +295,10 @@ class Storm {
 
   /** Holds at every moment. */
   #judge(): void {
+    for (const { about } of this.#world.life.bookkeeper.account.conflicts) {
+      if (!this.#told.has(about)) this.#sum.conflicts++
+      this.#told.add(about)
+    }
     const here = [...this.#world.pods.pairs.values()].flatMap(({ address }) => address ?? [])
     assert.equal(new Set(here).size, here.length, `twice here: ${here.map(formatIpv4)}`)
     if (this.#weather.meddling) return
@@ -309,7 +323,6 @@ class Storm {
     await world.quiet()
     this.#judge()
     const { conflicts, unwritten } = life.bookkeeper.account
-    this.#sum.conflicts += conflicts.length
     assert.equal(unwritten, conflicts.length, JSON.stringify([...life.ledger.entries.values()]))
     for (const { says } of conflicts) this.story.push(says)
     if (!this.#weather.meddling) await this.#agree()

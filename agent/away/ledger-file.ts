@@ -164,7 +164,8 @@ function wholeLines(texts: readonly string[]): readonly LedgerLine[] {
   // What follows the last end of line was not written whole.
   for (const one of texts.slice(0, -1)) {
     const read = v.safeParse(lineSchema, decoded(one))
-    if (!read.success) break
+    // Somebody else wrote here: what follows may have told of more.
+    if (!read.success) return lines.filter(({ is }) => is !== 'whole')
     lines.push(read.output)
   }
   return lines

@@ -59,6 +59,8 @@ export interface WorldOptions {
   /** For the copies of the datastore. */
   readonly directory: string
   readonly strictAffinity: boolean
+  /** Without one, nothing keeps the block of the last pod. */
+  readonly hasTunnel: boolean
   /** Of the pool. */
   readonly cidr: string
 }
@@ -78,6 +80,10 @@ export class World {
     this.#options = options
     this.random = seededRandom(options.seed)
     this.other = new Ipam(this.store, OTHER, { clock: impatientClock, random: seededRandom(options.seed + 1) })
+  }
+
+  get hasTunnel(): boolean {
+    return this.#options.hasTunnel
   }
 
   get copyFile(): string {
@@ -185,7 +191,7 @@ export class Life {
       clock,
       random: seededRandom(9),
       log: silentLog,
-      connections: { beforeUse: () => undefined, afterUse: () => undefined },
+      connections: { beforeUse: () => Promise.resolve(), afterUse: () => undefined },
       answered: () => undefined,
       podMtu: () => 1500,
       routed: (address, until, signal) => this.#routed(address, until, signal),
@@ -271,7 +277,7 @@ export class Life {
   #claimTunnel(): void {
     const { snapshot } = this.cluster
     const self = snapshot.nodes.get(SELF)
-    if (self === undefined || this.isDead || tunnelAddressIsRight(self, snapshot)) return
+    if (!this.#world.hasTunnel || self === undefined || this.isDead || tunnelAddressIsRight(self, snapshot)) return
     const { signal } = this.#ending
     claimTunnelAddress(
       { node: SELF, store: this.partition, ipam: this.bookkeeper.tunnel, log: silentLog },

@@ -134,7 +134,7 @@ export class Attachments {
     const books = this.#options.books()
     const address = await books.assign({ handle: addressHandle(pod), use: `${pod.namespace}/${pod.pod}`, signal })
     // Here and not when it was freed: whoever freed it, a crash included, it is done.
-    connections.beforeUse(address)
+    await connections.beforeUse(address)
     const hostInterface = hostInterfaceName(pod)
     const mac = wiring.wire({ netns, hostInterface, podInterface: pod.ifName, address, mtu: podMtu() })
     await books.record({ ...endpointOf(pod, node), mac, addresses: [address] }, signal)

@@ -309,7 +309,7 @@ class Life {
       clock: impatientClock,
       random: seededRandom(2),
       log: silentLog,
-      connections: { beforeUse: () => undefined, afterUse: () => undefined },
+      connections: { beforeUse: async () => undefined, afterUse: () => undefined },
       answered: () => undefined,
       podMtu: () => 1500,
       routed: async (address, until, waiting) => {

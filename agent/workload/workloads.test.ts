@@ -234,7 +234,7 @@ class Stage {
     clock: this.clock,
     random: seededRandom(2),
     log: silentLog,
-    connections: { beforeUse: () => undefined, afterUse: () => undefined },
+    connections: { beforeUse: async () => undefined, afterUse: () => undefined },
     answered: () => undefined,
     podMtu: () => 1500,
     routed: address => this.routed(address),

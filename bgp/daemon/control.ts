@@ -86,7 +86,7 @@ function unreachable(path: string, cause: unknown): Fault {
 }
 
 function reply({ url = '/', method }: IncomingMessage, response: ServerResponse, speaker: Speaker): void {
-  const { pathname, searchParams } = new URL(url, 'http://bgpd')
+  const { pathname, searchParams } = URL.parse(url, 'http://bgpd') ?? new URL('http://bgpd')
   if (pathname === TABLE && method === 'GET') {
     dump(speaker, response)
     return

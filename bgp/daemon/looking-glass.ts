@@ -17,16 +17,18 @@ export async function openLookingGlass(
   at: { readonly address: string; readonly port: number },
   speaker: Speaker,
   clock: Clock,
-): Promise<AsyncDisposable> {
+): Promise<AsyncDisposable & { readonly port: number }> {
   const started = clock.wall()
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://glass')
-    const said = request.method === 'GET' ? answer(pathname, speaker, started, clock.wall()) : undefined
-    const body = said ?? { error: `nobody knows ${pathname}` }
+  const server = createServer(({ url = '/', method }, response) => {
+    const words = wordsOf(url)
+    const said = method === 'GET' && words !== undefined ? answer(words, speaker, started, clock.wall()) : undefined
+    const body = said ?? { error: `nobody knows ${url}` }
     response.writeHead(said === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   })
   await listen(server, at)
+  const bound = server.address()
   return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : at.port,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
@@ -34,9 +36,24 @@ export async function openLookingGlass(
   }
 }
 
+/** Anybody may ask anything: undefined where the path of a request cannot be read. */
+function wordsOf(url: string): readonly string[] | undefined {
+  try {
+    return URL.parse(url, 'http://glass')?.pathname.split('/').filter(Boolean).map(decodeURIComponent)
+  } catch (reason) {
+    if (reason instanceof URIError) return undefined
+    throw reason
+  }
+}
+
 /** Undefined: there is no such page. */
-function answer(path: string, speaker: Speaker, started: Date, now: Date): Readonly<Record<string, unknown>> | undefined {
-  const body = page(path.split('/').filter(Boolean).map(decodeURIComponent), speaker, started, now)
+function answer(
+  words: readonly string[],
+  speaker: Speaker,
+  started: Date,
+  now: Date,
+): Readonly<Record<string, unknown>> | undefined {
+  const body = page(words, speaker, started, now)
   if (body === undefined) return undefined
   return { api: { Version: API_VERSION, result_from_cache: false, cache_status: { cached_at: now.toISOString() } }, ...body }
 }

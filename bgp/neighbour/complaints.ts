@@ -1,6 +1,6 @@
 /** What went wrong with a peer: the last error, repairs of its messages, and what of it is logged. RFC 7606 §6. */
 
-import type { Log } from '@network/base/run/log.ts'
+import type { Fields, Log } from '@network/base/run/log.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import type { DownReason } from '../fsm/connection.ts'
@@ -9,12 +9,14 @@ import { errorOf } from '../session/reasons.ts'
 import type { DialFailure } from '../session/transport.ts'
 import type { PeerError, PeerStatus } from '../status.ts'
 import { sayRemarks } from '../wire/update.ts'
+import type { Allowance } from './allowance.ts'
 
 const QUIET_TIME: Millis = millis(60_000)
 
 export class Complaints {
   readonly #log: Log
   readonly #clock: Clock
+  readonly #allowance: Allowance
   #treatedAsWithdraw = 0
   #attributesDiscarded = 0
   /** No more entries than there are codes of attributes. */
@@ -23,9 +25,10 @@ export class Complaints {
   #trouble: string | undefined
   #loggedRepairAt: Instant | undefined
 
-  constructor(log: Log, clock: Clock) {
+  constructor(log: Log, clock: Clock, allowance: Allowance) {
     this.#log = log
     this.#clock = clock
+    this.#allowance = allowance
   }
 
   get lastError(): PeerError | null {
@@ -59,7 +62,7 @@ export class Complaints {
   complain(message: string, why: string, peer: { readonly peer: string; readonly name: string }): void {
     if (this.#trouble === why) return
     this.#trouble = why
-    this.#log.warn(message, { ...peer, why })
+    this.#warn(message, { ...peer, why })
   }
 
   repair({ remarks }: Extract<SoundUpdate, { readonly is: 'routes' }>, raw: Uint8Array, peer: string): void {
@@ -72,6 +75,11 @@ export class Complaints {
     this.#loggedRepairAt = now
     const reaction = spoiled ? 'routes withdrawn' : 'attribute dropped'
     const hex = Buffer.from(raw).toString('hex')
-    this.#log.warn('malformed update', { peer, why: sayRemarks(remarks), reaction, raw: hex })
+    this.#warn('malformed update', { peer, why: sayRemarks(remarks), reaction, raw: hex })
+  }
+
+  #warn(message: string, fields: Fields): void {
+    const leftOut = this.#allowance.take()
+    if (leftOut !== undefined) this.#log.warn(message, leftOut === 0 ? fields : { ...fields, leftOut })
   }
 }

@@ -6,10 +6,13 @@ import type { BfdMonitor } from '../bfd/monitor.ts'
 import type { ImportFilter, LongLived } from '../options.ts'
 import type { WithoutPolicy } from '../policy/default.ts'
 import type { Rib } from '../rib/rib.ts'
+import type { Allowance } from './allowance.ts'
 
 export interface Rules {
   readonly rib: Rib
   readonly log: Log
+  /** Of complaints about all peers. */
+  readonly allowance: Allowance
   readonly localAsn: number
   /** Undefined: there is none on this network. */
   readonly bfd: BfdMonitor | undefined

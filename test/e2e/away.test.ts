@@ -57,6 +57,12 @@ test('pods start while etcd is away, by both plugins, through kill -9; etcd is t
     /is stale since\s+20[\s\S]*2\s+endpoints\s+not\s+yet\s+written/,
   )
 
+  const again = await call('ADD', 'a1', 's2')
+  assert.equal(again.exitCode, 0, again.stdout)
+  assert.match(again.stdout, new RegExp(`"${second}/32"`), 'ADD done twice has the same address')
+  const prevResult: unknown = JSON.parse(again.stdout)
+  assert.deepEqual(spoken(await callCni({ command: 'CHECK', node: 'a1', pod: 's2', fields: { prevResult } })), [0, ''])
+
   await lab.agents.kill('a1', 'SIGKILL')
   assert.equal((await ping(lab, 'a3-p1', first)).received, 3, 'the kernel carries on')
   await lab.agents.start('a1')
@@ -97,6 +103,65 @@ test('pods start while etcd is away, by both plugins, through kill -9; etcd is t
   })
   assert.match(await lab.mustCalictl(['ipam', 'check']), /all agree/)
 })
+
+test('an address that somebody took meanwhile is told of with both sides, and is had when he has gone; what is free is settled', {
+  timeout: 300_000,
+}, async () => {
+  await etcdGoes()
+  const contested = await add('a1', 's1')
+  const free = await add('a1', 's2')
+  // It must not tell before somebody was faster.
+  await lab.agents.kill('a1', 'SIGKILL')
+  etcd.members[0]?.start()
+  await etcd.ready()
+  const key = await takeByHand(contested)
+  await lab.agents.start('a1')
+  const [told] = await everyAgent(lab, 'a1 to tell of it', ({ books }) => books.notices.length === 1, { nodes: ['a1'] })
+  const sentence =
+    /10\.\S+ of pod default\/s1 here \(cni\.s1\.eth0, .*\): the datastore gave it to by\/hand of node a2 meanwhile \(by-hand\); delete one/
+  assert.ok(
+    told?.problems.some(problem => sentence.test(problem) && problem.startsWith(contested)),
+    JSON.stringify(told?.problems),
+  )
+  assert.match(lab.agents.log('a1'), /conflict with the datastore/)
+  assert.match((await lab.calictl(['events', 'a1'])).stdout, new RegExp(`Store\\s+${contested.replaceAll('.', '\\.')}\\s`))
+  assert.match(await who(contested), /by\/hand/, 'nobody’s word is written over')
+  assert.match(await who(free), /default\/s2/, 'what is free is settled')
+  assert.equal((await ping(lab, 'a3-p1', free)).received, 3)
+  const other = await add('a1', 's3')
+  assert.notEqual(other, contested, 'a live pod’s address goes to nobody')
+  assert.deepEqual((await written('a1'))['s1'], undefined)
+
+  assert.match(key, /ipamblocks/)
+  await lab.mustCalictl(['ipam', 'release', '--ip', contested, '--force'])
+  await everyAgent(
+    lab,
+    'a1 to have it',
+    ({ books, problems }) => books.unwritten === 0 && !problems.some(one => sentence.test(one)),
+    {
+      nodes: ['a1'],
+      within: millis(90_000),
+    },
+  )
+  assert.match(await who(contested), /default\/s1/)
+  assert.equal((await written('a1'))['s1'], contested)
+  assert.equal((await ping(lab, 'a3-p1', contested)).received, 3)
+  for (const pod of ['s1', 's2', 's3']) assert.deepEqual(spoken(await del('a1', pod)), [0, ''])
+})
+
+/** As an administrator would: the address is written to another node's use in its block. Returns the block's key. */
+async function takeByHand(address: string): Promise<string> {
+  const keys = (await etcd.ctl('get', '/lab/cali/v1/ipamblocks/', '--prefix', '--keys-only')).split('\n')
+  const [, , third, fourth] = address.split('.').map(Number)
+  const key =
+    keys.find(one => one.endsWith(`-${third}-${((fourth ?? 0) >> 6) << 6}-26`)) ?? assert.fail(`no block of ${address}: ${keys}`)
+  const block = JSON.parse(await etcd.ctl('get', key, '--print-value-only'))
+  const ordinal = (fourth ?? 0) & 63
+  block.spec.free = block.spec.free.filter((one: number) => one !== ordinal)
+  block.spec.allocations.push({ ordinal, handle: 'by-hand', node: 'a2', use: 'by/hand' })
+  await etcd.ctl('put', key, JSON.stringify(block))
+  return key
+}
 
 async function etcdGoes(): Promise<void> {
   await etcd.members[0]?.kill()
