@@ -5,6 +5,7 @@ import { anyAddress, formatAddress } from '@network/base/net/any-address.ts'
 import { type AnyPrefix, anyPrefix } from '@network/base/net/any-prefix.ts'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { formatIpv6, ipv6 } from '@network/base/net/ipv6.ts'
+import { Fault } from '@network/base/run/fault.ts'
 import { silentLog } from '@network/base/run/log.ts'
 import { ManualClock } from '@network/base/testing/manual-clock.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
@@ -16,6 +17,7 @@ import { onLink, parsePeer } from './peer-address.ts'
 import { flawOf, type Source } from './rib/path.ts'
 import { Speaker } from './speaker.ts'
 import { MemoryNetwork } from './testing/memory-network.ts'
+import type { Links } from './unnumbered/discovery.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from './wire/capabilities.ts'
 
 const FAMILIES = [IPV4_UNICAST, IPV6_UNICAST]
@@ -109,6 +111,16 @@ describe('a peer known by its interface alone', () => {
     assert.equal(near.status().peers[0]?.unnumbered?.seen, 'fe80::3')
   })
 
+  test('where advertisements cannot be heard, the status says what it takes, and everybody else goes on', async () => {
+    const refuse = () => {
+      throw new Fault('bgp.router-advertisements', { doing: 'open', on: 'a socket', says: 'not permitted', mend: 'ask for it' })
+    }
+    const { near, run } = await pair('internal', {}, { link: 'eth1', links: { watch: refuse } })
+    run(5)
+    assert.deepEqual(near.status().peers[0]?.state, 'idle')
+    assert.match(near.status().peers[0]?.lastError?.text ?? '', /not permitted.*ask for it/s)
+  })
+
   test('a link-local next hop is not told to a reflector’s client on another link, and becomes ours inside', () => {
     const source = { ...SOURCE, zone: 'eth1' }
     const heard = { ...plainAttributes(ipv4('0.0.0.0')), nextHop6: { address: ipv6('fe80::2'), linkLocal: undefined } }
@@ -159,7 +171,7 @@ interface Pair {
 async function pair(
   kind: 'internal' | 'external',
   peer: Partial<PeerConfig>,
-  { unnamed, link }: { readonly unnamed?: AnyPrefix; readonly link?: string } = {},
+  { unnamed, link, links }: { readonly unnamed?: AnyPrefix; readonly link?: string; readonly links?: Links } = {},
 ): Promise<Pair> {
   const clock = new ManualClock()
   const network = new MemoryNetwork(clock)
@@ -183,7 +195,10 @@ async function pair(
   const plain = { families: FAMILIES }
   const guests = unnamed === undefined ? {} : { dynamicPeers: [{ range: unnamed, limit: 9, peer: { asn: asns.far, ...plain } }] }
   const [here, there] = link === undefined ? [NEAR, FAR] : ['fe80::1', 'fe80::2']
-  const near = make('near', here, guests)
+  const near = make('near', here, {
+    ...guests,
+    ...(links === undefined ? {} : { transport: { ...network.host(anyAddress(here)), links } }),
+  })
   const far = make('far', there, {})
   const towards = (address: string, asn: number): PeerConfig => ({
     ...{

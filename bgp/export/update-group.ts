@@ -292,15 +292,15 @@ export class UpdateGroup {
   /** What has become of a prefix, or of one path of it, since it was told. */
   #compare(id: number, prefix: number, set: number): void {
     const before = this.#told[id] ?? NOT_TOLD
-    const out = set < 0 ? NOT_TOLD : this.#wording.outFor(prefix, set)
+    const six = this.#rib.prefixes.isSix(prefix)
+    const out = set < 0 ? NOT_TOLD : this.#wording.outFor(prefix, set, six)
     if (out < 0) {
       if (before >= 0) this.#tellGone(id, this.#leftOut[id] ?? 0)
       return
     }
-    const exclusion = this.#wording.exclusionOf(prefix, set)
+    const exclusion = this.#wording.exclusionOf(six, set)
     const exclusionBefore = this.#leftOut[id] ?? 0
     if (out === before && exclusion === exclusionBefore) return
-    const six = this.#rib.prefixes.isSix(prefix)
     if (out !== before) this.#buckets.announce(id, six, out, this.#allBut(exclusion))
     this.#told[id] = out
     this.#leftOut[id] = exclusion

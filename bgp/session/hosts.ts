@@ -8,7 +8,8 @@ export function endOf(text: string | undefined, port: number | undefined): Endpo
   const [host = '', zone] = (text ?? '').split('%')
   const address = parseAddress(host)
   if (address === undefined || port === undefined) return undefined
-  return { address: unmapped(address), port, ...(zone === undefined ? {} : { zone }) }
+  // Without a spread: there may be thousands.
+  return zone === undefined ? { address: unmapped(address), port } : { address: unmapped(address), port, zone }
 }
 
 export function hostOf({ address, zone }: Endpoint): string {
