@@ -96,7 +96,7 @@ test('a store that is gone: who needs it says so, who does not goes on, and agen
   )
   assert.match(
     told,
-    /^Not as it should be, .*:\n {2}a1: its datastore \S+ is stale since\s+20\S+ [\s\S]*; traffic\s+goes\s+on\s+as\s+it\s+was\n/,
+    /^Not as it should be, .*:\n {2}a1: its datastore \S+ is stale since\s+20\S+ [\s\S]*;\s+traffic\s+goes\s+on\s+as\s+it\s+was\n/,
   )
   renameSync(`${file}.away`, file)
   await until(async () => (await lab.calictl(['node', 'status', '--check'])).exitCode === 0, {
