@@ -10,9 +10,9 @@ export class Writer {
   readonly #little: boolean
   #at = 0
 
-  /** `capacity` is how many octets fit before the buffer must grow, a multiple of four. */
+  /** `capacity` is how many octets fit before the buffer must grow. */
   constructor(order: ByteOrder = 'network', capacity = 256) {
-    this.#bytes = new Uint8Array(capacity)
+    this.#bytes = new Uint8Array(wholeWords(capacity))
     this.#view = new DataView(this.#bytes.buffer)
     this.#words = new Int32Array(this.#bytes.buffer)
     this.#little = order === 'host' && HOST_IS_LITTLE
@@ -115,10 +115,14 @@ export class Writer {
   }
 
   #grow(least: number): void {
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, Math.ceil(least / WORD_OCTETS) * WORD_OCTETS))
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, wholeWords(least)))
     grown.set(this.#bytes)
     this.#bytes = grown
     this.#view = new DataView(grown.buffer)
     this.#words = new Int32Array(grown.buffer)
   }
+}
+
+function wholeWords(octets: number): number {
+  return Math.ceil(octets / WORD_OCTETS) * WORD_OCTETS
 }
