@@ -14,6 +14,7 @@ import { type LinkAddress, readLinkAddress, writeAddressQuery } from './address.
 import { type FdbEntry, readFdbEntry, writeFdbQuery } from './fdb.ts'
 import { type IfIndex, type Link, type LinkRef, readLink, writeLinkQuery } from './link.ts'
 import { type Neighbour, readNeighbour, writeNeighbourQuery } from './neighbour.ts'
+import { type NeighbourColumns, NeighbourColumnsReader, type NeighbourTable } from './neighbour-columns.ts'
 import { type Netconf, readNetconf, writeNetconfQuery } from './netconf.ts'
 import type { Route, RouteFilter } from './route.ts'
 import { RouteListReader, type RouteRun, rowsOf } from './route-list.ts'
@@ -48,16 +49,16 @@ interface Query {
   readonly write: (writer: Writer) => void
 }
 
-/** The rows of a list as they come. */
-interface List<T> {
-  readonly rows: readonly T[]
+/** A list as it comes. */
+interface List<R> {
+  readonly rows: R
   /** Takes one datagram, and what of it is a row. */
   readonly take: (datagram: Uint8Array, isRow: (message: Message) => boolean) => void
 }
 
 /** How to gather a list, and the errno that means that there is nothing to list. */
-interface Listing<T> {
-  readonly begin: () => List<T>
+interface Listing<R> {
+  readonly begin: () => List<R>
   readonly emptyIf?: string
 }
 
@@ -164,6 +165,14 @@ export class NetlinkClient implements Disposable {
     )
   }
 
+  /** The rows of one link that `neighbours` or `forwardingEntries` would list, for who reads many. */
+  neighbourColumns(table: NeighbourTable, link: IfIndex): NeighbourColumns {
+    const [on, writeQuery] =
+      table === 'neighbours' ? (['neighbours', writeNeighbourQuery] as const) : (['forwarding entries', writeFdbQuery] as const)
+    const query = { type: TYPE.getNeighbour, doing: 'list', on, write: (writer: Writer) => writeQuery(writer, link) }
+    return this.#list(query, TYPE.newNeighbour, { begin: () => new NeighbourColumnsReader(table) })
+  }
+
   /** The IPv4 settings of all links, with `all` and `default`. */
   netconfs(): readonly Netconf[] {
     const query = { type: TYPE.getNetconf, doing: 'list', on: 'IPv4 settings', write: writeNetconfQuery }
@@ -261,11 +270,11 @@ export class NetlinkClient implements Disposable {
   }
 
   /** A complete list: one that the kernel calls interrupted is asked for again. */
-  #list<T>(query: Query, rowType: number, { begin, emptyIf }: Listing<T>): readonly T[] {
+  #list<R>(query: Query, rowType: number, { begin, emptyIf }: Listing<R>): R {
     for (let tries = 0; tries < DUMP_TRIES; tries++) {
       const list = begin()
       const { end, interrupted } = this.#listOnce(query, rowType, list)
-      if (end.errno !== 0 && errnoName(end.errno) === emptyIf) return []
+      if (end.errno !== 0 && errnoName(end.errno) === emptyIf) return begin().rows
       if (end.errno !== 0) throw refusal(query, end)
       if (!interrupted) return list.rows
     }
@@ -273,7 +282,7 @@ export class NetlinkClient implements Disposable {
     throw new Fault('netlink.interrupted', { doing: query.doing, on: query.on, says })
   }
 
-  #listOnce<T>(query: Query, rowType: number, list: List<T>): { end: Ack; interrupted: boolean } {
+  #listOnce<R>(query: Query, rowType: number, list: List<R>): { end: Ack; interrupted: boolean } {
     const sequence = this.#write(query, FLAG.dump)
     let end: Ack | undefined
     let interrupted = false
@@ -362,7 +371,7 @@ class Listed implements Changes {
   }
 }
 
-function rowByRow<T>(read: (body: Cursor) => T | undefined): List<T> {
+function rowByRow<T>(read: (body: Cursor) => T | undefined): List<readonly T[]> {
   const rows: T[] = []
   const take = (datagram: Uint8Array, isRow: (message: Message) => boolean) =>
     eachMessage(datagram, message => {

@@ -1,14 +1,15 @@
 /** The forwarding table of a VXLAN device: which peer an Ethernet address lives behind. linux/neighbour.h, bridge(8). */
 import type { Cursor } from '@network/base/bytes/cursor.ts'
 import type { Writer } from '@network/base/bytes/writer.ts'
-import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { type IfIndex, toIfIndex } from './link.ts'
-import { formatMac, mac } from './mac.ts'
+import { formatMac, type MacWords, mac } from './mac.ts'
 import {
   AF_BRIDGE,
   eachAttribute,
   FLAG,
   type Instruction,
+  MessageTemplate,
   readIpv4,
   TYPE,
   writeAttribute,
@@ -30,6 +31,25 @@ export function setFdbEntry(link: IfIndex, hardware: string, remote: Ipv4): Inst
   return entryInstruction('set', { type: TYPE.newNeighbour, flags: FLAG.create | FLAG.replace }, { link, mac: hardware, remote })
 }
 
+/** What `setFdbEntry` sends, for many entries of one link. */
+export class FdbPattern {
+  readonly #template: MessageTemplate
+
+  constructor(link: IfIndex) {
+    const entry = setFdbEntry(link, '00:00:00:00:00:00', toIpv4(0))
+    this.#template = new MessageTemplate(entry, writer => entry.write(writer))
+  }
+
+  write(writer: Writer, { high, low }: MacWords, remote: Ipv4, sequence: number): void {
+    const body = this.#template.write(writer, sequence)
+    writer.patchU32be(body + BODY_AT.mac, high)
+    writer.patchU16be(body + BODY_AT.mac + 4, low)
+    writer.patchU32be(body + BODY_AT.remote, remote)
+  }
+}
+/** Where values are in the body: `struct ndmsg`, a hardware address and an address, each in an attribute. */
+const BODY_AT = { mac: 16, remote: 28 }
+
 /** Removes an entry; ENOENT when there is none. Without a peer all entries of the address go. */
 export function deleteFdbEntry(link: IfIndex, hardware: string, remote: Ipv4 | undefined): Instruction {
   return entryInstruction('delete', { type: TYPE.deleteNeighbour, flags: 0 }, { link, mac: hardware, remote })
@@ -45,6 +65,11 @@ const ATTR = { remote: 1, mac: 2, filterLink: 8 }
 const SELF = 0x02
 const PERMANENT = 0x80
 const NOARP = 0x40
+
+/** Of the state in `struct ndmsg`. */
+export function isPermanent(state: number): boolean {
+  return (state & PERMANENT) !== 0
+}
 
 /** Asks for the entries of one link. */
 export function writeFdbQuery(writer: Writer, link: IfIndex): void {
@@ -68,7 +93,7 @@ export function readFdbEntry(body: Cursor): FdbEntry | undefined {
     if (type === ATTR.remote && value.left === 4) remote = readIpv4(value)
   })
   if (hardware === undefined) return undefined
-  return { link, mac: hardware, remote, permanent: (state & PERMANENT) !== 0 }
+  return { link, mac: hardware, remote, permanent: isPermanent(state) }
 }
 
 function entryInstruction(

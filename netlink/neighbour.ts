@@ -1,10 +1,20 @@
 /** IPv4 neighbours (the ARP table), as rtnetlink lists, sets and removes them. linux/neighbour.h, rtnetlink(7). */
 import type { Cursor } from '@network/base/bytes/cursor.ts'
 import type { Writer } from '@network/base/bytes/writer.ts'
-import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { type IfIndex, toIfIndex } from './link.ts'
-import { formatMac, mac } from './mac.ts'
-import { AF_INET, eachAttribute, FLAG, type Instruction, readIpv4, TYPE, writeAttribute, writeIpv4 } from './wire.ts'
+import { formatMac, type MacWords, mac } from './mac.ts'
+import {
+  AF_INET,
+  eachAttribute,
+  FLAG,
+  type Instruction,
+  MessageTemplate,
+  readIpv4,
+  TYPE,
+  writeAttribute,
+  writeIpv4,
+} from './wire.ts'
 
 /** One bit each in the kernel's word, from the lowest. */
 const STATES = ['incomplete', 'reachable', 'stale', 'delay', 'probe', 'failed', 'noarp', 'permanent'] as const
@@ -24,13 +34,33 @@ export interface Neighbour {
 export function setNeighbour(link: IfIndex, address: Ipv4, hardware: string): Instruction {
   const row: Neighbour = { link, address, mac: hardware, state: 'permanent', proxy: false }
   return {
-    type: TYPE.newNeighbour,
-    flags: FLAG.create | FLAG.replace,
+    ...SET,
     doing: 'set neighbour',
     on: () => `${formatNeighbour(row)} lladdr ${hardware}`,
     write: writer => writeNeighbour(writer, row),
   }
 }
+
+/** What `setNeighbour` sends, for many entries of one link. */
+export class NeighbourPattern {
+  readonly #template: MessageTemplate
+
+  constructor(link: IfIndex) {
+    this.#template = new MessageTemplate(SET, writer =>
+      writeNeighbour(writer, { link, address: toIpv4(0), mac: '00:00:00:00:00:00', state: 'permanent', proxy: false }),
+    )
+  }
+
+  write(writer: Writer, address: Ipv4, { high, low }: MacWords, sequence: number): void {
+    const body = this.#template.write(writer, sequence)
+    writer.patchU32be(body + BODY_AT.address, address)
+    writer.patchU32be(body + BODY_AT.mac, high)
+    writer.patchU16be(body + BODY_AT.mac + 4, low)
+  }
+}
+const SET = { type: TYPE.newNeighbour, flags: FLAG.create | FLAG.replace }
+/** Where values are in the body: `struct ndmsg`, an address and a hardware address, each in an attribute. */
+const BODY_AT = { address: 16, mac: 24 }
 
 /** Removes an entry; ENOENT when there is none. */
 export function deleteNeighbour(link: IfIndex, address: Ipv4): Instruction {
@@ -97,6 +127,7 @@ function bitOf(state: NeighbourState): number {
   return state === 'none' ? 0 : 1 << STATES.indexOf(state)
 }
 
-function stateOf(word: number): NeighbourState {
+/** Of the bits in `struct ndmsg`. */
+export function stateOf(word: number): NeighbourState {
   return STATES.find((_, bit) => (word & (1 << bit)) !== 0) ?? 'none'
 }

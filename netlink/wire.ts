@@ -45,11 +45,11 @@ export const TYPE = {
 export const AF_INET = 2
 export const AF_BRIDGE = 7
 export const HEADER_OCTETS = 16
-const ATTRIBUTE_HEADER_OCTETS = 4
+export const ATTRIBUTE_HEADER_OCTETS = 4
 /** Of an attribute that holds 32 bits. */
 const WORD_ATTRIBUTE_OCTETS = 8
 /** Without the two bits that say "nested" and "network order". */
-const ATTRIBUTE_TYPE_MASK = 0x3fff
+export const ATTRIBUTE_TYPE_MASK = 0x3fff
 const EXTENDED_TEXT = 1
 const EXTENDED_OFFSET = 2
 

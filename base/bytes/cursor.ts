@@ -13,7 +13,8 @@ export class WireFault extends Error {
 }
 
 export type ByteOrder = 'network' | 'host'
-const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+/** How this machine keeps numbers in memory. */
+export const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 export class Cursor {
   readonly #view: DataView

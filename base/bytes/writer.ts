@@ -1,8 +1,7 @@
 /** Writes bytes into a buffer that grows; the counterpart of Cursor. */
-import type { ByteOrder } from './cursor.ts'
+import { type ByteOrder, HOST_IS_LITTLE } from './cursor.ts'
 
 const WORD_OCTETS = 4
-const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 export class Writer {
   #bytes: Uint8Array<ArrayBuffer>

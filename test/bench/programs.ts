@@ -4,10 +4,13 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { Fault } from '@network/base/run/fault.ts'
 
+/** Nothing that is run here takes seconds where nobody else works. */
+const LATEST_MS = 120_000
+
 /** Compiles `source`, a file of this folder, to `program`, and returns that; undefined where there is no gcc. */
 export function compile(source: string, program: string): string | undefined {
   const words = ['-O2', '-o', program, join(import.meta.dirname, source)]
-  const { error, status, stderr } = spawnSync('gcc', words, { encoding: 'utf8' })
+  const { error, status, stderr } = spawnSync('gcc', words, { encoding: 'utf8', timeout: LATEST_MS })
   if (error !== undefined) return undefined
   if (status === 0) return program
   throw new Fault('bench.compile', { doing: 'compile', on: `test/bench/${source}`, says: stderr.trim() })
@@ -16,7 +19,8 @@ export function compile(source: string, program: string): string | undefined {
 /** Runs a program to its end and returns what it printed; a failure is a Fault with the program's own words. */
 export function run(program: string, words: readonly string[], environment: Readonly<Record<string, string>> = {}): string {
   const env = { ...process.env, ...environment }
-  const { error, status, stdout, stderr } = spawnSync(program, words, { env, encoding: 'utf8', maxBuffer: 64 << 20 })
+  const limits = { maxBuffer: 64 << 20, timeout: LATEST_MS, killSignal: 'SIGKILL' } as const
+  const { error, status, stdout, stderr } = spawnSync(program, words, { env, encoding: 'utf8', ...limits })
   if (error === undefined && status === 0) return stdout
   const says = error?.message ?? stderr.trim()
   throw new Fault('bench.command', { doing: 'run', on: `${program} ${words.join(' ')}`, says })

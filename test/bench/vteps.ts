@@ -14,7 +14,7 @@ const ROUNDS = 7
 const WORKSHOP = '/run/bench'
 /** As `agent/cali-agent` starts the agent. */
 const LIKE_THE_AGENT = { NODE_COMPILE_CACHE: join(WORKSHOP, 'compiled'), MALLOC_ARENA_MAX: '1' }
-const FLAGS = ['--max-semi-space-size=1', '--no-maglev', '--disable-warning=ExperimentalWarning']
+const FLAGS = ['--max-semi-space-size=1', '--no-maglev', '--no-lazy-feedback-allocation', '--disable-warning=ExperimentalWarning']
 
 /** Milliseconds of each round. */
 interface Times {

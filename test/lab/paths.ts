@@ -27,6 +27,12 @@ export const CNI_PLUGIN = join(PROJECT, 'cni', 'cali')
 export type CniPlugin = readonly string[]
 export const CNI_BY_NODE: CniPlugin = [process.execPath, '--disable-warning=ExperimentalWarning', join(PROJECT, 'cni', 'main.ts')]
 
+/** The same as `npm run build` makes it; undefined where it has not. */
+export function builtCni(): CniPlugin | undefined {
+  const built = join(PROJECT, 'dist', 'cni.cjs')
+  return existsSync(built) ? [process.execPath, built] : undefined
+}
+
 /** The static program, compiled if need be; undefined where no compiler is. */
 export function staticCni(): CniPlugin | undefined {
   const { status, stderr } = spawnSync('sh', [join(PROJECT, 'scripts', 'build-cni.sh')], { encoding: 'utf8' })

@@ -4,7 +4,8 @@ import { toIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, type Prefix, toPrefix } from '@network/base/net/prefix.ts'
 import type { RouteIntent } from '@network/model/intent.ts'
 import * as fc from 'fast-check'
-import { Destinations, NOWHERE } from './destinations.ts'
+import { Destinations } from './destinations.ts'
+import { NOWHERE } from './places.ts'
 
 /** Few addresses and many lengths, so that one slot is asked for by several. */
 const anyPrefix = fc

@@ -8,7 +8,8 @@ import { formatRoute, type Route, SCOPE } from '@network/netlink/route.ts'
 import type { RouteRun } from '@network/netlink/route-list.ts'
 import type { Devices } from '../devices.ts'
 import { isOurRoute, ROUTE_METRIC } from '../ownership.ts'
-import { type Destinations, NOWHERE } from './destinations.ts'
+import type { Destinations } from './destinations.ts'
+import { NOWHERE } from './places.ts'
 
 /** A row of the kernel: there may be many, which share all but their destination. */
 export interface RouteRow {

@@ -11,8 +11,9 @@ import type { Changes } from '@network/netlink/wire.ts'
 import type { Devices } from '../devices.ts'
 import { ROUTE_METRIC, ROUTE_PROTOCOL } from '../ownership.ts'
 import type { Outcome, Step, Table } from '../table.ts'
-import { Destinations, NOWHERE } from './destinations.ts'
+import { Destinations } from './destinations.ts'
 import { outcomeOf } from './outcomes.ts'
+import { NOWHERE } from './places.ts'
 import { destinationOf, isRight, type RouteRow, RouteRows, standsInOurWay } from './route-rows.ts'
 
 /** `hasVtep` says whether the far end of a VXLAN tunnel is there: a route to it would lose packets before. */
