@@ -2,11 +2,13 @@
 
 import { readFileSync, writeSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
+import { isatty } from 'node:tty'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import { agentsIn } from './agents.ts'
 import { run } from './program.ts'
+import { wantsColour } from './render/terminal.ts'
 
 // Whoever reads only the beginning (head, a pager that is left) has seen what he wanted.
 const readers = new AbortController()
@@ -24,6 +26,7 @@ run(process.argv.slice(2), {
   clock: systemClock,
   signal: new AbortController().signal,
   readerGone: readers.signal,
+  colours: { out: wantsColour(process.env, () => isatty(1)), err: wantsColour(process.env, () => isatty(2)) },
 }).then(exit => {
   process.exitCode = exit
   // A shell waits for the end of the process, and what was given up (a store that is locked) may go on for long.

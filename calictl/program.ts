@@ -12,7 +12,8 @@ import { VERSION } from './version.ts'
 import { DEFAULT_RUN_DIR, type GlobalOptions, openContext, type World } from './world.ts'
 
 /** Runs one command line, without the program's name; failures are printed, bugs are thrown. */
-export async function run(argv: readonly string[], world: World): Promise<ExitCode> {
+export async function run(argv: readonly string[], surroundings: World): Promise<ExitCode> {
+  const world = await withColours(surroundings)
   let exit: ExitCode = EXIT.ok
   const ended = (code: ExitCode) => {
     exit = code
@@ -33,6 +34,12 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
     if (storeIsAway(reason, code)) world.err('note: calictl node status and calictl route get ADDRESS ask the agents alone')
     return code
   }
+}
+
+async function withColours(world: World): Promise<World> {
+  if (world.colours?.err !== true) return world
+  const painter = new (await import('./render/colour.ts')).Painter()
+  return { ...world, err: text => world.err(painter.paint(text)) }
 }
 
 /** kubectl's users say where a dry run is to run; here there is one place. */
