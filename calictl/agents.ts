@@ -1,10 +1,11 @@
 /** Asks the agents of this machine, one unix socket each, for their status. */
 
-// Not the promises: they bring much of Node along, and commands are to start fast.
 import { readdirSync } from 'node:fs'
 import { request } from 'node:http'
 import { basename, join } from 'node:path'
 import { reasonOf } from '@network/base/run/fault.ts'
+// Not the promises: they bring much of Node along, and commands are to start fast.
+import { byNature } from '@network/base/text/natural.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, seconds, toMillis } from '@network/base/time/units.ts'
 import type { AgentStatus, BgpTable } from '@network/model/status.ts'
@@ -105,7 +106,7 @@ const readTable: Read<TableAnswer> = (body, socket) => {
 }
 
 function byNode(a: { readonly node: string }, b: { readonly node: string }): number {
-  return a.node.localeCompare(b.node, 'en', { numeric: true })
+  return byNature(a.node, b.node)
 }
 
 async function socketsIn(runDir: string): Promise<{ sockets: string[]; unreadable: Unreadable | undefined }> {

@@ -1,6 +1,7 @@
 /** Pods by the names that people type. */
 
 import { didYouMean } from '@network/base/text/closest.ts'
+import { byNature } from '@network/base/text/natural.ts'
 import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
 import type { Context } from './context.ts'
 import { failure } from './exit.ts'
@@ -9,7 +10,7 @@ import { listed, readAll } from './read.ts'
 /** All pods, by namespace and name. */
 export async function readWorkloads(context: Context): Promise<readonly WorkloadEndpoint[]> {
   const all = await readAll(context, WORKLOAD_ENDPOINT)
-  return all.toSorted((a, b) => podName(a).localeCompare(podName(b), 'en', { numeric: true }))
+  return all.toSorted((a, b) => byNature(podName(a), podName(b)))
 }
 
 /** Those called `name` or `namespace/name`; a fault that names the pods when there is none. */

@@ -12,7 +12,8 @@ import { VERSION } from './version.ts'
 import { DEFAULT_RUN_DIR, type GlobalOptions, openContext, type World } from './world.ts'
 
 /** Runs one command line, without the program's name; failures are printed, bugs are thrown. */
-export async function run(argv: readonly string[], world: World): Promise<ExitCode> {
+export async function run(argv: readonly string[], surroundings: World): Promise<ExitCode> {
+  const world = await withColours(surroundings)
   let exit: ExitCode = EXIT.ok
   const ended = (code: ExitCode) => {
     exit = code
@@ -35,6 +36,12 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
   }
 }
 
+async function withColours(world: World): Promise<World> {
+  if (world.colours?.err !== true) return world
+  const painter = new (await import('./render/colour.ts')).Painter()
+  return { ...world, err: text => world.err(painter.paint(text)) }
+}
+
 /** kubectl's users say where a dry run is to run; here there is one place. */
 function dryRun(word: string): readonly string[] {
   if (word === '--dry-run=none') return []
@@ -46,11 +53,13 @@ function storeIsAway(reason: unknown, code: ExitCode): boolean {
   return code === EXIT.unreachable && reason instanceof Fault && /^datastore\.(?!forbidden)/.test(reason.code)
 }
 
-type Add = (program: Command, act: Act, world: World) => void
+type Add = (program: Command, act: Act, world: World) => unknown
 
 /** What adds the commands of each name, loaded when it is needed: a command starts fast that does not wait for all others. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
-  ...['get', 'apply', 'create', 'replace', 'patch', 'label', 'delete'].map(verb => [verb, verbs] as const),
+  ...(['get', 'apply', 'create', 'replace', 'patch', 'label', 'delete'] as const).map(
+    verb => [verb, async (): Promise<Add> => (await import('./commands/verbs.ts')).VERBS[verb]] as const,
+  ),
   ['explain', async () => (await import('./commands/explain.ts')).addExplain],
   ['ippool', async () => (await import('./commands/ippool.ts')).addIppool],
   ['node', async () => (await import('./commands/node.ts')).addNode],
@@ -64,10 +73,6 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ['version', async () => (await import('./commands/version.ts')).addVersion],
   ['completion', async () => (await import('./commands/completion.ts')).addCompletion],
 ])
-
-async function verbs(): Promise<Add> {
-  return (await import('./commands/verbs.ts')).addVerbs
-}
 
 const WITH_VALUE = new Set(['--datastore', '--run-dir', '-o', '--output'])
 
@@ -100,8 +105,7 @@ export async function buildProgram(world: World, ended: (code: ExitCode) => void
     await using opened = await openContext(world, program.opts<GlobalOptions>())
     ended(await work(opened.context))
   }
-  const wanted = only === undefined ? [...COMMANDS.values()] : [COMMANDS.get(only) ?? verbs]
-  for (const load of new Set(wanted)) (await load())(program, act, world)
+  for (const [name, load] of COMMANDS) if (only === undefined || only === name) (await load())(program, act, world)
   for (const command of everyCommand(program)) pointToHelp(command, world)
   return program
 }

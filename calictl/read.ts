@@ -1,5 +1,6 @@
 /** Reads all documents of a kind; those that cannot be read are named on stderr and count as absent, as they do for agents. */
 
+import { byNature } from '@network/base/text/natural.ts'
 import { type Junk, listOf } from '@network/datastore/records.ts'
 import type { Kind } from '@network/model/resources/kind.ts'
 import type { Context } from './context.ts'
@@ -19,7 +20,7 @@ export function reportJunk({ err }: Context, junk: readonly Junk[]): void {
 
 /** Names as people sort them: `node-2` before `node-10`. */
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
-  return a.name.localeCompare(b.name, 'en', { numeric: true })
+  return byNature(a.name, b.name)
 }
 
 const NAMED_AT_MOST = 10

@@ -6,7 +6,7 @@ import type { Datastore } from '@network/datastore/port.ts'
 import { CONFIG_FILE, DEFAULT_DATASTORE, datastoreAt } from '@network/datastore/where.ts'
 import { isRecord } from '@network/model/schema/field.ts'
 import type { Agents } from './agents.ts'
-import type { Context } from './context.ts'
+import { type Context, isForPeople } from './context.ts'
 import { failure } from './exit.ts'
 import type { Output } from './render/format.ts'
 
@@ -24,6 +24,8 @@ export interface World {
   readonly signal: AbortSignal
   /** Aborts when nobody reads standard output any more. */
   readonly readerGone?: AbortSignal
+  /** Which of the two a person sees who wants colours. */
+  readonly colours?: { readonly out: boolean; readonly err: boolean }
 }
 
 const NEVER = new AbortController().signal
@@ -42,7 +44,8 @@ export interface OpenContext extends AsyncDisposable {
 
 /** Resolves what the options leave open; the store is opened when first used, and closed with the context. */
 export async function openContext(world: World, options: GlobalOptions): Promise<OpenContext> {
-  const { out, err, clock, signal } = world
+  const { err, clock, signal } = world
+  const out = await paintedOut(world, options)
   const config = needsFile(world, options) ? await readConfig(world) : undefined
   const fileRunDir = isRecord(config) && typeof config.runDir === 'string' ? config.runDir : undefined
   let opened: Promise<Datastore> | undefined
@@ -70,6 +73,13 @@ export async function openContext(world: World, options: GlobalOptions): Promise
       await open?.[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Data is never painted. */
+async function paintedOut({ out, colours }: World, { output }: GlobalOptions): Promise<World['out']> {
+  if (colours?.out !== true || !isForPeople(output)) return out
+  const painter = new (await import('./render/colour.ts')).Painter()
+  return text => out(painter.paint(text))
 }
 
 function needsFile({ env }: World, { datastore, runDir }: GlobalOptions): boolean {

@@ -1,10 +1,16 @@
-#!/bin/sh
-# Prints what a launcher is to run: program.sh NAME SOURCE. What `npm run build` made, unless a source is newer by now.
-root=$(dirname "$0")/..
-built=$root/dist/$1.cjs
-# One process for all rooms: short commands are felt.
-newer() {
-  cd "$root" && find base model netlink datastore ipip vxlan bgp agent cni calictl package-lock.json \
-    -name node_modules -prune -o \( -name '*.ts' -o -name package-lock.json \) -newer "dist/$1.cjs" -print -quit 2>/dev/null
+# shellcheck shell=sh
+# Sourced by launchers that have set root, name, source and rooms: sets program to what they are to run. That is what `npm run build` made of
+# the name, unless a source of the rooms is newer by now. The shell looks by itself: a process for it takes longer, and short commands are felt.
+built=$root/dist/$name.cjs
+
+is_newest() {
+  [ -f "$built" ] || return 1
+  [ ! "$root/package-lock.json" -nt "$built" ] || return 1
+  for room in $rooms; do
+    for file in "$root/$room"/*.ts "$root/$room"/*/*.ts "$root/$room"/*/*/*.ts; do
+      [ ! "$file" -nt "$built" ] || return 1
+    done
+  done
 }
-if [ -f "$built" ] && [ -z "$(newer "$1")" ]; then echo "$built"; else echo "$root/$2"; fi
+
+if is_newest; then program=$built; else program=$root/$source; fi

@@ -8,27 +8,31 @@ import type { DeleteOptions, FilesOptions, LabelOptions, PatchOptions } from '..
 import type { FileOptions } from '../resources/files.ts'
 import type { GetOptions } from '../resources/get.ts'
 
-export function addVerbs(program: Command, act: Act): void {
-  addGet(program, act)
-  addFiles(program, act, 'apply', {
-    about: 'make resources as files say: those that are there are changed, the others created',
-    example: [
-      'calictl apply -f pools.yaml',
-      'calictl apply -f cluster/ --dry-run',
-      'calictl get pools -o yaml | calictl apply -f -',
-    ],
-  })
-  addFiles(program, act, 'create', { about: 'create resources from files', example: ['calictl create -f peer.yaml'] }).option(
-    '--skip-exists',
-    'leave alone what is there already',
-  )
-  addFiles(program, act, 'replace', {
-    about: 'make resources that are there exactly as files say, labels included',
-    example: ['calictl replace -f pools.yaml'],
-  })
-  addPatch(program, act)
-  addLabel(program, act)
-  addDelete(program, act)
+/** What adds each verb: a line has only one. */
+export const VERBS = {
+  get: addGet,
+  apply: (program: Command, act: Act) =>
+    addFiles(program, act, 'apply', {
+      about: 'make resources as files say: those that are there are changed, the others created',
+      example: [
+        'calictl apply -f pools.yaml',
+        'calictl apply -f cluster/ --dry-run',
+        'calictl get pools -o yaml | calictl apply -f -',
+      ],
+    }),
+  create: (program: Command, act: Act) =>
+    addFiles(program, act, 'create', { about: 'create resources from files', example: ['calictl create -f peer.yaml'] }).option(
+      '--skip-exists',
+      'leave alone what is there already',
+    ),
+  replace: (program: Command, act: Act) =>
+    addFiles(program, act, 'replace', {
+      about: 'make resources that are there exactly as files say, labels included',
+      example: ['calictl replace -f pools.yaml'],
+    }),
+  patch: addPatch,
+  label: addLabel,
+  delete: addDelete,
 }
 
 function addGet(program: Command, act: Act): void {

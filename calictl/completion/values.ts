@@ -2,6 +2,7 @@
 
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix } from '@network/base/net/prefix.ts'
+import { byNature } from '@network/base/text/natural.ts'
 import { listOf } from '@network/datastore/records.ts'
 import { DEFAULT_DATASTORE } from '@network/datastore/where.ts'
 import { IP_POOL, IPIP_MODES, type IpPool } from '@network/model/resources/ip-pool.ts'
@@ -68,9 +69,7 @@ const ABOUT_MODE = {
 
 /** Names alone while one fits, with their namespace otherwise: nobody wants to see each pod twice. */
 async function pods(context: Context, partial: string): Promise<readonly Candidate[]> {
-  const endpoints = (await all(context, WORKLOAD_ENDPOINT)).toSorted((a, b) =>
-    podName(a).localeCompare(podName(b), 'en', { numeric: true }),
-  )
+  const endpoints = (await all(context, WORKLOAD_ENDPOINT)).toSorted((a, b) => byNature(podName(a), podName(b)))
   const fits = endpoints.some(({ pod }) => pod.startsWith(partial))
   return endpoints.map(endpoint => ({
     word: fits ? endpoint.pod : podName(endpoint),

@@ -1,5 +1,6 @@
 /** What agents wrote of themselves into the store: how nodes are seen from machines that have no socket of theirs. */
 
+import { byNature } from '@network/base/text/natural.ts'
 import { sleep } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import { listOf } from '@network/datastore/records.ts'
@@ -66,7 +67,7 @@ async function readReported(context: Context): Promise<readonly Reported[]> {
 }
 
 function byNode(a: Reported, b: Reported): number {
-  return a.node.localeCompare(b.node, 'en', { numeric: true })
+  return byNature(a.node, b.node)
 }
 
 /** What an agent that cannot be asked from here said was wrong. */

@@ -1,5 +1,6 @@
 /** Resources as they lie in the store, read once and looked at by commands and plans. */
 
+import { byNature } from '@network/base/text/natural.ts'
 import type { Datastore, Entry } from '@network/datastore/port.ts'
 import { inItsPlace } from '@network/datastore/records.ts'
 import { type Document, type Kind, keyPrefixOf } from '@network/model/resources/kind.ts'
@@ -52,11 +53,9 @@ export function shown(document: Document, revision: string): Document {
   return { ...document, metadata: { ...document.metadata, resourceVersion: revision } }
 }
 
-const ORDER = new Intl.Collator('en', { numeric: true })
-
 /** By namespace, then by name: `node-2` before `node-10`. */
 export function byPlace({ document: a }: Pick<Row, 'document'>, { document: b }: Pick<Row, 'document'>): number {
-  return ORDER.compare(a.metadata.namespace ?? '', b.metadata.namespace ?? '') || ORDER.compare(a.metadata.name, b.metadata.name)
+  return byNature(a.metadata.namespace ?? '', b.metadata.namespace ?? '') || byNature(a.metadata.name, b.metadata.name)
 }
 
 /** `pool default` or `shop/allow-web`. */

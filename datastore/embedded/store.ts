@@ -6,7 +6,7 @@ import { setImmediate as turnOfEventLoop } from 'node:timers/promises'
 import { Fault } from '@network/base/run/fault.ts'
 import { type Log, silentLog } from '@network/base/run/log.ts'
 import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
-import { after, millis } from '@network/base/time/units.ts'
+import { after, type Instant, millis } from '@network/base/time/units.ts'
 import type { Created, Datastore, Deleted, Entry, Listing, Options, Revision, Updated, WatchEvent } from '../port.ts'
 import { readJson } from '../read-json.ts'
 import { Ear, tellOthers } from './ear.ts'
@@ -261,7 +261,7 @@ interface Patience {
 
 /** Repeats what another process's lock refuses, after a short pause, for ten seconds. */
 async function patiently<T>({ path, doing, signal, clock, random }: Patience, work: () => T): Promise<T> {
-  const deadline = after(clock.now(), PATIENCE)
+  let deadline: Instant | undefined
   for (;;) {
     signal.throwIfAborted()
     try {
@@ -269,6 +269,7 @@ async function patiently<T>({ path, doing, signal, clock, random }: Patience, wo
     } catch (reason) {
       if (!isBusy(reason)) throw reason
     }
+    deadline ??= after(clock.now(), PATIENCE)
     if (clock.now() >= deadline) throw lockedOut(path, doing)
     await sleep(clock, millis(PAUSE.least + random() * (PAUSE.most - PAUSE.least)), signal)
   }

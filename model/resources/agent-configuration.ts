@@ -3,7 +3,7 @@
 import { object } from '../schema/compound.ts'
 import { standard } from '../schema/field.ts'
 import { text, whole } from '../schema/plain.ts'
-import { FELIX_SETTINGS } from './felix-settings.ts'
+import { felixSettings } from './felix-settings.ts'
 import type { ValueOf } from './ipam.ts'
 import { resourceKind } from './kind.ts'
 import { logLevel, refuseConfigurationName } from './shared.ts'
@@ -32,7 +32,11 @@ const spec = object(
       'cali',
     ),
   },
-  { lacking: Object.fromEntries(FELIX_SETTINGS.map(name => [name, []])) },
+  {
+    get lacking() {
+      return Object.fromEntries(felixSettings().map(name => [name, []]))
+    },
+  },
 )
 
 export const AGENT_CONFIGURATION = resourceKind({

@@ -1,6 +1,6 @@
 /** Names of the settings that Calico's agent has and ours does not: they are warnings in a document, not slips of the finger. */
 
-export const FELIX_SETTINGS: readonly string[] = `
+const NAMES = `
   allowIPIPPacketsFromWorkloads allowVXLANPacketsFromWorkloads awsSrcDstCheck bpfEnabled bpfDisableUnprivileged bpfLogLevel
   bpfDataIfacePattern bpfL3IfacePattern bpfConnectTimeLoadBalancing bpfConnectTimeLoadBalancingEnabled bpfExternalServiceMode
   bpfHostNetworkedNATWithoutCTLB bpfKubeProxyIptablesCleanupEnabled bpfKubeProxyMinSyncPeriod bpfKubeProxyEndpointSlicesEnabled
@@ -26,5 +26,8 @@ export const FELIX_SETTINGS: readonly string[] = `
   wireguardInterfaceName wireguardInterfaceNameV6 wireguardKeepAlive wireguardListeningPort wireguardListeningPortV6 wireguardMTU
   wireguardMTUV6 wireguardRoutingRulePriority wireguardThreadingEnabled workloadSourceSpoofing xdpEnabled xdpRefreshInterval
 `
-  .trim()
-  .split(/\s+/)
+
+/** Read when they are asked for: nearly no run of anything needs them. */
+export function felixSettings(): readonly string[] {
+  return NAMES.trim().split(/\s+/)
+}

@@ -199,7 +199,13 @@ function readEnvelope<S, U>(
       `must be ${withArticle(facts.kind)} document with apiVersion, kind, metadata and spec, not ${named(input)}`,
     )
   const lacking: Lacking = status === undefined ? { status: [{}] } : {}
-  tellUnknown({ input, known: status === undefined ? ENVELOPE : [...ENVELOPE, 'status'], lacking, at: undefined, told })
+  tellUnknown({
+    input,
+    known: status === undefined ? ENVELOPE : [...ENVELOPE, 'status'],
+    lacking: () => lacking,
+    at: undefined,
+    told,
+  })
   const rightKind = readKind(input, facts, told)
   const meta = member(input, 'metadata', metadata, told)
   const inner = member(input, 'spec', spec, told)

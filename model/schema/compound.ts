@@ -55,18 +55,18 @@ export interface ObjectField<V> extends Field<V> {
 export function object<M extends Members>(
   doc: string,
   members: M,
-  { lacking = {}, rules: makeRules }: ObjectOptions<ValuesOf<M>> = {},
+  options: ObjectOptions<ValuesOf<M>> = {},
 ): ObjectField<ValuesOf<M>> {
   const entries = Object.entries(members)
   const known = entries.map(([name]) => name)
-  const rules = makeRules?.(ruleOf) ?? []
+  const rules = options.rules?.(ruleOf) ?? []
   const base = leaf<ValuesOf<M>>({
     doc,
     type: 'mapping',
     json: {},
     read(input, at, told) {
       if (!isRecord(input)) return refuse(told, at, `must be a mapping${withRequired(members)}, not ${named(input)}`)
-      tellUnknown({ input, known, lacking, at, told })
+      tellUnknown({ input, known, lacking: () => options.lacking ?? {}, at, told })
       const values: Record<string, unknown> = {}
       let bad: Set<string> | undefined
       for (const [name, field] of entries) {
@@ -89,7 +89,14 @@ export function object<M extends Members>(
       return written
     },
   })
-  return { ...base, members, rules, lacking }
+  return {
+    ...base,
+    members,
+    rules,
+    get lacking() {
+      return options.lacking ?? {}
+    },
+  }
 }
 
 /** Every member was read by its own field: this is where the types of all of them come together. */
@@ -109,7 +116,8 @@ function withRequired(members: Members): string {
 interface Unknowns {
   readonly input: Readonly<Record<string, unknown>>
   readonly known: readonly string[]
-  readonly lacking: Lacking
+  /** Asked only when there is something unknown. */
+  readonly lacking: () => Lacking
   readonly at: Path
   readonly told: Told
 }
@@ -119,7 +127,8 @@ export function tellUnknown({ input, known, lacking, at, told }: Unknowns): void
   for (const [name, value] of Object.entries(input)) {
     if (known.includes(name)) continue
     const where = inside(at, name)
-    const harmless = Object.hasOwn(lacking, name) ? lacking[name] : undefined
+    const missed = lacking()
+    const harmless = Object.hasOwn(missed, name) ? missed[name] : undefined
     if (harmless !== undefined) {
       if (value !== null && !harmless.some(one => JSON.stringify(one) === JSON.stringify(value)))
         told.warning(where, 'is a Calico setting that this version does not have; it is ignored')

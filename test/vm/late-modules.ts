@@ -11,6 +11,7 @@ const BUILTINS = [
   'sqlite',
   'net',
   'tls',
+  'tty',
   'crypto',
   'fs/promises',
   'stream/consumers',
