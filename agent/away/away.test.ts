@@ -50,6 +50,39 @@ test('whatever people do meanwhile, nobody’s address is written over, and who 
   assert.ok(sum.conflicts > 3, `P0: ${sum.conflicts} conflicts`)
 })
 
+test('however an agent died over its last pod, and however old its copy is, nothing is given from a block that is another’s by now', async () => {
+  let othersHad = 0
+  let given = 0
+  for (let steps = 0; steps < 10; steps++)
+    for (const seed of [9_000, 9_001, 9_002, 9_003]) {
+      const world = new World({ seed, directory, strictAffinity: true, cidr: '10.0.0.0/29', hasTunnel: false })
+      await world.build()
+      void world.life
+      await world.quiet()
+      assert.equal((await world.life.call('ADD', 'web', 'one'))?.exitCode, 0)
+      await world.quiet()
+      world.life.copy()
+      const dying = world.life
+      dying.endAfter(steps)
+      await dying.call('DEL', 'web', 'one')
+      world.kill()
+      world.set({ cut: true, deaf: true })
+      const got = await world.other.assign({ handle: 'far', use: 'far/pod', signal })
+      const other = got.is === 'assigned' ? got.address : undefined
+      await world.quiet()
+      void world.life
+      await world.quiet()
+      const reply = await world.life.call('ADD', 'new', 'two')
+      const here = [...world.pods.pairs.values()].flatMap(({ address }) => address ?? [])
+      assert.ok(other === undefined || !here.includes(other), `${steps} steps: ${here.map(formatIpv4)} is far away too`)
+      if (other === undefined) given += Number(reply?.exitCode === 0)
+      else assert.equal(reply?.body?.['code'], 11, JSON.stringify(reply))
+      if (other !== undefined) othersHad++
+      world.kill()
+    }
+  assert.ok(othersHad > 0 && given > 0, `P0: ${othersHad} blocks went, ${given} stayed and were given from`)
+})
+
 interface Weather {
   readonly seeds: number
   readonly first: number

@@ -8,7 +8,8 @@ import type { Clock } from '@network/base/time/clock.ts'
 import type { Adopted } from '@network/datastore/ipam/adopt.ts'
 import type { Ipam } from '@network/datastore/ipam/ipam.ts'
 import type { Datastore } from '@network/datastore/port.ts'
-import { getOf, listOf } from '@network/datastore/records.ts'
+import { getOf } from '@network/datastore/records.ts'
+import { isRecord, keyPrefixOf } from '@network/model/resources/kind.ts'
 import { NODE, nodeKey } from '@network/model/resources/node.ts'
 import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
 import { addressHandle, interfaceOf } from '../workload/names.ts'
@@ -54,9 +55,7 @@ export async function settle(options: SettleOptions, signal: AbortSignal): Promi
   const { ledger } = options
   const conflicts: Notice[] = []
   const mended: Notice[] = []
-  const endpoints = await ownEndpoints(options, signal)
-  const inStore = new Set(endpoints.read.map(endpoint => addressHandle(interfaceOf(endpoint))))
-  for (const { is, ...notice } of await tellOwed(options, inStore, signal)) (is === 'conflict' ? conflicts : mended).push(notice)
+  for (const { is, ...notice } of await tellOwed(options, signal)) (is === 'conflict' ? conflicts : mended).push(notice)
   for (const entry of ledger.unwritten) if (!isAlive(entry)) await forget(options, entry, signal)
   await compare(options, signal)
   return { conflicts, mended }
@@ -64,10 +63,13 @@ export async function settle(options: SettleOptions, signal: AbortSignal): Promi
 
 type Told = Notice & { readonly is: 'conflict' | 'mended' }
 
-async function tellOwed(options: SettleOptions, inStore: ReadonlySet<string>, signal: AbortSignal): Promise<readonly Told[]> {
+async function tellOwed(options: SettleOptions, signal: AbortSignal): Promise<readonly Told[]> {
   const told: Told[] = []
   const owed = options.ledger.unwritten.filter(isAlive)
-  const stranger = owed.length === 0 ? undefined : await notOurs(options, signal)
+  if (owed.length === 0) return told
+  const stranger = await notOurs(options, signal)
+  const { read } = await ownEndpoints(options, signal)
+  const inStore = new Set(read.map(endpoint => addressHandle(interfaceOf(endpoint))))
   for (const entry of owed) {
     if (stranger !== undefined) {
       told.push(noticeOf(options, entry, { is: 'conflict', says: stranger }))
@@ -186,10 +188,20 @@ function isLiving(ledger: Ledger, handle: string): boolean {
   return entry !== undefined && isAlive(entry)
 }
 
+/** Of a large cluster only what may be this node's is read. */
 async function ownEndpoints(
   { store, node }: SettleOptions,
   signal: AbortSignal,
 ): Promise<{ readonly read: readonly WorkloadEndpoint[]; readonly junk: number }> {
-  const { read, junk } = await listOf(store, WORKLOAD_ENDPOINT, { signal })
-  return { read: read.map(({ value }) => value).filter(endpoint => endpoint.node === node), junk: junk.length }
+  const { entries } = await store.list(keyPrefixOf(WORKLOAD_ENDPOINT.plural), { signal })
+  const read: WorkloadEndpoint[] = []
+  let junk = 0
+  for (const { key, document } of entries) {
+    const named = isRecord(document) && isRecord(document['spec']) ? document['spec']['node'] : undefined
+    if (typeof named === 'string' && named !== node) continue
+    const parsed = WORKLOAD_ENDPOINT.parseStored(document)
+    if (parsed.ok && WORKLOAD_ENDPOINT.keyOf(parsed.value) === key) read.push(parsed.value)
+    else junk++
+  }
+  return { read, junk }
 }

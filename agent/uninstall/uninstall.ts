@@ -4,6 +4,7 @@ import { rmdirSync, rmSync } from 'node:fs'
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { contains, formatPrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
+import { silentLog } from '@network/base/run/log.ts'
 import { deleteNode } from '@network/datastore/nodes.ts'
 import type { Datastore, Options } from '@network/datastore/port.ts'
 import { getOf, listOf } from '@network/datastore/records.ts'
@@ -11,9 +12,11 @@ import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { NODE, type Node, nodeKey } from '@network/model/resources/node.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
+import { Ledger } from '../away/ledger.ts'
+import { LedgerFile } from '../away/ledger-file.ts'
 import { type Config, filesOf } from '../config.ts'
 import type { Removal } from '../kernel/firewall/remove.ts'
-import type { FormerState } from '../kernel/former.ts'
+import { BOOT_ID, type FormerState } from '../kernel/former.ts'
 import type { Settings } from '../kernel/tables/sysctls.ts'
 import { answers } from '../serve/socket.ts'
 import { FileJournal } from '../workload/journal.ts'
@@ -52,6 +55,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
     former: former.kept,
     interfaces: new Set([
       ...endpoints.flatMap(({ value }) => (value.node === config.nodeName ? [value.interfaceName] : [])),
+      ...wiredByLedger(config, store, settings),
       ...new FileJournal(filesOf(config).unfinished).unfinished().map(hostInterfaceName),
     ]),
     vxlanDevices: new Set([config.vxlan.device, ...former.kept.vxlanDevices]),
@@ -66,6 +70,13 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   // What is remembered is needed again if anything is left to be put back.
   if (done.problems.length === 0) forgetFiles(config, former)
   return { ...done, left: strangeInterfaces(netlink).map(describeStrange) }
+}
+
+/** Interfaces of pods that came while the datastore was away: it may never have been told of them. */
+function wiredByLedger(config: Config, { url }: Datastore, settings: Settings): string[] {
+  const boot = settings.read(BOOT_ID) ?? ''
+  const ledger = new Ledger(new LedgerFile({ path: filesOf(config).ledger, datastore: url, boot, log: silentLog }))
+  return ledger.living.flatMap(({ endpoint }) => endpoint?.interfaceName ?? [])
 }
 
 async function refuseAlive(config: Config): Promise<void> {
