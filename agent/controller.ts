@@ -23,7 +23,7 @@ import { UnderlayWatch } from './underlay-watch.ts'
 
 const RETRY = millis(1000)
 /** News that come in a stream are planned for together: between two plans lies so many times what the last one took, and no more than this. */
-const PACE = { times: 3, most: millis(100) }
+const PACE = { times: 1, most: millis(100) }
 
 export interface ControllerOptions {
   readonly config: Config

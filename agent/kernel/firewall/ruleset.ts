@@ -73,8 +73,9 @@ const IPIP = 4
 const TCP = 6
 const BGP = 179
 const TCP_ACK = 16
-/** Of a VXLAN header behind that of UDP, in bits: where the VNI is, and how long. */
-const VNI = { base: 'th', offset: 96, len: 24 }
+/** Of a VXLAN header behind that of UDP, in bits: the VNI, with the reserved octet behind it, for four octets compare faster than three. The kernel drops what has that octet set. */
+const VNI = { base: 'th', offset: 96, len: 32 }
+const RESERVED = 256
 
 const iifname = { meta: { key: 'iifname' } }
 const oifname = { meta: { key: 'oifname' } }
@@ -109,7 +110,7 @@ export function podRules(addresses: readonly string[]): readonly Objects[] {
 export function chainsOf({ marking, natting, vxlan }: Shape): readonly Chain[] {
   const toVxlan = vxlan === undefined ? [] : [match(field('udp', 'dport'), vxlan.port)]
   // The port may be others' too, who have networks of their own on it.
-  const ours = vxlan === undefined ? [] : [...toVxlan, match({ payload: VNI }, vxlan.vni)]
+  const ours = vxlan === undefined ? [] : [...toVxlan, match({ payload: VNI }, vxlan.vni * RESERVED)]
   const always = [fromKnownPods(toVxlan), FROM_STRANGERS, arriving(ours)]
   return [...always, ...(marking ? marks(ours) : []), ...(natting ? [POSTROUTING] : [])]
 }
@@ -143,8 +144,13 @@ function arriving(ours: Objects): Chain {
   return {
     ...{ family: 'inet', name: 'input', base: { type: 'filter', hook: 'input', priority: BEFORE_OTHERS } },
     rules: [
+      ...(ours.length === 0
+        ? []
+        : [
+            [...ours, match(source, '@nodes'), accept],
+            [...ours, count('forgedVxlan'), drop],
+          ]),
       [match(transport, IPIP), match(source, '@nodes', '!='), count('forgedIpip'), drop],
-      ...(ours.length === 0 ? [] : [[...ours, match(source, '@nodes', '!='), count('forgedVxlan'), drop]]),
     ],
   }
 }
