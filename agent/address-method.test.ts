@@ -33,6 +33,7 @@ const CHOICES: readonly (readonly [method: string, address: string, from: RegExp
   ['can-reach=192.168.50.1', '192.168.50.197', /towards 192\.168\.50\.1$/],
   ['interface=eth1', '192.168.50.197', /eth1 is named as asked/],
   ['interface=ens.*,eth[1-9]', '192.168.50.197', /eth1/],
+  ['interface=en[ps]\\d{1,3}, eth{1,2}1', '192.168.50.197', /eth1/],
   ['skip-interface=eth0', '192.168.50.197', /eth1 is the first that is not skipped/],
   ['cidr=192.168.0.0/16,10.0.0.0/8', '192.168.50.197', /inside 192\.168\.0\.0\/16, 10\.0\.0\.0\/8, on eth1/],
   ['cidr=10.0.0.0/8', '10.0.2.15', /on eth0/],

@@ -58,7 +58,7 @@ export function parseMethod(text: string): ParsedMethod {
     }
     case 'interface':
     case 'skip-interface':
-      return patternsMethod(name, items)
+      return patternsMethod(name, patternsIn(argument ?? ''))
     case 'cidr':
       return cidrMethod(items)
     default:
@@ -126,6 +126,19 @@ export function chooseAddress(method: AddressMethod, facts: AddressFacts): Chose
 function addressMethod(address: Ipv4): ParsedMethod {
   if (isUsableHost(address)) return { ok: true, value: { is: 'address', address } }
   return wrong('must be an address of this node that other nodes reach, not one of loopback, multicast or a reserved range')
+}
+
+/** Split at commas, but for those that belong to a pattern: `en[ps]\d{1,3},bond0`. */
+function patternsIn(text: string): readonly string[] {
+  const found: string[] = ['']
+  let depth = 0
+  for (const piece of text.match(/\\.|./gs) ?? []) {
+    if (/^[[{(]$/.test(piece)) depth++
+    if (/^[\]})]$/.test(piece)) depth = Math.max(0, depth - 1)
+    if (piece === ',' && depth === 0) found.push('')
+    else found.push(`${found.pop()}${piece}`)
+  }
+  return found.map(item => item.trim())
 }
 
 function patternsMethod(is: 'interface' | 'skip-interface', items: readonly string[]): ParsedMethod {

@@ -17,12 +17,17 @@ import { BGP_PORT } from '@network/model/resources/bgp-configuration.ts'
 import type { LogLevel } from '@network/model/resources/shared.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
 import { KernelMonitor } from '@network/netlink/monitor.ts'
+import { Bookkeeper } from './away/bookkeeper.ts'
+import { Ledger } from './away/ledger.ts'
+import { LedgerFile } from './away/ledger-file.ts'
+import { Overlay } from './away/overlay.ts'
 import { Feed } from './bgp/feed.ts'
 import { Speaking } from './bgp/speaking.ts'
 import { Cluster } from './cluster.ts'
 import { type Config, filesOf } from './config.ts'
 import { Controller } from './controller.ts'
 import { ClusterCopy } from './copy.ts'
+import { keysIn } from './heard-of.ts'
 import { ipipUnsupported } from './ipip-support.ts'
 import { Devices } from './kernel/devices.ts'
 import { systemElements } from './kernel/firewall/elements.ts'
@@ -30,7 +35,7 @@ import { Firewall } from './kernel/firewall/firewall.ts'
 import { hearRuleset } from './kernel/firewall/hear.ts'
 import { systemLegacy } from './kernel/firewall/legacy.ts'
 import { systemNft } from './kernel/firewall/nft.ts'
-import { FormerState } from './kernel/former.ts'
+import { BOOT_ID, FormerState } from './kernel/former.ts'
 import { concernsTables, heard } from './kernel/heard.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { isOurRoute } from './kernel/ownership.ts'
@@ -113,18 +118,46 @@ export async function composeAgent(
       },
       { signal: scope.signal },
     )
-  let isRegistered = await answered(register(choice.underlay), log)
+  let unregistered = await refusal(register(choice.underlay), log)
   const ipam = new Ipam(store, config.nodeName, { clock, random })
 
+  const boot = kernelSettings.read(BOOT_ID) ?? ''
+  const ledger = new Ledger(new LedgerFile({ path: files.ledger, datastore: store.url, boot, log }))
+  const overlay = new Overlay(clock, ledger.entries.values(), () => controller.wake())
   const cluster = new Cluster({
-    ...{ store, clock, random, log },
+    ...{ node: config.nodeName, store, clock, random, log },
     copy: () => copy.read(),
-    changed: () => {
-      if (cluster.isFirstHand) copy.changed()
+    changed: decisive => {
+      if (cluster.isFirstHand) copy.changed(decisive)
       controller.wake()
     },
+    stateChanged: () => bookkeeper.stateChanged(),
+    overlay: () => overlay,
   })
-  const copy = new ClusterCopy({ path: files.copy, datastore: store.url, snapshot: () => cluster.snapshot, clock, log })
+  const bookkeeper = new Bookkeeper({
+    ...{ node: config.nodeName, id: config.nodeId, store, ipam, ledger, overlay, clock, random, log },
+    datastore: () => cluster.status,
+    isRegistered: () => unregistered === undefined,
+    lastSeen: () => ({
+      self: config.nodeName,
+      id: config.nodeId,
+      snapshot: cluster.complete ? cluster.stored : undefined,
+      blocks: cluster.blocks,
+      routed: new Set(
+        netlink
+          .routes()
+          .filter(route => isOurRoute(route) && route.destination.length === 32)
+          .map(({ destination }) => destination.address),
+      ),
+    }),
+    isWired: ({ interfaceName }) => netlink.link(interfaceName) !== undefined,
+    settled: () => workloads.lookAgain(),
+  })
+  const copy = new ClusterCopy({
+    ...{ path: files.copy, node: config.nodeName, datastore: store.url, clock, log },
+    snapshot: () => cluster.stored,
+    blocks: () => cluster.blocks,
+  })
   scope.defer('copy', async () => copy.stop())
   const devices = new Devices(() => netlink.links())
   const settings = new RememberedSettings(kernelSettings, { clock, nameOf: index => devices.nameOf(index) })
@@ -160,6 +193,7 @@ export async function composeAgent(
     nft: systemNft,
     elements,
     legacy: systemLegacy,
+    hasInterface: name => netlink.link(name) !== undefined,
     clock,
     random,
     log,
@@ -193,8 +227,8 @@ export async function composeAgent(
 
   const conntrack = scope.own(systemForgetter(log), 'conntrack')
   const connections = new Connections({
-    forget: isMeant => {
-      const forgotten = conntrack.forget(isMeant)
+    forget: async isMeant => {
+      const forgotten = await conntrack.forget(isMeant)
       if (forgotten > 0) log.info('connections of former pods forgotten', { forgotten })
     },
     ownAddresses: () => ownBlocks(config.nodeName, cluster.snapshot).flatMap(addressesOf),
@@ -221,7 +255,8 @@ export async function composeAgent(
       kernel.desire(plan.intents)
       connections.ownAddressesChanged()
     },
-    claimTunnelAddress: () => claimTunnelAddress({ node: config.nodeName, store, ipam, log }, cluster.snapshot, scope.signal),
+    claimTunnelAddress: () =>
+      claimTunnelAddress({ node: config.nodeName, store, ipam: bookkeeper.tunnel, log }, cluster.snapshot, scope.signal),
     moved: (from, to) => {
       controller.stop()
       log.warn('this node has another address; beginning anew with it', { from, to })
@@ -234,9 +269,11 @@ export async function composeAgent(
   scope.defer('controller', async () => controller.stop())
 
   scope.spawn('registration', async signal => {
-    for (let tried = 0; !isRegistered && !signal.aborted; tried++) {
+    for (let tried = 0; unregistered !== undefined; tried++) {
       await sleep(clock, backoff(tried, REGISTER_RETRY, random), signal).catch(() => undefined)
-      isRegistered = signal.aborted || (await answered(register(controller.choice.underlay), log))
+      if (signal.aborted) return
+      unregistered = await refusal(register(controller.choice.underlay), log)
+      bookkeeper.stateChanged()
     }
   })
   scope.spawn('datastore sync', signal => cluster.follow(signal))
@@ -247,7 +284,7 @@ export async function composeAgent(
       if (events.some(event => concernsTables(event, devices, config.vxlan.device))) kernel.changed()
       for (const event of events) {
         settings.heard(event)
-        heard(event, { controller, kernel, log })
+        heard(event, { controller, kernel, firewall, log })
       }
     }
   })
@@ -264,8 +301,7 @@ export async function composeAgent(
 
   const workloads = new Workloads({
     node: config.nodeName,
-    store,
-    ipam,
+    bookkeeper,
     wiring: kernelWiring(netlink),
     journal: new FileJournal(files.unfinished),
     clock,
@@ -285,9 +321,10 @@ export async function composeAgent(
       datastore: cluster.status,
       pools: cluster.snapshot.pools,
       // A document under our name may be another machine's until we have looked.
-      registered: isRegistered && controller.self !== undefined,
+      registered: unregistered === undefined && controller.self !== undefined,
     }),
   })
+  scope.spawn('books', signal => bookkeeper.run(signal))
   scope.spawn('workloads', signal => workloads.keepTidy(signal))
   const sources = {
     config,
@@ -297,10 +334,12 @@ export async function composeAgent(
     controller,
     kernel,
     firewall,
+    books: () => bookkeeper.account,
     speaker: () => speaking.status(),
     netlink,
     ipipUnsupported: unsupported,
     vxlan,
+    unregistered: () => unregistered,
   }
   const metricsText = async () => {
     const status = agentStatus(sources, await firewall.status())
@@ -317,6 +356,11 @@ export async function composeAgent(
     {
       'GET /status': async () => agentStatus(sources, await firewall.status()),
       'GET /metrics': async () => new PlainAnswer(METRICS_TYPE, await metricsText()),
+      'POST /heard-of': async body => {
+        // Whoever asks for the status next asks for what follows from this.
+        controller.replan()
+        return cluster.heardOf.of(keysIn(body))
+      },
       'GET /bgp': async () => bgpTable(config.nodeName, speaking.tables),
       'POST /cni': async (body, signal) => {
         // Before the first whole list nobody knows the pools, and with them the MTU of a pod; where there is none, no pod is added.
@@ -328,7 +372,7 @@ export async function composeAgent(
   )
   scope.own(socket, 'agent socket')
   const status = async () => agentStatus(sources, await firewall.status())
-  const isThere = () => cluster.isFirstHand && isRegistered && controller.self !== undefined
+  const isThere = () => cluster.isFirstHand && unregistered === undefined && controller.self !== undefined
   scope.spawn('status in the datastore', signal =>
     publishStatus({ node: config.nodeName, store, status, isThere, clock, log }, signal),
   )
@@ -344,15 +388,18 @@ export async function composeAgent(
   })
 }
 
-/** False when the datastore does not answer: it may be asked again. */
-async function answered(asking: Promise<unknown>, log: Log): Promise<boolean> {
+/** What somebody mends in the datastore while the agent waits. */
+const PASSING = new Set(['datastore.unreachable', 'datastore.locked', 'datastore.full', 'datastore.forbidden'])
+
+/** Why not, when the datastore does not answer, or refuses everybody for now: it may be asked again. Undefined when it is done. */
+async function refusal(asking: Promise<unknown>, log: Log): Promise<string | undefined> {
   try {
     await asking
-    return true
+    return undefined
   } catch (reason) {
-    if (!(reason instanceof Fault) || reason.code !== 'datastore.unreachable') throw reason
+    if (!(reason instanceof Fault) || !PASSING.has(reason.code)) throw reason
     log.warn('the node cannot be registered yet; the kernel stays as it is', { why: reasonOf(reason) })
-    return false
+    return reasonOf(reason)
   }
 }
 

@@ -6,6 +6,7 @@ import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { type Seconds, seconds } from '@network/base/time/units.ts'
 import { CONFIG_FILE, datastoreAt } from '@network/datastore/where.ts'
+import { TUNNEL_DEVICE } from '@network/ipip/plan.ts'
 import { addressField, asnField, nameField, unicastMacField } from '@network/model/resources/fields.ts'
 import { isRecord } from '@network/model/resources/kind.ts'
 import { VXLAN_DEFAULTS, type VxlanSettings } from '@network/vxlan/settings.ts'
@@ -53,6 +54,8 @@ export function filesOf({ runDir, nodeName }: Pick<Config, 'runDir' | 'nodeName'
     former: `${base}.former.json`,
     /** What was last seen of the datastore. */
     copy: `${base}.copy.json`,
+    /** What this node's pods have. */
+    ledger: `${base}.ledger`,
     /** Directory: attachments begun and not finished. */
     unfinished: `${base}.unfinished`,
   }
@@ -81,6 +84,8 @@ const nodeAddress = v.pipe(
 )
 
 const VNI = { min: 0, max: 16_777_215 }
+/** Names of pods' interfaces begin so. */
+const POD_PREFIX = 'cali'
 const PORT = { min: 1, max: 65535 }
 /** RFC 791: the least that every link carries; what an IPv4 packet can be at most. */
 const MTU = { min: 576, max: 65535 }
@@ -121,6 +126,10 @@ const fileSchema = v.strictObject(
             v.pipe(
               v.string('must be text'),
               v.regex(/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,14}$/, 'must be a name of at most 15 letters, digits, "_", "." and "-"'),
+              v.check(
+                name => name !== 'lo' && name !== TUNNEL_DEVICE && !name.startsWith(POD_PREFIX),
+                `must not be lo, ${TUNNEL_DEVICE} nor begin with "${POD_PREFIX}": these are other interfaces of a node`,
+              ),
             ),
           ),
           mac: v.optional(unicastMacField),

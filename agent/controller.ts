@@ -1,6 +1,6 @@
 /** Turns what is known into what is wanted, again after every change: snapshot and learned blocks in, intents and announcements out. */
 
-import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Cancel, Clock } from '@network/base/time/clock.ts'
@@ -18,7 +18,8 @@ import { identityOf } from './plan/identity.ts'
 import { type Neighbour, peersByHand, planPeers } from './plan/peers.ts'
 import { type Plan, planAll } from './plan/plan.ts'
 import { tunnelAddressIsRight } from './tunnel-address.ts'
-import { type Choice, chooseAgain, gatewayOf, sameUnderlay, smallestMtu } from './underlay.ts'
+import { type Choice, gatewayOf, smallestMtu } from './underlay.ts'
+import { UnderlayWatch } from './underlay-watch.ts'
 
 const RETRY = millis(1000)
 /** News that come in a stream are planned for together: between two plans lies so many times what the last one took, and no more than this. */
@@ -49,7 +50,7 @@ export interface ControllerOptions {
 
 export class Controller {
   readonly #options: ControllerOptions
-  #choice: Choice
+  readonly #underlay: UnderlayWatch
   /** By address, the MTU on the way there. */
   readonly #ways = new Map<Ipv4, number>()
   #underlayMtu: number | undefined
@@ -61,12 +62,12 @@ export class Controller {
   #stopped = false
   #peerProblems: readonly string[] = []
   readonly #busy = new Set<string>()
-  /** Why the underlay is not as it was chosen; undefined when it is. */
-  #underlayTrouble: string | undefined
 
   constructor(options: ControllerOptions) {
     this.#options = options
-    this.#choice = options.underlay
+    const { netlink, config, underlay, clock, log, moved } = options
+    const changed = () => this.wake()
+    this.#underlay = new UnderlayWatch({ netlink, method: config.nodeIp, first: underlay, clock, log, changed, moved })
   }
 
   get plan(): Plan | undefined {
@@ -78,7 +79,7 @@ export class Controller {
   }
 
   get choice(): Choice {
-    return this.#choice
+    return this.#underlay.choice
   }
 
   /** This node's own document; undefined when somebody deleted it. */
@@ -89,7 +90,7 @@ export class Controller {
   /** What somebody should know of the underlay and of BGP. */
   get problems(): readonly string[] {
     return [
-      ...(this.#underlayTrouble === undefined ? [] : [this.#underlayTrouble]),
+      ...(this.#underlay.trouble === undefined ? [] : [this.#underlay.trouble]),
       ...this.#peerProblems,
       ...this.#options.feed.problems,
     ]
@@ -97,7 +98,7 @@ export class Controller {
 
   /** Octets that fit on the way to every other node, as of the last plan. */
   get underlayMtu(): number {
-    return this.#underlayMtu ?? this.#options.config.mtu ?? this.#choice.underlay.mtu
+    return this.#underlayMtu ?? this.#options.config.mtu ?? this.choice.underlay.mtu
   }
 
   /** A route that is not ours changed: next hops may be reached in another way, where another MTU fits. */
@@ -118,31 +119,14 @@ export class Controller {
 
   stop(): void {
     this.#stopped = true
+    this.#underlay.stop()
     this.#scheduled?.()
   }
 
   /** An interface or address changed: the underlay may be another now. */
   underlayMayHaveChanged(): void {
-    const { config, netlink, log } = this.#options
     this.#ways.clear()
-    let choice: Choice
-    try {
-      choice = chooseAgain(netlink, config.nodeIp, this.#choice)
-    } catch (reason) {
-      // The NIC is away for a moment or for good: what was planned for it is right again when it is back.
-      const trouble = `the underlay is gone: ${reasonOf(reason)}`
-      if (trouble !== this.#underlayTrouble) log.warn('underlay gone; what was planned for it stays', { why: reasonOf(reason) })
-      this.#underlayTrouble = trouble
-      return
-    }
-    if (this.#underlayTrouble !== undefined) log.info('underlay is back', { address: formatIpv4(choice.underlay.address) })
-    this.#underlayTrouble = undefined
-    if (sameUnderlay(choice.underlay, this.#choice.underlay)) return
-    const former = this.#choice.underlay.address
-    this.#choice = choice
-    log.info('underlay changed', { ...choice.underlay, chosenBy: choice.from })
-    if (choice.underlay.address === former) this.wake()
-    else this.#options.moved(formatIpv4(former), formatIpv4(choice.underlay.address))
+    this.#underlay.look()
   }
 
   /** Plans at once: for who must know that the plan holds all that is known at this moment. */
@@ -168,11 +152,11 @@ export class Controller {
       this.#options
     if (!cluster.complete) return
     const { snapshot } = cluster
-    this.#underlayMtu = config.mtu ?? smallestMtu(netlink, this.#choice.underlay, snapshot.nodes.values(), this.#ways)
+    this.#underlayMtu = config.mtu ?? smallestMtu(netlink, this.choice.underlay, snapshot.nodes.values(), this.#ways)
     const plan = planAll({
       self: config.nodeName,
       snapshot,
-      underlay: { ...this.#choice.underlay, mtu: this.#underlayMtu },
+      underlay: { ...this.choice.underlay, mtu: this.#underlayMtu },
       ipipUnsupported,
       vxlan,
       strictEverywhere: readSysctl('net/ipv4/conf/all/rp_filter') === '1',
@@ -184,9 +168,9 @@ export class Controller {
     const peers = self === undefined ? { neighbours: peersByHand(config.peers), problems: [] } : planPeers(self, snapshot, config)
     this.#neighbours = peers.neighbours
     this.#peerProblems = peers.problems
-    const underlay = this.#choice.underlay
-    const { device, port } = vxlan.settings
-    const own = { vxlan: plan.intents.links.has(device) ? { device, port } : undefined, underlay }
+    const underlay = this.choice.underlay
+    const { device, port, vni } = vxlan.settings
+    const own = { vxlan: plan.intents.links.has(device) ? { device, port, vni } : undefined, underlay }
     firewall.desire(planFirewall(config.nodeName, snapshot, { ...own, neighbours: this.#neighbours }))
     apply(plan)
     // A peer may send as soon as it has heard of us: it is let in before. Who is let in wakes us.

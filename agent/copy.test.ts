@@ -10,6 +10,7 @@ import { ManualClock } from '@network/base/testing/manual-clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { SnapshotBuilder } from '@network/model/snapshot.ts'
+import { OwnBlocks } from './away/own-blocks.ts'
 import { ClusterCopy } from './copy.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cali-copy-'))
@@ -33,12 +34,12 @@ test('what was seen is read back; changes within half a minute are written toget
   copy.changed()
   copy.stop()
   assert.equal(copy.read()?.snapshot.pools.size, 3)
-  assert.ok(JSON.parse(readFileSync(path, 'utf8')).version === 1)
+  assert.ok(JSON.parse(readFileSync(path, 'utf8')).version === 2)
 })
 
 const REFUSED: readonly [what: string, change: (text: string) => string][] = [
   ['half a file', text => text.slice(0, -20)],
-  ['another version', text => text.replace('"version":1', '"version":2')],
+  ['another version', text => text.replace('"version":2', '"version":1')],
   ['another datastore', text => text.replace('sqlite:/here', 'sqlite:/there')],
 ]
 for (const [what, change] of REFUSED)
@@ -56,7 +57,12 @@ function stage(name: string) {
   const clock = new ManualClock()
   const builder = new SnapshotBuilder()
   const path = join(folder, `${name}.json`)
-  const copy = new ClusterCopy({ path, datastore: 'sqlite:/here', snapshot: () => builder.snapshot, clock, log: silentLog })
+  const blocks = new OwnBlocks('a')
+  const copy = new ClusterCopy({
+    ...{ node: 'a', path, datastore: 'sqlite:/here', clock, log: silentLog },
+    snapshot: () => builder.snapshot,
+    blocks: () => blocks.all,
+  })
   return { clock, builder, path, copy }
 }
 

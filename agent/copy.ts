@@ -12,14 +12,17 @@ import { BGP_FILTER } from '@network/model/resources/bgp-filter.ts'
 import { BGP_PEER } from '@network/model/resources/bgp-peer.ts'
 import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
 import { IP_POOL } from '@network/model/resources/ip-pool.ts'
+import { IP_RESERVATION, IPAM_CONFIGURATION } from '@network/model/resources/ipam.ts'
+import { IPAM_BLOCK, type IpamBlock } from '@network/model/resources/ipam-block.ts'
 import type { Kind } from '@network/model/resources/kind.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
 import { type Change, type Snapshot, SnapshotBuilder } from '@network/model/snapshot.ts'
 import * as v from 'valibot'
+import { OwnBlocks } from './away/own-blocks.ts'
 
-/** Raised when an older agent could misunderstand the file. */
-const VERSION = 1
+/** Raised when an older agent could misunderstand the file, or a newer one miss something in it. */
+const VERSION = 2
 const FIRST = millis(1_000)
 /** Between two writes: the file may be some megabytes. */
 const PACE = millis(30_000)
@@ -36,13 +39,18 @@ export interface Copied {
   /** RFC 3339: when the datastore said so. */
   readonly at: string
   readonly snapshot: Snapshot
+  /** Of this node. */
+  readonly blocks: readonly IpamBlock[]
 }
 
 export interface CopyOptions {
+  /** This node's name. */
+  readonly node: string
   readonly path: string
   /** A copy of another datastore is none. */
   readonly datastore: string
   readonly snapshot: () => Snapshot
+  readonly blocks: () => readonly IpamBlock[]
   readonly clock: Clock
   readonly log: Log
 }
@@ -56,11 +64,12 @@ export class ClusterCopy {
     this.#options = options
   }
 
-  /** The snapshot differs from what was written: it is written again soon. */
-  changed(): void {
-    if (this.#scheduled !== undefined) return
+  /** The snapshot differs from what was written: it is written again, or soon where that matters. */
+  changed(matters = false): void {
+    if (this.#scheduled !== undefined && !matters) return
     const { clock } = this.#options
-    const next = this.#written === undefined ? after(clock.now(), FIRST) : after(this.#written, PACE)
+    this.#scheduled?.()
+    const next = this.#written === undefined || matters ? after(clock.now(), FIRST) : after(this.#written, PACE)
     this.#scheduled = clock.wakeAt(next, () => this.#write())
   }
 
@@ -73,7 +82,7 @@ export class ClusterCopy {
 
   /** Undefined when there is none that can be used; why is logged. */
   read(): Copied | undefined {
-    const { path, datastore, log } = this.#options
+    const { path, datastore, node, log } = this.#options
     let text: string
     try {
       text = readFileSync(path, 'utf8')
@@ -89,15 +98,20 @@ export class ClusterCopy {
       return undefined
     }
     const builder = new SnapshotBuilder()
-    for (const { key, document } of copy.documents) builder.apply({ key, document })
-    return { at: copy.at, snapshot: builder.snapshot }
+    const blocks = new OwnBlocks(node)
+    for (const { key, document } of copy.documents) {
+      builder.apply({ key, document })
+      blocks.apply({ key, document })
+    }
+    return { at: copy.at, snapshot: builder.snapshot, blocks: blocks.all }
   }
 
   #write(): void {
-    const { path, datastore, snapshot, clock, log } = this.#options
+    const { path, datastore, snapshot, blocks, clock, log } = this.#options
     this.#scheduled = undefined
     this.#written = clock.now()
-    const copy = { version: VERSION, at: clock.wall().toISOString(), datastore, documents: documentsOf(snapshot()) }
+    const documents = documentsOf(snapshot(), blocks())
+    const copy = { version: VERSION, at: clock.wall().toISOString(), datastore, documents }
     try {
       mkdirSync(dirname(path), { recursive: true })
       writeFileSync(`${path}.new`, JSON.stringify(copy), { mode: 0o600 })
@@ -117,8 +131,8 @@ function parsed(text: string): v.InferOutput<typeof copySchema> | undefined {
   }
 }
 
-function documentsOf(snapshot: Snapshot): Change[] {
-  const each = <T>(kind: Kind<T>, values: ReadonlyMap<string, T>) =>
+function documentsOf(snapshot: Snapshot, blocks: readonly IpamBlock[]): Change[] {
+  const each = <T>(kind: Kind<T>, values: ReadonlyMap<string, T> | readonly T[]) =>
     [...values.values()].map(value => ({ key: kind.keyOf(value), document: kind.print(value) }))
   return [
     ...each(NODE, snapshot.nodes),
@@ -129,5 +143,8 @@ function documentsOf(snapshot: Snapshot): Change[] {
     ...each(BGP_PEER, snapshot.bgpPeers),
     ...each(BGP_FILTER, snapshot.bgpFilters),
     ...each(AGENT_CONFIGURATION, snapshot.agentConfigurations),
+    ...each(IPAM_CONFIGURATION, snapshot.ipamConfigurations),
+    ...each(IP_RESERVATION, snapshot.reservations),
+    ...each(IPAM_BLOCK, blocks),
   ]
 }

@@ -17,7 +17,7 @@ import { tunnelHandle } from './workload/names.ts'
 export interface TunnelAddressOptions {
   readonly node: string
   readonly store: Datastore
-  readonly ipam: Ipam
+  readonly ipam: Pick<Ipam, 'assign' | 'release'>
   readonly log: Log
 }
 

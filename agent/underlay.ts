@@ -26,10 +26,13 @@ export function chooseUnderlay(client: NetlinkClient, method: AddressMethod): Ch
   })
 }
 
-/** The same address as long as an interface has it, with what has changed around it; by the method anew when none has. */
-export function chooseAgain(client: NetlinkClient, method: AddressMethod, former: Choice): Choice {
+/**
+ * The same address as long as an interface has it, with what has changed around it. When none has it is chosen by the method anew, unless
+ * `patient`: then that is a Fault.
+ */
+export function chooseAgain(client: NetlinkClient, method: AddressMethod, former: Choice, patient: boolean): Choice {
   const { address } = former.underlay
-  if (method.is === 'address' || client.addresses().some(row => row.address === address))
+  if (patient || method.is === 'address' || client.addresses().some(row => row.address === address))
     return { underlay: underlayOf(client, address), from: former.from }
   return chooseUnderlay(client, method)
 }
@@ -87,12 +90,15 @@ export function smallestMtu(
   ways: Map<Ipv4, number>,
 ): number {
   let smallest = mtu
+  const there = new Set<Ipv4>()
   for (const node of nodes) {
     if (node.address === address) continue
     const known = ways.get(node.address) ?? mtuTowards(client, node.address) ?? mtu
     ways.set(node.address, known)
+    there.add(node.address)
     smallest = Math.min(smallest, known)
   }
+  for (const way of ways.keys()) if (!there.has(way)) ways.delete(way)
   return smallest
 }
 

@@ -1,8 +1,9 @@
 /** Peers that nobody named: which addresses may come, as what, and how many at a time. */
-import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
-import { contains } from '@network/base/net/prefix.ts'
+import { coversAny, hostPrefix } from '@network/base/net/any-prefix.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { DynamicPeers, PeerConfig } from './options.ts'
+import { formatPeer, type PeerAddress, peerAt } from './peer-address.ts'
+import type { Endpoint } from './session/transport.ts'
 
 /** Of those who come unnamed, so many may be on their way to a session at a time. */
 export const MOST_HALF_OPEN = 1024
@@ -16,20 +17,22 @@ const CROWDED: Admittance = { is: 'refused', why: `${MOST_HALF_OPEN} connections
 
 export class DynamicGuests {
   #ranges: readonly DynamicPeers[]
-  readonly #present = new Map<Ipv4, DynamicPeers>()
-  readonly #halfOpen = new Set<Ipv4>()
+  readonly #present = new Map<PeerAddress, DynamicPeers>()
+  readonly #halfOpen = new Set<PeerAddress>()
 
   constructor(ranges: readonly DynamicPeers[]) {
     this.#ranges = ranges
   }
 
-  has(address: Ipv4): boolean {
+  has(address: PeerAddress): boolean {
     return this.#present.has(address)
   }
 
   /** The smallest range counts. */
-  admit(address: Ipv4): Admittance {
-    const ranges = this.#ranges.filter(({ range }) => contains(range, address))
+  admit(end: Endpoint): Admittance {
+    const address = peerAt(end)
+    const host = hostPrefix(end.address)
+    const ranges = this.#ranges.filter(({ range }) => coversAny(range, host))
     const [first, ...others] = ranges
     if (first === undefined) return STRANGER
     const match = others.reduce((best, each) => (each.range.length > best.range.length ? each : best), first)
@@ -41,20 +44,20 @@ export class DynamicGuests {
   }
 
   /** Its session stands. */
-  established(address: Ipv4): void {
+  established(address: PeerAddress): void {
     this.#halfOpen.delete(address)
   }
 
-  forget(address: Ipv4): void {
+  forget(address: PeerAddress): void {
     this.#present.delete(address)
     this.#halfOpen.delete(address)
   }
 
   /** Other ranges from now on: those present who are no longer welcome, or are to be treated otherwise; and those who stay, perhaps with another password. */
-  replace(ranges: readonly DynamicPeers[]): { readonly gone: readonly Ipv4[]; readonly kept: readonly PeerConfig[] } {
+  replace(ranges: readonly DynamicPeers[]): { readonly gone: readonly PeerAddress[]; readonly kept: readonly PeerConfig[] } {
     this.#ranges = ranges
     const bySpelling = new Map(ranges.map(range => [spelled(range), range]))
-    const gone: Ipv4[] = []
+    const gone: PeerAddress[] = []
     const kept: PeerConfig[] = []
     for (const [address, before] of this.#present) {
       const range = bySpelling.get(spelled(before))
@@ -74,8 +77,8 @@ export class DynamicGuests {
   }
 }
 
-function guestOf(address: Ipv4, { peer }: DynamicPeers): PeerConfig {
-  return { ...peer, address, name: formatIpv4(address), port: 179, passive: true, dialAfter: millis(0) }
+function guestOf(address: PeerAddress, { peer }: DynamicPeers): PeerConfig {
+  return { ...peer, address, name: formatPeer(address), port: 179, passive: true, dialAfter: millis(0) }
 }
 
 /** Passwords are hidden in it: they change without a new session. */

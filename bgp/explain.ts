@@ -1,6 +1,5 @@
 /** Why a prefix is used as it is, in plain JSON. */
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { formatIpv6 } from '@network/base/net/ipv6.ts'
+import { formatNextHop } from './attributes/own-hops.ts'
 import type { Path } from './rib/path.ts'
 import type { Selection } from './rib/rib.ts'
 import type { ExplainedPath, Explanation } from './status.ts'
@@ -26,15 +25,11 @@ function explainPath(path: Path, selection: Selection, used: boolean): Explained
     from: source.id,
     name: source.name,
     ...(pathId === undefined ? {} : { pathId }),
-    nextHop: source.kind === 'local' ? null : formatNextHop(attributes),
+    nextHop: source.kind === 'local' ? null : formatNextHop(attributes, source.zone),
     stale,
     used,
     verdict: verdictOf(path, selection),
   }
-}
-
-function formatNextHop({ nextHop, nextHop6 }: Path['attributes']): string {
-  return nextHop6 === undefined ? formatIpv4(nextHop) : formatIpv6(nextHop6.address)
 }
 
 function verdictOf(path: Path, { best, losers }: Selection): ExplainedPath['verdict'] {

@@ -1,9 +1,12 @@
 /** One peer in the speaker: its session, what it told, what it was told, and how long its routes outlive it. */
 
 import { isDeepStrictEqual } from 'node:util'
+import { formatAddress } from '@network/base/net/any-address.ts'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { after, between, type Instant, type Millis } from '@network/base/time/units.ts'
+import type { Ipv6 } from '@network/base/net/ipv6.ts'
+import { Fault, reasonOf } from '@network/base/run/fault.ts'
+import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import type { Attributes } from './attributes/attributes.ts'
 import type { GroupTerms, UpdateGroup } from './export/update-group.ts'
 import type { ConnState, DownReason } from './fsm/connection.ts'
@@ -12,9 +15,20 @@ import { Complaints } from './neighbour/complaints.ts'
 import { Keeping } from './neighbour/keeping.ts'
 import type { Rules } from './neighbour/rules.ts'
 import { Telling } from './neighbour/telling.ts'
-import { admissionOf, groupTermsOf, isDraining, kindOf, shownAsn, sourceOf } from './neighbour/terms.ts'
+import {
+  admissionOf,
+  endsOf,
+  groupTermsOf,
+  isDraining,
+  kindOf,
+  remoteAsnOf,
+  shownAsn,
+  sourceOf,
+  untoldOf,
+} from './neighbour/terms.ts'
 import { Watched } from './neighbour/watched.ts'
 import type { PeerConfig } from './options.ts'
+import { formatPeer, peerAt, placeOf } from './peer-address.ts'
 import { loadOf, TOO_MANY_PATHS, tooManyPrefixes } from './policy/max-prefixes.ts'
 import { awaitedFamilies, keptFamilies } from './rib/graceful.ts'
 import { Alarm } from './session/alarm.ts'
@@ -23,8 +37,9 @@ import { PeerSession, type SessionListener, type SessionTools, type Standing } f
 import { sayProtection } from './session/protection.ts'
 import { isCollision, sayReason } from './session/reasons.ts'
 import { sessionStatus } from './session/session-status.ts'
-import type { DialFailure, Wire, WireListener } from './session/transport.ts'
+import type { DialFailure, Endpoint, Wire, WireListener } from './session/transport.ts'
 import type { PeerStatus } from './status.ts'
+import type { Seeking } from './unnumbered/discovery.ts'
 import { type Family, IPV4_UNICAST, IPV6_UNICAST, nameOfFamily, sameFamily } from './wire/capabilities.ts'
 import type { Identified } from './wire/nlri.ts'
 import { adminReset, BFD_DOWN, hardReset, OTHER_CHANGE, shutdown } from './wire/notification.ts'
@@ -45,6 +60,8 @@ export interface Surroundings extends Rules {
   stateChanged(neighbour: Neighbour): void
   /** No routes of it wait for its return any more. */
   mayLeave(neighbour: Neighbour): void
+  /** Somebody was seen at the other end of an interface: those who may come are others than before. */
+  met(): void
   /** The peer has told all it knows, or need not. */
   finished(): void
   /** False while routes of others that this peer would hear may still be on their way to us. */
@@ -74,6 +91,11 @@ export class Neighbour implements SessionListener {
   #complaints: Complaints | undefined
   #returnAlarm: Alarm | undefined
   #session: Session | undefined
+  /** Of the session that stands or stood last. */
+  #standing: Standing | undefined
+  /** Who was seen at the other end of an interface, and when last. */
+  #seen: { readonly address: Ipv6; readonly at: Instant } | undefined
+  #seeking: Seeking | undefined
   readonly #watched: Watched
   #isStarted = false
   /** It told too many prefixes, and is kept away. */
@@ -86,7 +108,7 @@ export class Neighbour implements SessionListener {
 
   constructor(config: PeerConfig, around: Surroundings, tools: SessionTools) {
     const { clock } = tools
-    this.id = formatIpv4(config.address)
+    this.id = formatPeer(config.address)
     this.#config = config
     this.#around = around
     this.#tools = tools
@@ -147,7 +169,7 @@ export class Neighbour implements SessionListener {
     if (this.#isStarted) this.#follow(before, config)
     const session = this.#session
     if (session === undefined) return
-    session.telling.moveTo(this.#groupFor(session.standing), config.address)
+    session.telling.moveTo(this.#groupFor(session.standing), session.standing.remote.address)
   }
 
   #follow(before: PeerConfig, config: PeerConfig): void {
@@ -160,7 +182,7 @@ export class Neighbour implements SessionListener {
     }
     const isHalted = before.shutdown !== undefined || this.#overloaded
     const reset = changedInOpen(before, config)
-    this.#watched.follow(config)
+    this.#watched.follow(config, this.where())
     if (!isHalted && reset.length === 0) return
     if (!isHalted) this.#halt({ is: 'sent', notification: OTHER_CHANGE, says: `other settings: ${reset.join(', ')}` })
     this.#overloaded = false
@@ -168,10 +190,52 @@ export class Neighbour implements SessionListener {
     this.#begin()
   }
 
+  /** Where the peer is; undefined: nobody was seen at the other end of its interface. */
+  where(): Endpoint | undefined {
+    const { address, port } = this.#config
+    const place = placeOf(address)
+    if (place === undefined) return typeof address === 'string' ? undefined : { address, port }
+    const found = place.address ?? this.#seen?.address
+    return found === undefined ? undefined : { address: found, port, zone: place.device }
+  }
+
+  /** Somebody is at the other end of the interface: a second one counts only when the first has been silent for long. */
+  meet(address: Ipv6): void {
+    const at = this.#tools.clock.now()
+    const before = this.#seen
+    const isSame = before?.address === address
+    if (before !== undefined && !isSame && (this.#session !== undefined || between(before.at, at) < SILENT)) return
+    this.#seen = { address, at }
+    if (isSame) return
+    this.#around.log.info('peer seen on its interface', { ...this.#named, address: formatAddress(address) })
+    this.#watched.stop()
+    this.#around.met()
+    if (this.#isStarted && !this.#overloaded) this.#begin()
+  }
+
+  /** Looks for whoever is at the other end of the interface. */
+  #seek(device: string): void {
+    if (this.#seeking !== undefined) return
+    try {
+      const { links } = this.#tools.transport
+      if (links === undefined) throw new Fault('bgp.router-advertisements', NO_LINKS)
+      this.#note().blameDial({ code: 'unseen', says: `no router has advertised itself on ${device} yet` })
+      this.#seeking = links.watch(device, address => this.meet(address))
+    } catch (reason) {
+      const says = reasonOf(reason)
+      this.#note().blameDial({ code: 'unseen', says })
+      this.#note().complain('peer cannot be found', says, this.#named)
+    }
+  }
+
   /** Where BFD is insisted on, it comes first. */
   #begin(): void {
     if (this.#config.shutdown !== undefined) return
-    this.#watched.follow(this.#config)
+    const place = placeOf(this.#config.address)
+    if (place !== undefined && place.address === undefined) this.#seek(place.device)
+    const at = this.where()
+    if (at === undefined) return
+    this.#watched.follow(this.#config, at)
     if (this.#watched.mayMeet) this.#driver.start()
   }
 
@@ -201,17 +265,13 @@ export class Neighbour implements SessionListener {
   followRules(): void {
     this.judgeAgain()
     const session = this.#session
-    if (session !== undefined) session.telling.moveTo(this.#groupFor(session.standing), this.#config.address)
+    if (session !== undefined) session.telling.moveTo(this.#groupFor(session.standing), session.standing.remote.address)
   }
 
   /** What may come in has changed. */
   judgeAgain(): void {
-    this.#judgeFrom(this.#session?.standing)
-  }
-
-  #judgeFrom(standing: Standing | undefined): void {
-    const localAddress = standing?.local.address ?? this.#config.address
-    this.#around.rib.setAdmission(this.id, admissionOf(this.#config, this.#around, localAddress))
+    const standing = this.#standing
+    if (standing !== undefined) this.#around.rib.setAdmission(this.id, admissionOf(this.#config, this.#around, standing))
   }
 
   /** The operator wants everything again, in one way or another; undefined: there is no session. */
@@ -259,6 +319,8 @@ export class Neighbour implements SessionListener {
   }
 
   #cancelAlarms(): void {
+    this.#seeking?.close()
+    this.#seeking = undefined
     this.#watched.stop()
     this.#keeping?.cancelAlarms()
     this.#returnAlarm?.cancel()
@@ -290,11 +352,14 @@ export class Neighbour implements SessionListener {
 
   up(standing: Standing): void {
     const { terms, local, dialledBy } = standing
+    this.#standing = standing
     this.#session = this.#openSession(standing)
     this.#wasUp = true
     this.#complaints?.settle()
     const { holdTime } = terms
-    this.#around.log.info('peer up', { ...this.#named, dialledBy, holdTime, local: formatIpv4(local.address) })
+    this.#around.log.info('peer up', { ...this.#named, dialledBy, holdTime, local: formatPeer(peerAt(local)) })
+    for (const says of untoldOf(this.#config, standing))
+      this.#around.log.warn('routes cannot be told', { ...this.#named, why: says })
     this.#keeping?.comeBack(terms)
     if (terms.gracefulRestart === undefined) this.#finish()
     this.#around.converge()
@@ -305,6 +370,7 @@ export class Neighbour implements SessionListener {
     this.#session?.telling.leave()
     this.#session = undefined
     this.#keeping?.forgetRefreshes()
+    this.#seeking?.again()
     if (reason.is === 'closed') return
     this.#flaps++
     this.#note().blame(reason)
@@ -424,7 +490,7 @@ export class Neighbour implements SessionListener {
     return {
       address: this.id,
       name: this.#config.name,
-      remoteAsn: this.#config.asn,
+      remoteAsn: this.#remoteAsn,
       kind: this.kind,
       routerId: standing === undefined ? null : formatIpv4(standing.terms.remote.routerId),
       state: this.state,
@@ -437,8 +503,9 @@ export class Neighbour implements SessionListener {
       lastError: this.#complaints?.lastError ?? null,
       protection: sayProtection(this.#config),
       bfd: this.#watched.status(),
+      unnumbered: this.#unnumbered(),
       draining: isDraining(this.#config, this.#around),
-      session: standing === undefined ? null : sessionStatus(standing),
+      session: standing === undefined ? null : this.#sessionStatus(standing),
       gracefulRestart: {
         helping: until !== undefined,
         staleUntil: inTime?.toISOString() ?? null,
@@ -449,6 +516,22 @@ export class Neighbour implements SessionListener {
     }
   }
 
+  get #remoteAsn(): number | null {
+    const { asn } = this.#config
+    if (typeof asn === 'number') return asn
+    return this.#standing === undefined ? null : remoteAsnOf(this.#config, this.#standing)
+  }
+
+  #unnumbered(): PeerStatus['unnumbered'] {
+    const place = placeOf(this.#config.address)
+    if (place === undefined || place.address !== undefined) return null
+    return { device: place.device, seen: this.#seen === undefined ? null : formatAddress(this.#seen.address) }
+  }
+
+  #sessionStatus(standing: Standing): PeerStatus['session'] {
+    return sessionStatus(standing, endsOf(this.#config, standing), untoldOf(this.#config, standing))
+  }
+
   get #named(): { readonly peer: string; readonly name: string } {
     return { peer: this.id, name: this.#config.name }
   }
@@ -456,9 +539,9 @@ export class Neighbour implements SessionListener {
   #openSession(standing: Standing): Session {
     const { rib } = this.#around
     const { terms } = standing
-    this.#judgeFrom(standing)
+    this.judgeAgain()
     const group = this.#groupFor(standing)
-    const follower = group.join(rib.slotOf(this.id), this.#config.address)
+    const follower = group.join(rib.slotOf(this.id), standing.remote.address)
     return {
       standing,
       intake: new Intake(rib, sourceOf(this.#config, this.#around, standing), terms.dialect),
@@ -504,6 +587,16 @@ export class Neighbour implements SessionListener {
     this.#keeping?.stop()
     this.#around.rib.drop(this.id)
   }
+}
+
+/** So long after the last advertisement of one somebody else may take its place at the other end of an interface. */
+const SILENT: Millis = millis(30_000)
+
+const NO_LINKS = {
+  doing: 'hear',
+  on: 'router advertisements',
+  says: 'this speaker has no link to hear them on',
+  mend: 'name the peer as fe80::…%eth1',
 }
 
 /** A peer that tells more paths of one prefix is broken, or wants to break us: each one costs time in every choice. */

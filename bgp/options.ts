@@ -1,4 +1,5 @@
 /** What the user of the speaker says: who we are, who the peers are, what we announce and what we let in. */
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Ipv6 } from '@network/base/net/ipv6.ts'
@@ -11,6 +12,7 @@ import type { LargeCommunity } from './attributes/attributes.ts'
 import type { Role } from './attributes/only-to-customer.ts'
 import type { BfdSettings } from './bfd/monitor.ts'
 import type { HopRules } from './export/advertise.ts'
+import type { PeerAddress } from './peer-address.ts'
 import type { WithoutPolicy } from './policy/default.ts'
 import type { PolicyChain } from './policy/policy.ts'
 import type { DecisionOptions } from './rib/decision-options.ts'
@@ -23,8 +25,8 @@ export interface SpeakerOptions {
   readonly routerId: Ipv4
   /** Own AS, 1 to 4294967295. */
   readonly asn: number
-  /** Where peers reach us; undefined: only dial. Its address is also where dialled sessions start from. */
-  readonly listen: { readonly address: Ipv4; readonly port: number } | undefined
+  /** Where peers reach us; undefined: only dial. Its address is also where dialled sessions of its family start from. `::` is for IPv6 alone. */
+  readonly listen: ListenAt | undefined
   /** Offered hold time: 0 (no timers) or at least 3. */
   readonly holdTime: Seconds
   /** Between two attempts to connect; jittered to 0.75–1.0 of it. */
@@ -50,7 +52,7 @@ export interface SpeakerOptions {
   /** Left out: what one client tells is reflected to the others. `'off'`: they peer with each other (RFC 4456 §6). */
   readonly clientToClient?: 'off'
   /** More places where peers reach us. */
-  readonly alsoListen?: readonly { readonly address: Ipv4; readonly port: number }[]
+  readonly alsoListen?: readonly ListenAt[]
   /** Who may come without being named. */
   readonly dynamicPeers?: readonly DynamicPeers[]
   /** RFC 8538: routes are kept over a NOTIFICATION too, where the peer does the same; left out: not offered. */
@@ -62,6 +64,12 @@ export interface SpeakerOptions {
   readonly transport?: Transport
 }
 
+/** An address of this machine, or one that stands for all of them. */
+export interface ListenAt {
+  readonly address: AnyAddress
+  readonly port: number
+}
+
 export interface LongLived {
   /** Offered to peers: how long they keep our routes after the restart time, up to 16777215. */
   readonly staleTime: Seconds
@@ -70,19 +78,19 @@ export interface LongLived {
 }
 
 export interface PeerConfig {
-  /** Names the session: one peer per address. */
-  readonly address: Ipv4
+  /** Names the session: one peer per address. An interface alone (`onLink`): whoever its router advertisements show to be at the other end. */
+  readonly address: PeerAddress
   /** For people: the node's name. */
   readonly name: string
-  /** Equal to our own: internal (iBGP); otherwise external (eBGP). */
-  readonly asn: number
+  /** Equal to our own: internal (iBGP); otherwise external (eBGP). A word where any AS of that kind will do. */
+  readonly asn: number | 'internal' | 'external'
   readonly port: number
   /** True: never dial, wait for the peer. */
   readonly passive: boolean
   /** Wait this long before dialling, so that of two speakers started together one comes first. */
   readonly dialAfter: Millis
   /** Where sessions that we dial start from; left out: the address at which the speaker listens. */
-  readonly localAddress?: Ipv4
+  readonly localAddress?: AnyAddress
   /** Every segment of the session is signed with it (TCP MD5, RFC 2385): 1 to 80 octets. */
   readonly password?: Secret
   /** GTSM (RFC 5082): the peer is at most so many hops away, 1 for a neighbour on the link; both ends must do it. */
@@ -138,9 +146,11 @@ export interface PeerConfig {
   /** Left out: whatever `withoutPolicy` says. Set: RFC 8212 is satisfied, with an empty chain too. */
   readonly importPolicy?: PolicyChain
   readonly exportPolicy?: PolicyChain
-  /** IPv4 routes may go over IPv6 (RFC 8950). */
-  readonly ipv4OverIpv6?: true
-  /** Our IPv6 address on the link to this peer: the next hop of IPv6 routes. */
+  /** IPv4 routes may have IPv6 next hops (RFC 8950). Left out: only with a peer on a link, by its link-local address. */
+  readonly ipv4OverIpv6?: boolean
+  /** The next hop of IPv4 routes of ours; left out: our end of the session, where that is over IPv4. */
+  readonly localAddress4?: Ipv4
+  /** The next hop of IPv6 routes of ours; left out: our end of the session, where that is over IPv6. */
   readonly localAddress6?: Ipv6
   /** The session is about to end: what is told is marked GRACEFUL_SHUTDOWN, what is heard is the last resort (RFC 8326). */
   readonly drain?: true
@@ -181,7 +191,7 @@ export interface MaxPrefixes {
 
 /** Peers out of a network that dial us without being named one by one. */
 export interface DynamicPeers {
-  readonly range: Prefix
+  readonly range: AnyPrefix
   /** How each of them is treated; its address and name come with it. */
   readonly peer: Omit<PeerConfig, 'address' | 'name' | 'passive' | 'dialAfter' | 'port'>
   /** More at a time are refused. */

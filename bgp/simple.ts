@@ -3,6 +3,7 @@ import { ipv4 } from '@network/base/net/ipv4.ts'
 import { silentLog } from '@network/base/run/log.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
+import { parsePeer } from './peer-address.ts'
 import { acceptAll, type PeerConfig, Speaker, type SpeakerOptions } from './speaker.ts'
 
 export interface SimpleOptions extends Partial<Omit<SpeakerOptions, 'routerId' | 'asn'>> {
@@ -12,15 +13,22 @@ export interface SimpleOptions extends Partial<Omit<SpeakerOptions, 'routerId' |
 }
 
 export interface SimplePeer extends Partial<Omit<PeerConfig, 'address' | 'asn'>> {
+  /** `192.0.2.1`, `2001:db8::1`, `fe80::1%eth1`, or `eth1` for whoever is at its other end. */
   readonly address: string
-  readonly asn: number
+  readonly asn: PeerConfig['asn']
 }
 
 /** Not started yet: it dials its peers, and listens only where `listen` says so. Throws on a text that is no address. */
 export function simpleSpeaker({ routerId, asn, peers, ...options }: SimpleOptions): Speaker {
   const speaker = new Speaker({ ...USUAL, ...options, routerId: ipv4(routerId), asn })
-  speaker.setPeers(peers.map(({ address, ...peer }) => ({ ...USUAL_PEER, name: address, ...peer, address: ipv4(address) })))
+  speaker.setPeers(peers.map(({ address, ...peer }) => ({ ...USUAL_PEER, name: address, ...peer, address: peerOf(address) })))
   return speaker
+}
+
+function peerOf(text: string): PeerConfig['address'] {
+  const peer = parsePeer(text)
+  if (peer === undefined) throw new TypeError(`neither an address nor an interface: ${text}`)
+  return peer
 }
 
 const USUAL: Omit<SpeakerOptions, 'routerId' | 'asn'> = {

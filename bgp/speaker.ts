@@ -1,8 +1,9 @@
 /** The public door: a BGP speaker to which one declares peers and routes, and which tells what it learned. */
 
+import { type AnyAddress, formatAddress, isUnspecified } from '@network/base/net/any-address.ts'
 import { type AnyPrefix, formatAnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
-import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
-import { toIpv6 } from '@network/base/net/ipv6.ts'
+import { formatIpv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import { isLinkLocal, toIpv6 } from '@network/base/net/ipv6.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
 import { reasonOf } from '@network/base/run/fault.ts'
 import { after, between, type Instant, type Millis, millis } from '@network/base/time/units.ts'
@@ -19,17 +20,19 @@ import {
   acceptAll,
   type DynamicPeers,
   type ImportFilter,
+  type ListenAt,
   type Origination,
   type PeerConfig,
   type SpeakerOptions,
 } from './options.ts'
+import { formatPeer, onLink, type PeerAddress, peerAt, placeOf } from './peer-address.ts'
 import type { Path, Source } from './rib/path.ts'
 import { type Changes, Rib } from './rib/rib.ts'
 import { Alarm } from './session/alarm.ts'
 import type { SessionTools } from './session/peer-session.ts'
 import { expectedOf } from './session/protection.ts'
 import { tcpTransport } from './session/tcp.ts'
-import type { Listening, Wire, WireListener } from './session/transport.ts'
+import type { Endpoint, Listening, Wire, WireListener } from './session/transport.ts'
 import { type Settled, Settlement } from './settlement.ts'
 import type { Explanation, LearnedRoute, SpeakerChange, SpeakerStatus } from './status.ts'
 import { IPV4_UNICAST, sameFamily } from './wire/capabilities.ts'
@@ -68,12 +71,12 @@ export class Speaker {
   readonly #options: SpeakerOptions
   readonly #tools: SessionTools
   readonly #rib: Rib
-  readonly #neighbours = new Map<Ipv4, Neighbour>()
+  readonly #neighbours = new Map<PeerAddress, Neighbour>()
   readonly #settlement: Settlement
   readonly #listeners = new Set<(change: SpeakerChange) => void>()
   readonly #leaving = new Set<Promise<void>>()
   /** Sources of routes that are no peers any more. */
-  readonly #gone = new Map<Ipv4, string>()
+  readonly #gone = new Map<PeerAddress, string>()
   readonly #strangers: { refused: number; last: string | null; loggedAt: Instant | undefined } = {
     refused: 0,
     last: null,
@@ -100,14 +103,14 @@ export class Speaker {
   #phase: 'new' | 'running' | 'stopped' = 'new'
 
   constructor(options: SpeakerOptions) {
-    const { clock, random, listen, connectRetry, transport, gracefulRestart } = options
+    const { clock, random, connectRetry, transport, gracefulRestart } = options
     this.#options = options
     this.#importFilter = options.importFilter
     this.#tools = {
       clock,
       random,
       connectRetry,
-      from: listen?.address,
+      from: to => this.#from(to),
       transport: transport ?? tcpTransport(clock),
       pulse: () => this.#keepAlive(),
     }
@@ -273,17 +276,17 @@ export class Speaker {
   }
 
   /** What a peer told us, before any policy. */
-  adjIn(peer: Ipv4): Iterable<Path> {
-    return this.#rib.heardFrom(formatIpv4(peer))
+  adjIn(peer: PeerAddress): Iterable<Path> {
+    return this.#rib.heardFrom(formatPeer(peer))
   }
 
   /** What we told a peer, or will have told when it has read all. */
-  adjOut(peer: Ipv4): Iterable<{ readonly prefix: Identified<AnyPrefix>; readonly attributes: Attributes }> {
+  adjOut(peer: PeerAddress): Iterable<{ readonly prefix: Identified<AnyPrefix>; readonly attributes: Attributes }> {
     return this.#neighbours.get(peer)?.told() ?? []
   }
 
   /** Has a peer tell all again, tells it all again, or begins its session anew; undefined: there is no session with it. */
-  clear(peer: Ipv4, how: Clearing): Cleared | undefined {
+  clear(peer: PeerAddress, how: Clearing): Cleared | undefined {
     const done = this.#neighbours.get(peer)?.clear(how)
     this.#converge()
     return done
@@ -300,7 +303,7 @@ export class Speaker {
     return {
       routerId: formatIpv4(routerId),
       asn,
-      listen: listen === undefined ? null : `${formatIpv4(listen.address)}:${listen.port}`,
+      listen: listen === undefined ? null : sayListen(listen),
       settled: this.#settlement.isSettled,
       originated: this.#originated,
       learned: this.#rib.learnedCount(),
@@ -341,7 +344,8 @@ export class Speaker {
 
   /** Who may come, and signed how; without the key of a peer the system drops what that one sends. */
   #expect(): void {
-    const expected = expectedOf(this.#expected.peers, this.#expected.ranges)
+    const named = this.#expected.peers.map(peer => ({ peer, at: this.#whereIs(peer) }))
+    const expected = expectedOf(named, this.#expected.ranges)
     try {
       for (const listening of this.#listening) listening.expect(expected)
     } catch (reason) {
@@ -360,7 +364,7 @@ export class Speaker {
     return neighbour
   }
 
-  #dismiss(address: Ipv4, neighbour: Neighbour): void {
+  #dismiss(address: PeerAddress, neighbour: Neighbour): void {
     this.#neighbours.delete(address)
     this.#gone.set(address, neighbour.id)
     const leaving = neighbour.leave(LEAVING)
@@ -369,15 +373,35 @@ export class Speaker {
   }
 
   #accept(wire: Wire): WireListener | undefined {
-    const { address } = wire.remote
-    const known = this.#neighbours.get(address)
+    const known = this.#neighbourAt(wire.remote)
     if (known !== undefined) return known.accept(wire)
-    const admittance = this.#phase === 'running' ? this.#guests.admit(address) : STOPPED
+    const admittance = this.#phase === 'running' ? this.#guests.admit(wire.remote) : STOPPED
     if (admittance.is === 'refused') {
-      this.#noteStranger(formatIpv4(address), admittance.why)
+      this.#noteStranger(formatPeer(peerAt(wire.remote)), admittance.why)
       return undefined
     }
     return this.#admitPeer(admittance.config).accept(wire)
+  }
+
+  /** By address; who is known by an interface alone may be whoever comes from there. */
+  #neighbourAt(end: Endpoint): Neighbour | undefined {
+    const named = this.#neighbours.get(peerAt(end))
+    if (named !== undefined || end.zone === undefined || typeof end.address === 'number') return named
+    const neighbour = this.#neighbours.get(onLink(end.zone))
+    if (neighbour?.where() === undefined) neighbour?.meet(end.address)
+    return neighbour?.where()?.address === end.address ? neighbour : undefined
+  }
+
+  /** A place where peers reach us in the family of `to` is where we start from too. */
+  #from({ address }: Endpoint): AnyAddress | undefined {
+    if (typeof address === 'bigint' && isLinkLocal(address)) return undefined
+    const { listen, alsoListen = [] } = this.#options
+    const places = listen === undefined ? alsoListen : [listen, ...alsoListen]
+    return places.map(place => place.address).find(each => typeof each === typeof address && !isUnspecified(each))
+  }
+
+  #whereIs({ address, port }: PeerConfig): Endpoint | undefined {
+    return typeof address === 'string' ? this.#neighbours.get(address)?.where() : { address, port }
   }
 
   /** A guest without a connection and without routes that wait for its return is forgotten. */
@@ -418,7 +442,7 @@ export class Speaker {
         fourOctetAs: asn,
         enhancedRefresh: true,
         extendedMessages: true,
-        ipv4OverIpv6: config.ipv4OverIpv6 === true,
+        ipv4OverIpv6: config.ipv4OverIpv6 ?? placeOf(config.address) !== undefined,
         addPath: (config.addPath ?? [])
           .filter(
             ({ family, send, receive }) => (send ?? receive) !== undefined && families.some(each => sameFamily(each, family)),
@@ -464,6 +488,7 @@ export class Speaker {
       groupFor: terms => this.#groupFor(terms),
       open: neighbour => this.#open(neighbour),
       stateChanged: neighbour => this.#stateChanged(neighbour),
+      met: () => this.#expect(),
       finished: () => this.#reviewSettlement(),
       mayEndRib: neighbour => this.#mayEndRib(neighbour),
     }
@@ -599,6 +624,10 @@ export class Speaker {
 
 function learnedRoute({ source, attributes, stale }: Path, prefix: Prefix): LearnedRoute {
   return { prefix, nextHop: attributes.nextHop, peer: source.address, peerName: source.name, stale, attributes }
+}
+
+function sayListen({ address, port }: ListenAt): string {
+  return typeof address === 'number' ? `${formatAddress(address)}:${port}` : `[${formatAddress(address)}]:${port}`
 }
 
 function shuttingDown(words: string): DownReason {

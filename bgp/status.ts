@@ -1,15 +1,17 @@
 /** What the speaker tells about itself; everything named *Status and Explanation is plain JSON. */
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Prefix } from '@network/base/net/prefix.ts'
 import type { Attributes } from './attributes/attributes.ts'
 import type { BfdStatus } from './bfd/monitor.ts'
+import type { PeerAddress } from './peer-address.ts'
 
 /** A best path that came from a peer. */
 export interface LearnedRoute {
   readonly prefix: Prefix
   readonly nextHop: Ipv4
   /** Address of the peer that told us. */
-  readonly peer: Ipv4
+  readonly peer: AnyAddress
   readonly peerName: string
   /** The peer is away and may come back (RFC 4724): keep forwarding. */
   readonly stale: boolean
@@ -21,7 +23,7 @@ export type PeerState = 'idle' | 'connect' | 'active' | 'open-sent' | 'open-conf
 export type SpeakerChange =
   /** Best learned paths appeared, changed or went; ask `learned()` for each key. A mere change of `stale` is not told. */
   | { readonly is: 'routes'; readonly prefixes: readonly string[] }
-  | { readonly is: 'peer'; readonly address: Ipv4; readonly state: PeerState }
+  | { readonly is: 'peer'; readonly address: PeerAddress; readonly state: PeerState }
 
 export interface SpeakerStatus {
   readonly routerId: string
@@ -36,9 +38,11 @@ export interface SpeakerStatus {
 }
 
 export interface PeerStatus {
+  /** `192.0.2.1`, `2001:db8::1`, `fe80::1%eth1`, or the interface at whose other end it is. */
   readonly address: string
   readonly name: string
-  readonly remoteAsn: number
+  /** Null: any of its kind may come, and none has. */
+  readonly remoteAsn: number | null
   readonly kind: 'internal' | 'external'
   readonly routerId: string | null
   readonly state: PeerState
@@ -66,6 +70,8 @@ export interface PeerStatus {
     readonly ttl: number | null
     readonly device: string | null
   }
+  /** Where there is no address to dial: the interface, and who was seen at its other end. Null: it has an address. */
+  readonly unnumbered: { readonly device: string; readonly seen: string | null } | null
   /** The session is about to end, and the peer has been told so (RFC 8326). */
   readonly draining: boolean
   /** Null: nobody asked for BFD, or it cannot run here. */
@@ -105,6 +111,11 @@ export interface PeerError {
 
 export interface SessionStatus {
   readonly localAddress: string
+  readonly remoteAddress: string
+  /** What routes of each family point at that are to point at us; null: they cannot, and stay here. */
+  readonly nextHops: { readonly ipv4: string | null; readonly ipv6: string | null }
+  /** In words, which of the agreed families have no next hop of ours, and what mends it. */
+  readonly untold: readonly string[]
   readonly dialledBy: 'us' | 'peer'
   readonly holdTimeSeconds: number
   readonly keepaliveSeconds: number

@@ -26,6 +26,15 @@ export function tableFrom(body: string): ReadTable {
   }
 }
 
+/** Reads which revisions an agent has heard of; undefined where it says no such thing. */
+export function heardOfFrom(body: string): Readonly<Record<string, string | null>> | undefined {
+  const answer = parsed(body)
+  if (!isRecord(answer)) return undefined
+  const revisions = Object.entries(answer)
+  const good = revisions.filter((one): one is [string, string | null] => one[1] === null || typeof one[1] === 'string')
+  return good.length === revisions.length ? Object.fromEntries(good) : undefined
+}
+
 /** Undefined for what is no JSON. */
 function parsed(body: string): unknown {
   try {
@@ -60,6 +69,7 @@ const SHAPE: Shape = {
   addressFrom: 'string',
   asn: 'number',
   datastore: { url: 'string', state: 'string', since: 'string', error: nullOr('string') },
+  books: { unwritten: 'number', notices: [{ at: 'string', about: 'string', says: 'string' }] },
   ipip: {
     supported: 'boolean',
     reason: nullOr('string'),

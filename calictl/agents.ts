@@ -8,7 +8,7 @@ import { reasonOf } from '@network/base/run/fault.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, seconds, toMillis } from '@network/base/time/units.ts'
 import type { AgentStatus, BgpTable } from '@network/model/status.ts'
-import { statusFrom, tableFrom } from './agent-status.ts'
+import { heardOfFrom, statusFrom, tableFrom } from './agent-status.ts'
 
 /** An agent that did not answer, and what mends that. */
 export interface Silence {
@@ -54,9 +54,13 @@ export interface Agents {
   readonly runDir: string
   /** Asks every agent at once; of those with a socket named in `only`, where it is given. */
   survey(signal: AbortSignal, only?: readonly string[]): Promise<Survey>
+  /** By socket, the revision that the agent acts upon of each key, null where nothing is there; agents that cannot tell are left out. */
+  heardOf(signal: AbortSignal, sockets: readonly string[], keys: readonly string[]): Promise<ReadonlyMap<string, HeardOf>>
   /** Asks every agent what it knows by BGP. */
   tables(signal: AbortSignal, only?: readonly string[]): Promise<Survey<TableAnswer>>
 }
+
+export type HeardOf = Readonly<Record<string, string | null>>
 
 /** Long enough for a loaded machine, short enough for somebody who waits. */
 const PATIENCE = toMillis(seconds(5))
@@ -68,6 +72,7 @@ export function agentsIn(runDir: string, clock: Clock): Agents {
   return {
     runDir,
     survey: (signal, only) => askAll(runDir, only, socket => ask(socket, '/status', readStatus, { clock, signal })),
+    heardOf: (signal, sockets, keys) => askHeardOf(sockets, keys, { clock, signal }),
     tables: (signal, only) => askAll(runDir, only, socket => ask(socket, '/bgp', readTable, { clock, signal })),
   }
 }
@@ -126,6 +131,23 @@ function unreadableBecause(runDir: string, reason: unknown): Unreadable {
   }
 }
 
+async function askHeardOf(
+  sockets: readonly string[],
+  keys: readonly string[],
+  how: Asking,
+): Promise<ReadonlyMap<string, HeardOf>> {
+  const body = JSON.stringify(keys)
+  const all = await Promise.all(
+    sockets.map(async socket => {
+      const answer = await fetchBody({ socket, path: '/heard-of', body }, how.clock, how.signal).catch(() => undefined)
+      how.signal.throwIfAborted()
+      const heard = answer?.code === 200 ? heardOfFrom(answer.body) : undefined
+      return heard === undefined ? [] : [[socket, heard] as const]
+    }),
+  )
+  return new Map(all.flat())
+}
+
 interface Asking {
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -150,7 +172,7 @@ async function ask<A extends { readonly is: 'answered' }>(
 }
 
 function fetchBody(
-  { socket, path }: { readonly socket: string; readonly path: string },
+  { socket, path, body }: { readonly socket: string; readonly path: string; readonly body?: string },
   clock: Clock,
   signal: AbortSignal,
 ): Promise<{ code: number | undefined; body: string }> {
@@ -162,7 +184,8 @@ function fetchBody(
       reject(patience.signal.aborted ? patience.signal.reason : reason)
     }
     const abandon = AbortSignal.any([signal, patience.signal])
-    const sent = request({ socketPath: socket, path, agent: false, signal: abandon }, response => {
+    const method = body === undefined ? 'GET' : 'POST'
+    const sent = request({ socketPath: socket, path, method, agent: false, signal: abandon }, response => {
       const chunks: Buffer[] = []
       let size = 0
       response.on('data', (chunk: Buffer) => {
@@ -177,7 +200,7 @@ function fetchBody(
       })
     })
     sent.on('error', fail)
-    sent.end()
+    sent.end(body)
   })
 }
 

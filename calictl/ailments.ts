@@ -27,11 +27,11 @@ export function reasonOfPeer({ lastError }: PeerStatus): string | undefined {
   return lastError?.replace(/ \((?:local|sent|received), [^()]*\)$/, '')
 }
 
-function storeAilments({ datastore }: AgentStatus): string[] {
-  if (datastore.state === 'in-sync') return []
-  const why = datastore.error === null ? '' : `: ${datastore.error}`
-  const meanwhile = datastore.state === 'stale' ? '; traffic goes on as it was' : ''
-  return [`its datastore ${datastore.url} is ${datastore.state}${why}${meanwhile}`]
+function storeAilments({ datastore: { url, state, since, error }, books: { unwritten } }: AgentStatus): string[] {
+  const why = error === null ? '' : `: ${error}`
+  const waiting = unwritten === 0 ? '' : `; ${unwritten} endpoint${unwritten === 1 ? '' : 's'} not yet written to it`
+  if (state === 'stale') return [`its datastore ${url} is stale since ${since}${why}; traffic goes on as it was${waiting}`]
+  return state === 'in-sync' ? [] : [`its datastore ${url} is ${state}${why}${waiting}`]
 }
 
 function sessionAilments({ bgp }: AgentStatus): string[] {

@@ -136,6 +136,8 @@ test('version: agents of another version are named', async () => {
     { node: 'a', version: '0.1.0' },
     { node: 'b', version: '9.9.9' },
   ])
+  const alone = await stage.calictl('version --client')
+  assert.deepEqual(alone, { exit: 0, out: 'PART     VERSION\ncalictl  0.1.0', err: '' })
 })
 
 test('the launcher works from anywhere, through a link too', async () => {

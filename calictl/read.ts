@@ -1,7 +1,7 @@
 /** Reads all documents of a kind; those that cannot be read are named on stderr and count as absent, as they do for agents. */
 
 import { type Junk, listOf } from '@network/datastore/records.ts'
-import { API_VERSION, type Kind } from '@network/model/resources/kind.ts'
+import type { Kind } from '@network/model/resources/kind.ts'
 import type { Context } from './context.ts'
 
 export async function readAll<T>(context: Context, kind: Kind<T>): Promise<readonly T[]> {
@@ -15,11 +15,6 @@ export function reportJunk({ err }: Context, junk: readonly Junk[]): void {
     const says = problems.map(({ at, says }) => (at === '' ? says : `${at} ${says}`)).join('; ')
     err(`warning: ${key} cannot be read and counts as absent: ${says}`)
   }
-}
-
-/** Many resources as one document. */
-export function listDocument<T>(kind: Kind<T>, values: readonly T[]): unknown {
-  return { apiVersion: API_VERSION, kind: `${kind.kind}List`, items: values.map(kind.print) }
 }
 
 /** Names as people sort them: `node-2` before `node-10`. */

@@ -1,13 +1,15 @@
 /** Waits until agents act upon what was stored. */
 
 import { sleep } from '@network/base/time/clock.ts'
-import { after, type Millis, millis } from '@network/base/time/units.ts'
+import { after, type Millis, millis, seconds, toMillis } from '@network/base/time/units.ts'
 import type { IpipMode, VxlanMode } from '@network/model/resources/ip-pool.ts'
 import type { AgentStatus } from '@network/model/status.ts'
 import type { Answer, Survey } from './agents.ts'
 import type { Context } from './context.ts'
+import { failure } from './exit.ts'
 
 const PAUSE = millis(100)
+const LONGEST_WAIT = 3600
 
 export interface Aim {
   readonly pool: string
@@ -22,6 +24,14 @@ export interface Waited {
   readonly waiting: readonly { readonly node: string; readonly says: string }[]
 }
 
+export interface Waiting {
+  readonly within: Millis
+  /** Hears of each node once it acts on it. */
+  readonly reached?: (node: string) => void
+  /** Done each time before the agents are asked. */
+  readonly before?: () => Promise<void>
+}
+
 /**
  * Asks agents that answered before until all act on it or the time is over. Those that fall silent meanwhile are waited for; those
  * that were silent from the start are not asked again: one that hangs would hold up all others.
@@ -30,13 +40,14 @@ export async function untilActing(
   context: Context,
   answered: readonly Answer[],
   missing: Missing,
-  { within, reached = () => undefined }: { readonly within: Millis; readonly reached?: (node: string) => void },
+  { within, reached = () => undefined, before = async () => undefined }: Waiting,
 ): Promise<Waited> {
   const deadline = after(context.clock.now(), within)
   const nodes = answered.map(({ node }) => node)
   const sockets = answered.map(({ socket }) => socket)
   const told = new Set<string>()
   for (;;) {
+    await before()
     const waited = judge(nodes, await context.agents.survey(context.signal, sockets), missing)
     for (const node of waited.acting) if (!told.has(node)) reached(node)
     for (const node of waited.acting) told.add(node)
@@ -82,4 +93,16 @@ export function notSettled(status: AgentStatus): string | undefined {
   return failed === undefined
     ? 'its kernel is not yet as wanted'
     : `route ${failed.destination}: ${failed.problem ?? failed.state}`
+}
+
+/** How long `--timeout` asks to wait; to be read before anything is changed, for its refusal says that nothing was. */
+export function patienceFrom({ timeout }: { readonly timeout: string }): Millis {
+  const wanted = /^\d+$/.test(timeout) ? Number(timeout) : 0
+  if (wanted >= 1 && wanted <= LONGEST_WAIT) return toMillis(seconds(wanted))
+  throw failure('usage', {
+    doing: 'use',
+    on: `--timeout ${timeout}`,
+    says: 'it takes whole seconds',
+    mend: `write 1 to ${LONGEST_WAIT}; nothing was changed`,
+  })
 }

@@ -1,6 +1,8 @@
 /** A migration that is cut at every step, run again, and refused where it would destroy. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { keyOfNamed } from '@network/model/resources/kind.ts'
+import { NODE_STATUS } from '@network/model/resources/node-status.ts'
 import { importInto, migrate, placedOf } from './migrate.ts'
 import type { Datastore, Options } from './port.ts'
 import { MemoryStore } from './testing/memory.ts'
@@ -97,6 +99,18 @@ test('a target that is in use is refused with what would be lost, and overwritte
   await assert.rejects(migrate(from, from, options), { code: 'migrate.occupied', message: /the same/ })
 })
 
+test('what a run that was cut short left is not overwritten once agents work with it', async () => {
+  const from = await filled(3)
+  const to = new Named('memory:target')
+  await assert.rejects(migrate(from, new Cutting(to, 2), options))
+  await to.create(keyOfNamed(NODE_STATUS, { name: 'a' }), 'an agent', options)
+  const changed = await to.get('/cali/v1/things/0', options)
+  assert.ok(changed !== undefined)
+  await to.update(changed.key, 'in use', changed.revision, options)
+  await assert.rejects(migrate(from, to, options), { code: 'migrate.occupied', message: /things\/0/ })
+  assert.equal((await to.get(changed.key, options))?.document, 'in use')
+})
+
 test('a target that others use since the last run is not overwritten', async () => {
   const from = await filled(3)
   const to = new Named('memory:target')
@@ -145,3 +159,12 @@ class Cutting extends Named {
     return this.#inner.update(...words)
   }
 }
+
+test('what is not JSON is not carried along, and is named', async () => {
+  const from = await filled(2)
+  from.spoil('/cali/v1/things/spoilt')
+  await assert.rejects(migrate(from, new Named('memory:target'), options), {
+    code: 'migrate.unreadable',
+    message: /not JSON .*\/cali\/v1\/things\/spoilt; delete/,
+  })
+})

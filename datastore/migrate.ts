@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { Fault } from '@network/base/run/fault.ts'
 import { isRecord, KEY_ROOT, keyPrefixOf } from '@network/model/resources/kind.ts'
 import { NODE_STATUS } from '@network/model/resources/node-status.ts'
-import type { Datastore, Entry, Options } from './port.ts'
+import { type Datastore, type Entry, NOT_JSON, type Options } from './port.ts'
 
 /** A document and its place, as files of export have them. */
 export type Placed = Pick<Entry, 'key' | 'document'>
@@ -34,10 +34,16 @@ const MARK = '/cali/migration'
 const ROUNDS = 5
 const AT_ONCE = 16
 
-/** All documents but what agents say of themselves at the moment: that is true only where they say it, and only while they do. */
+/**
+ * All documents but what agents say of themselves at the moment, which lies aside: that is true only where they say it, and only while they
+ * do. Rejects with `migrate.unreadable` where there is something that is none.
+ */
 export async function carried(store: Datastore, options: Options): Promise<readonly Entry[]> {
   const { entries } = await store.list(KEY_ROOT, options)
-  return entries.filter(({ key }) => !key.startsWith(keyPrefixOf(NODE_STATUS.plural)))
+  const foreign = entries.filter(({ document }) => document === NOT_JSON).map(({ key }) => key)
+  if (foreign.length === 0) return entries
+  const says = `not JSON is what lies under ${foreign.join(', ')}`
+  throw new Fault('migrate.unreadable', { doing: 'read all documents of', on: store.url, says, mend: 'delete those keys first' })
 }
 
 /**
@@ -99,6 +105,11 @@ interface PlaceOptions extends MigrateOptions {
   readonly source: string
 }
 
+/** Agents that use a store say so in it. */
+async function hasAgents(store: Datastore, options: Options): Promise<boolean> {
+  return (await store.list(keyPrefixOf(NODE_STATUS.plural), options)).entries.length > 0
+}
+
 interface Difference {
   readonly key: string
   readonly wanted: Placed | undefined
@@ -110,7 +121,9 @@ async function place(wanted: readonly Placed[], to: Datastore, options: PlaceOpt
   const present = await carried(to, options)
   const work = differences(wanted, present)
   const mark = await to.get(MARK, options)
-  const isOurs = isRecord(mark?.document) && mark.document['from'] === options.source && mark.document['finished'] === false
+  const isCutShort = isRecord(mark?.document) && mark.document['from'] === options.source && mark.document['finished'] === false
+  // Agents that work with what a run left have made it theirs.
+  const isOurs = isCutShort && !(await hasAgents(to, options))
   if (work.some(({ present: other }) => other !== undefined) && !isOurs && !force) throw occupied(to, work)
   if (work.length > 0) await setMark(to, { from: options.source, finished: false }, options)
   let done = wanted.length - work.filter(({ wanted: one }) => one !== undefined).length

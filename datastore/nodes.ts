@@ -3,10 +3,10 @@
 import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { contains, formatPrefix, type Prefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
-import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
+import { BLOCK_AFFINITY, type BlockAffinity } from '@network/model/resources/block-affinity.ts'
 import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { type Allocation, IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
-import { keyOfNamed } from '@network/model/resources/kind.ts'
+import { isRecord, keyOfNamed } from '@network/model/resources/kind.ts'
 import { NODE, type Node, nodeKey } from '@network/model/resources/node.ts'
 import { NODE_STATUS } from '@network/model/resources/node-status.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
@@ -30,6 +30,7 @@ export async function registerNode(store: Datastore, node: Node, options: Option
     const value = former === undefined ? node : withFormer(node, former.value)
     const revision = await write(store, value, former, options)
     if (revision === undefined) continue
+    if (revision === former?.revision) return value
     try {
       await refuseTakenAddress(store, node, options)
       return value
@@ -114,7 +115,8 @@ async function refuseInsidePool(store: Datastore, node: Node, options: Options):
 
 /** Looked for before writing and again after it: of two that come at the same moment at least one sees the other. */
 async function refuseTakenAddress(store: Datastore, node: Node, options: Options): Promise<void> {
-  const { read: nodes } = await listOf(store, NODE, options)
+  // Of thousands of nodes only those are read whole that could have it.
+  const { read: nodes } = await listOf(store, NODE, options, document => mentions(document, formatIpv4(node.address)))
   const other = nodes.find(({ value }) => value.name !== node.name && value.address === node.address)
   if (other === undefined) return
   throw new Fault('node.address-taken', {
@@ -123,6 +125,12 @@ async function refuseTakenAddress(store: Datastore, node: Node, options: Options
     says: `its address ${formatIpv4(node.address)} already belongs to node ${other.value.name}`,
     mend: `give one of them another address with --node-ip, or run "calictl node delete ${other.value.name}" if that machine is gone`,
   })
+}
+
+function mentions(document: unknown, address: string): boolean {
+  const spec = isRecord(document) ? document['spec'] : undefined
+  const bgp = isRecord(spec) ? spec['bgp'] : undefined
+  return isRecord(bgp) && String(bgp['ipv4Address']).startsWith(address)
 }
 
 function nameTaken(node: Node, other: Node): Fault {
@@ -167,7 +175,7 @@ async function deleteBlocks(
     if (tried === ATTEMPTS) throw stillBusy(node, left)
     for (const block of left) {
       const { block: value, ordinals } = release(block.value, isMine)
-      const freed = await updateOf(store, IPAM_BLOCK, { value, revision: block.revision }, options)
+      const freed = await updateOf(store, IPAM_BLOCK, { ...block, value }, options)
       if (freed.is !== 'written') continue
       addresses += ordinals.length
       if (value.allocations.size > 0) continue
@@ -196,13 +204,15 @@ function stillBusy(node: string, blocks: readonly Stored<IpamBlock>[]): Fault {
 async function deleteClaims(store: Datastore, node: string, options: Options): Promise<number> {
   const { read: affinities } = await listOf(store, BLOCK_AFFINITY, options)
   let deleted = 0
-  for (const { key, revision, value } of affinities.filter(({ value }) => value.node === node)) {
+  for (const { key, revision, value, document } of affinities.filter(({ value }) => value.node === node)) {
     const block = await getOf(store, IPAM_BLOCK, ipamBlockKey(value.block), options)
     if (block?.value.node === node && block.value.allocations.size > 0) continue
     deleted++
     if (block === undefined) await store.delete(key, revision, options)
-    else
-      await updateOf(store, BLOCK_AFFINITY, { value: { ...value, node: block.value.node, state: 'pending' }, revision }, options)
+    else {
+      const left: BlockAffinity = { ...value, node: block.value.node, state: 'pending' }
+      await updateOf(store, BLOCK_AFFINITY, { value: left, revision, document }, options)
+    }
   }
   return deleted
 }

@@ -1,11 +1,12 @@
 /** Pools as people make, change and delete them; every refusal is a value that names what is in the way, and nothing is changed then. */
 
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import { contains, covers, overlaps, type Prefix, prefix, samePrefix } from '@network/base/net/prefix.ts'
+import { contains, covers, overlaps, type Prefix, samePrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { IP_POOL, type IpPool, poolKey } from '@network/model/resources/ip-pool.ts'
 import { IPAM_BLOCK, podAddresses, TUNNEL_USE } from '@network/model/resources/ipam-block.ts'
 import { NODE, type Node } from '@network/model/resources/node.ts'
+import { RESERVED } from '@network/model/rules/pools.ts'
 import { release } from './ipam/blocks.ts'
 import { vacate } from './ipam/claim.ts'
 import type { Datastore, Options } from './port.ts'
@@ -35,14 +36,6 @@ export type PoolDeleted =
   | { readonly is: 'deleted'; readonly pool: IpPool }
   | { readonly is: 'absent'; readonly known: readonly string[] }
   | { readonly is: 'in-use'; readonly addresses: number; readonly nodes: readonly string[] }
-
-const RESERVED: readonly { readonly range: Prefix; readonly what: string }[] = [
-  { range: prefix('0.0.0.0/8'), what: '"this network"' },
-  { range: prefix('127.0.0.0/8'), what: 'loopback' },
-  { range: prefix('169.254.0.0/16'), what: 'link-local, where every pod has its gateway 169.254.1.1' },
-  { range: prefix('224.0.0.0/4'), what: 'multicast' },
-  { range: prefix('240.0.0.0/4'), what: 'reserved' },
-]
 
 /** What stands in the way of a pool; undefined when nothing does. Pools of the same name do not count. */
 export function obstacleTo(
@@ -157,7 +150,7 @@ async function releaseBlocks(store: Datastore, pool: IpPool, options: Options): 
   for (const block of blocks) {
     if (!covers(pool.cidr, block.value.cidr) || podAddresses(block.value) > 0) continue
     const { block: value } = release(block.value, ({ use }) => use === TUNNEL_USE)
-    const freed = await updateOf(store, IPAM_BLOCK, { value, revision: block.revision }, options)
+    const freed = await updateOf(store, IPAM_BLOCK, { ...block, value }, options)
     if (freed.is === 'written') await vacate(store, { ...block, value, revision: freed.revision }, options)
   }
 }

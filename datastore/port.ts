@@ -5,9 +5,12 @@ import type { Seconds } from '@network/base/time/units.ts'
 /** Opaque; compare for equality only. Never used twice, not even for a key that is deleted and created again: claims of blocks rely on it. */
 export type Revision = string
 
+/** Stands for what lies under a key and is not JSON, of somebody else's hand: no kind can read it, and nobody can write it. */
+export const NOT_JSON = Symbol('text that is not JSON')
+
 export interface Entry {
   readonly key: string
-  /** A JSON document, not yet parsed by its kind. */
+  /** A JSON document, not yet parsed by its kind; or `NOT_JSON`, for one such key must not hide all others. */
   readonly document: unknown
   /** Of this key's last write. */
   readonly revision: Revision
@@ -47,6 +50,11 @@ export interface Datastore {
   get(key: string, options: Options): Promise<Entry | undefined>
   /** All entries whose key begins with `prefix`, ordered by the code points of their keys. */
   list(prefix: string, options: Options): Promise<Listing>
+  /**
+   * Where the store can: the same in parts, all of one revision, for who need not hold all of it at once. Rejects with `datastore.compacted`
+   * when the store forgot that revision meanwhile: begin anew.
+   */
+  pages?(prefix: string, options: Options): AsyncIterable<Listing>
   create(key: string, document: unknown, options: Options): Promise<Created>
   /** Writes only if the key still has `revision`. */
   update(key: string, document: unknown, revision: Revision, options: Options): Promise<Updated>

@@ -27,12 +27,18 @@ export interface Records<T> {
   readonly junk: readonly Junk[]
 }
 
-/** All documents of a kind; what cannot be read comes separately, with the reasons. */
-export async function listOf<T>(store: Datastore, kind: Kind<T>, options: Options): Promise<Records<T>> {
+/** All documents of a kind that are wanted; what cannot be read comes separately, with the reasons. */
+export async function listOf<T>(
+  store: Datastore,
+  kind: Kind<T>,
+  options: Options,
+  isWanted: (document: unknown) => boolean = () => true,
+): Promise<Records<T>> {
   const { entries } = await store.list(keyPrefixOf(kind.plural), options)
   const read: Stored<T>[] = []
   const junk: Junk[] = []
   for (const { key, document, revision } of entries) {
+    if (!isWanted(document)) continue
     const parsed = inItsPlace(kind, key, kind.parseStored(document))
     if (parsed.ok) read.push({ key, value: parsed.value, document, revision })
     else junk.push({ key, revision, problems: parsed.problems })
@@ -54,7 +60,7 @@ export function createOf<T>(store: Datastore, kind: Kind<T>, value: T, options: 
 export function updateOf<T>(
   store: Datastore,
   kind: Kind<T>,
-  { value, revision, document }: { readonly value: T; readonly revision: Revision; readonly document?: unknown },
+  { value, revision, document }: Pick<Stored<T>, 'value' | 'revision' | 'document'>,
   options: Options,
 ): Promise<Updated> {
   return store.update(kind.keyOf(value), carryOver(kind, document, kind.print(value)), revision, options)
@@ -71,8 +77,8 @@ function understood<T>(store: Datastore, kind: Kind<T>, entry: Entry): Stored<T>
   })
 }
 
-/** A document under another's key would be written back to the wrong place. */
-function inItsPlace<T>(kind: Kind<T>, key: string, parsed: Parsed<T>): Parsed<T> {
+/** What a document says, refused where it lies under another's key: it would be written back to the wrong place. */
+export function inItsPlace<T>(kind: Kind<T>, key: string, parsed: Parsed<T>): Parsed<T> {
   if (!parsed.ok || kind.keyOf(parsed.value) === key) return parsed
   return {
     ok: false,

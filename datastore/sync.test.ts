@@ -17,10 +17,10 @@ test('first what is there, then in sync, then each change', async () => {
   await store.create('/cali/a', 1, options)
   await store.create('/other', 1, options)
   const reading = read(store)
-  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/a', document: 1 }] })
+  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/a', document: 1, revision: '1' }] })
   assert.deepEqual(await reading.next(), { is: 'in-sync' })
   await write(store, '/cali/b', 2)
-  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/b', document: 2 }] })
+  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/b', document: 2, revision: '3' }] })
   await write(store, '/cali/b', undefined)
   assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/b', document: undefined }] })
   await reading.end()
@@ -40,7 +40,7 @@ test('ten changes of one key that nobody took yet are one', async () => {
     await write(store, '/cali/a', n)
     await turnOfEventLoop()
   }
-  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/a', document: 9 }] })
+  assert.deepEqual(await reading.next(), { is: 'changes', changes: [{ key: '/cali/a', document: 9, revision: '10' }] })
   await reading.end()
 })
 
@@ -48,15 +48,13 @@ test('a store that fails is stale, and when it answers again only the difference
   const store = new MemoryStore()
   for (const key of ['/cali/same', '/cali/gone', '/cali/other']) await write(store, key, 1)
   const reading = read(store)
-  await reading.next()
-  await reading.next()
+  await inSync(reading)
   store.break('the cable is out')
   assert.deepEqual(await reading.next(), {
     is: 'stale',
     since: '2026-01-01T00:00:00.000Z',
     error: 'cannot reach memory:: the cable is out',
   })
-  reading.clock.advance(millis(5000))
   store.mend()
   await write(store, '/cali/gone', undefined)
   await write(store, '/cali/other', 2)
@@ -72,6 +70,21 @@ test('a store that fails is stale, and when it answers again only the difference
     ]),
   )
   assert.deepEqual(await reading.next(), { is: 'in-sync' })
+  await reading.end()
+})
+
+test('a later list comes as one difference, however many pages it has: what is between two moments never was', async () => {
+  const store = new MemoryStore()
+  for (let n = 0; n < 9; n++) await write(store, `/cali/${n}`, 'before')
+  const reading = read(store)
+  await inSync(reading)
+  for (let n = 0; n < 9; n++) await write(store, `/cali/${n}`, 'after')
+  store.forget()
+  const { changes } = await passing(reading)
+  assert.deepEqual(
+    changes.map(({ document }) => document),
+    Array.from({ length: 9 }, () => 'after'),
+  )
   await reading.end()
 })
 
@@ -98,7 +111,7 @@ test('after a compaction it lists again and says nothing that is known, and is n
   store.forget()
   const next = reading.next()
   await advanceUntil(next, reading.clock)
-  assert.deepEqual(await next, { is: 'changes', changes: [{ key: '/cali/b', document: 2 }] })
+  assert.deepEqual(await next, { is: 'changes', changes: [{ key: '/cali/b', document: 2, revision: '2' }] })
   await reading.end()
 })
 
@@ -110,6 +123,14 @@ test('it ends when told, whether it waits for the reader, the store or the clock
     trouble(store)
     await reading.end()
   }
+})
+
+test('a store that is closed ends it: there is nothing to wait for', async () => {
+  const store = new MemoryStore()
+  const reading = read(store)
+  await reading.next()
+  await store[Symbol.asyncDispose]()
+  await assert.rejects(reading.next(), /the stream has ended/)
 })
 
 test('a reader that stops reading ends the watch', async () => {
@@ -183,6 +204,11 @@ function read(store: Datastore): Reading {
     while (!(await stream.next()).done) assert.ok(ending.signal.aborted)
   }
   return { clock, next, end }
+}
+
+/** Whatever parts the first list comes in. */
+async function inSync({ next }: Reading): Promise<void> {
+  while ((await next()).is !== 'in-sync');
 }
 
 async function passing({ next, clock }: Reading): Promise<Extract<SyncEvent, { is: 'changes' }>> {

@@ -6,7 +6,7 @@ import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { Change } from '@network/model/snapshot.ts'
 import { Bell } from './bell.ts'
-import type { Datastore, Revision } from './port.ts'
+import type { Datastore, Entry, Listing, Revision } from './port.ts'
 
 export type SyncEvent =
   /** What became different since the last event, each key once. */
@@ -25,11 +25,13 @@ export interface SyncOptions {
 
 /** The store answers, only not to this watch: what was told holds until the next list. */
 const TOO_FAR_BEHIND = 'datastore.compacted'
+/** By us; it never opens again. */
+const CLOSED = 'datastore.closed'
 const RETRY = { base: millis(100), cap: millis(5_000) }
 
 /**
- * Everything under `prefix`, and then every change of it, until the signal aborts. Never rejects for what the store does: it says `stale`
- * and tries again. A slow reader costs no memory: changes of one key that it has not taken yet become one.
+ * Everything under `prefix`, and then every change of it, until the signal aborts or the store is closed. Never rejects for what the store
+ * does: it says `stale` and tries again. A slow reader costs no memory: changes of one key that it has not taken yet become one.
  */
 export async function* sync(store: Datastore, options: SyncOptions): AsyncGenerator<SyncEvent, void, undefined> {
   const ending = new AbortController()
@@ -53,8 +55,14 @@ class News {
   readonly #changes = new Map<string, Change>()
   /** Of which the reader was told that they are there. */
   readonly #keys = new Set<string>()
+  #wasInSync = false
   #told: SyncEvent | undefined
   #state: Exclude<SyncEvent, { is: 'changes' }> | undefined
+
+  /** There was a whole list. */
+  get wasInSync(): boolean {
+    return this.#wasInSync
+  }
 
   add(change: Change): void {
     this.#changes.set(change.key, change)
@@ -64,6 +72,7 @@ class News {
   become(state: Exclude<SyncEvent, { is: 'changes' }>): void {
     if (state.is === this.#state?.is) return
     this.#state = state
+    this.#wasInSync ||= state.is === 'in-sync'
     this.bell.ring()
   }
 
@@ -86,7 +95,7 @@ class News {
   }
 }
 
-/** Ends when the signal aborts. */
+/** Ends when the signal aborts, or when the store is closed. */
 async function follow(store: Datastore, { prefix, clock, random, signal }: SyncOptions, news: News): Promise<void> {
   const known = new Map<string, Revision>()
   for (let failures = 0; !signal.aborted; ) {
@@ -97,28 +106,41 @@ async function follow(store: Datastore, { prefix, clock, random, signal }: SyncO
     } catch (reason) {
       if (signal.aborted) return
       if (!(reason instanceof Fault)) throw reason
+      if (reason.code === CLOSED) return
       if (reason.code !== TOO_FAR_BEHIND) news.become({ is: 'stale', since: clock.wall().toISOString(), error: reasonOf(reason) })
     }
     await sleep(clock, backoff(failures++, RETRY, random), signal).catch(() => undefined)
   }
 }
 
+/** The first list is told as it comes, for its reader waits for the end of it anyway; later ones as one difference, of one moment. */
 async function relist(
   store: Datastore,
   { prefix, signal }: { readonly prefix: string; readonly signal: AbortSignal },
   known: Map<string, Revision>,
   news: News,
 ): Promise<Revision> {
-  const { entries, revision } = await store.list(prefix, { signal })
-  const present = new Set(entries.map(({ key }) => key))
-  for (const key of known.keys()) if (!present.has(key)) forget(key, known, news)
-  for (const { key, document, revision: now } of entries) {
-    if (known.get(key) === now) continue
-    known.set(key, now)
-    news.add({ key, document })
+  const isFirst = !news.wasInSync
+  const different: Entry[] = []
+  const present = new Set<string>()
+  let at: Revision = ''
+  for await (const { entries, revision } of pagesOf(store, prefix, signal)) {
+    at = revision
+    for (const entry of entries) {
+      present.add(entry.key)
+      if (known.get(entry.key) !== entry.revision) different.push(entry)
+    }
+    if (isFirst) for (const entry of different.splice(0)) tell(entry, known, news)
   }
+  for (const key of known.keys()) if (!present.has(key)) forget(key, known, news)
+  for (const entry of different) tell(entry, known, news)
   news.become({ is: 'in-sync' })
-  return revision
+  return at
+}
+
+async function* pagesOf(store: Datastore, prefix: string, signal: AbortSignal): AsyncGenerator<Listing, void> {
+  if (store.pages === undefined) yield await store.list(prefix, { signal })
+  else yield* store.pages(prefix, { signal })
 }
 
 async function watch(
@@ -129,11 +151,13 @@ async function watch(
 ): Promise<void> {
   for await (const { key, entry } of store.watch(prefix, { from, signal })) {
     if (entry === undefined) forget(key, known, news)
-    else {
-      known.set(key, entry.revision)
-      news.add({ key, document: entry.document })
-    }
+    else tell(entry, known, news)
   }
+}
+
+function tell({ key, document, revision }: Entry, known: Map<string, Revision>, news: News): void {
+  known.set(key, revision)
+  news.add({ key, document, revision })
 }
 
 function forget(key: string, known: Map<string, Revision>, news: News): void {

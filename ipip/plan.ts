@@ -1,7 +1,7 @@
 /** What tunl0 needs of the kernel. */
 
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import type { AddressIntent, LinkIntent, SysctlIntent } from '@network/model/intent.ts'
+import { looseReversePath, type TunnelIntents } from '@network/model/tunnel.ts'
 import { tunnelMtu } from './mtu.ts'
 
 /** Made by the kernel in every namespace once its module is loaded; takes packets of any remote address. */
@@ -17,12 +17,6 @@ export interface Tunnel {
   readonly strictEverywhere: boolean
 }
 
-export interface TunnelIntents {
-  readonly link: LinkIntent
-  readonly address: AddressIntent
-  readonly sysctls: readonly SysctlIntent[]
-}
-
 /**
  * The device stays up with its address whatever the pools' modes are: packets that are still under way, or that a node sends which has not
  * yet heard of a change, must find it.
@@ -31,15 +25,6 @@ export function planTunnel(tunnel: Tunnel): TunnelIntents {
   return {
     link: { name: TUNNEL_DEVICE, create: 'ipip', up: true, mtu: tunnelMtu(tunnel.underlayMtu) },
     address: { device: TUNNEL_DEVICE, address: tunnel.address, length: 32 },
-    sysctls: [TUNNEL_DEVICE, tunnel.underlayDevice].map(device => looseReversePath(device, tunnel.strictEverywhere)),
-  }
-}
-
-/** During a change of mode one side sends in IPIP what the other sends plainly: a strict check on either device drops every such packet. */
-function looseReversePath(device: string, strictEverywhere: boolean): SysctlIntent {
-  return {
-    path: `net/ipv4/conf/${device}/rp_filter`,
-    accept: strictEverywhere ? ['2'] : ['2', '0'],
-    why: 'strict reverse-path filtering drops tunnelled packets whose way back is plain',
+    sysctls: looseReversePath([TUNNEL_DEVICE, tunnel.underlayDevice], tunnel.strictEverywhere),
   }
 }

@@ -16,7 +16,7 @@ export interface CniReply {
 }
 
 /** Spec versions that results are given in. */
-export const CNI_VERSIONS = ['0.4.0', '1.0.0', '1.1.0'] as const
+const CNI_VERSIONS = ['0.4.0', '1.0.0', '1.1.0'] as const
 export type CniVersion = (typeof CNI_VERSIONS)[number]
 
 /** CNI spec, "Error": well-known codes, and ours from 100 on. */

@@ -80,8 +80,8 @@ export interface FirewallIntent {
   readonly pools: readonly Prefix[]
   /** Pools whose pods speak to everybody else with the address of their node. */
   readonly natPools: readonly Prefix[]
-  /** UDP port of VXLAN; undefined where this node uses none, and the port is anybody's. */
-  readonly vxlanPort: number | undefined
+  /** UDP port and network of VXLAN; undefined where this node uses none, and the port is anybody's. */
+  readonly vxlan: { readonly port: number; readonly vni: number } | undefined
   /** Devices by which pods of other nodes are reached. */
   readonly tunnels: readonly string[]
   /** The NIC that other nodes are reached by: what others' rules say of it concerns pods. */

@@ -7,6 +7,7 @@ import { BGP_FILTER, type BgpFilter } from './resources/bgp-filter.ts'
 import { BGP_PEER, type BgpPeer } from './resources/bgp-peer.ts'
 import { BLOCK_AFFINITY, type BlockAffinity } from './resources/block-affinity.ts'
 import { IP_POOL, type IpPool } from './resources/ip-pool.ts'
+import { IP_RESERVATION, IPAM_CONFIGURATION, type IpamConfiguration, type IpReservation } from './resources/ipam.ts'
 import { type Kind, keyPrefixOf, type Problem } from './resources/kind.ts'
 import { NODE, type Node } from './resources/node.ts'
 import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from './resources/workload-endpoint.ts'
@@ -28,6 +29,10 @@ export interface Snapshot {
   readonly bgpFilters: ReadonlyMap<string, BgpFilter>
   /** By name: `default`, `node.<name>`. */
   readonly agentConfigurations: ReadonlyMap<string, AgentConfiguration>
+  /** By name: there is one, `default`. */
+  readonly ipamConfigurations: ReadonlyMap<string, IpamConfiguration>
+  /** By name. */
+  readonly reservations: ReadonlyMap<string, IpReservation>
   /** Documents that could not be read count as absent; why, by datastore key. */
   readonly junk: ReadonlyMap<string, readonly Problem[]>
 }
@@ -36,6 +41,8 @@ export interface Snapshot {
 export interface Change {
   readonly key: string
   readonly document: unknown
+  /** Of the document, where it comes from a datastore. */
+  readonly revision?: string
 }
 
 /** Collects changes into a snapshot; the only mutable form of it. */
@@ -48,6 +55,8 @@ export class SnapshotBuilder {
   readonly #bgpPeers = new Map<string, BgpPeer>()
   readonly #bgpFilters = new Map<string, BgpFilter>()
   readonly #agentConfigurations = new Map<string, AgentConfiguration>()
+  readonly #ipamConfigurations = new Map<string, IpamConfiguration>()
+  readonly #reservations = new Map<string, IpReservation>()
   readonly #junk = new Map<string, readonly Problem[]>()
   readonly #sections = [
     section(NODE, this.#nodes, node => node.name),
@@ -58,6 +67,8 @@ export class SnapshotBuilder {
     section(BGP_PEER, this.#bgpPeers, nameOf),
     section(BGP_FILTER, this.#bgpFilters, nameOf),
     section(AGENT_CONFIGURATION, this.#agentConfigurations, nameOf),
+    section(IPAM_CONFIGURATION, this.#ipamConfigurations, nameOf),
+    section(IP_RESERVATION, this.#reservations, nameOf),
   ]
 
   /** Takes one change in; keys of kinds that no plan needs are passed over. Returns the problems of a document that cannot be read. */
@@ -86,6 +97,8 @@ export class SnapshotBuilder {
       bgpPeers: this.#bgpPeers,
       bgpFilters: this.#bgpFilters,
       agentConfigurations: this.#agentConfigurations,
+      ipamConfigurations: this.#ipamConfigurations,
+      reservations: this.#reservations,
       junk: this.#junk,
     }
   }

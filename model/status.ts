@@ -15,6 +15,7 @@ export interface AgentStatus {
   readonly addressFrom: string
   readonly asn: number
   readonly datastore: DatastoreStatus
+  readonly books: BooksStatus
   readonly ipip: IpipStatus
   readonly vxlan: VxlanStatus
   /** The pools as this agent acts upon them: how a change of mode is seen to have arrived. */
@@ -38,6 +39,14 @@ export interface DatastoreStatus {
   readonly state: 'connecting' | 'in-sync' | 'stale'
   readonly since: string
   readonly error: string | null
+}
+
+/** What came and went while the datastore was away. */
+export interface BooksStatus {
+  /** Endpoints that the datastore has not been told of yet, or told to forget. */
+  readonly unwritten: number
+  /** What stands in the way of telling it, and what was told otherwise than thought; `at` is RFC 3339, `about` an address. */
+  readonly notices: readonly { readonly at: string; readonly about: string; readonly says: string }[]
 }
 
 export interface IpipStatus {

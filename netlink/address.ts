@@ -61,11 +61,6 @@ export function addAddress(address: LinkAddress): Instruction {
   return addressInstruction('add address', TYPE.newAddress, FLAG.create | FLAG.exclusive, address)
 }
 
-/** Adds an address, or refreshes the one that is there. */
-export function replaceAddress(address: LinkAddress): Instruction {
-  return addressInstruction('replace address', TYPE.newAddress, FLAG.create | FLAG.replace, address)
-}
-
 /** Removes an address; EADDRNOTAVAIL when the link has it not. */
 export function deleteAddress(address: LinkAddress): Instruction {
   return addressInstruction('delete address', TYPE.deleteAddress, 0, address)

@@ -21,6 +21,8 @@ import { readRoute, writeRouteLookup, writeRouteMatch, writeRouteQuery } from '.
 import { type Channel, NetlinkSocket, type SocketOptions } from './socket.ts'
 import {
   type Ack,
+  askForAck,
+  type Changes,
   eachMessage,
   FLAG,
   type Instruction,
@@ -95,14 +97,19 @@ export class NetlinkClient implements Disposable {
     for (const outcome of this.performAll([instruction])) if (outcome.is === 'refused') throw outcome.fault
   }
 
-  /** Carries out many, many per system call, in order; a refused one spoils no other. One outcome for each, in the same order. */
+  /** Carries out many, in order; a refused one spoils no other. One outcome for each, in the same order. */
   performAll(instructions: readonly Instruction[]): readonly Outcome[] {
     const outcomes: Outcome[] = instructions.map(() => DONE)
-    for (let from = 0; from < instructions.length; from += this.#batch)
-      this.#performBatch(instructions.slice(from, from + this.#batch), (at, fault) => {
-        outcomes[from + at] = { is: 'refused', fault }
-      })
+    for (const [at, fault] of this.carryOut(new Listed(instructions))) outcomes[at] = { is: 'refused', fault }
     return outcomes
+  }
+
+  /** The same for changes that are not objects, many per system call; those that were refused, by their number. */
+  carryOut(changes: Changes): ReadonlyMap<number, Fault> {
+    const refused = new Map<number, Fault>()
+    for (let from = 0; from < changes.length; from += this.#batch)
+      this.#carryOutSome(changes, { from, to: Math.min(from + this.#batch, changes.length) }, refused)
+    return refused
   }
 
   links(): readonly Link[] {
@@ -120,7 +127,7 @@ export class NetlinkClient implements Disposable {
     const answer = this.#ask(query, TYPE.newLink, readLink)
     if (!('errno' in answer)) return answer.row
     if (errnoName(answer.errno) === 'ENODEV') return undefined
-    throw refusal(query.doing, on, answer)
+    throw refusal(query, answer)
   }
 
   /** IPv4 addresses of one link, or of all. */
@@ -172,7 +179,7 @@ export class NetlinkClient implements Disposable {
     if (!('errno' in answer)) return { is: 'route', route: answer.row }
     const errno = errnoName(answer.errno)
     if (NO_WAY.has(errno)) return { is: 'unreachable', errno }
-    throw refusal(query.doing, on, answer)
+    throw refusal(query, answer)
   }
 
   /** The row of the tables that a packet to `destination` would be routed by, as it was put there: without what was learned of the path since. */
@@ -183,7 +190,7 @@ export class NetlinkClient implements Disposable {
     const answer = this.#ask(query, TYPE.newRoute, readRoute)
     if (!('errno' in answer)) return answer.row
     if (NO_WAY.has(errnoName(answer.errno))) return undefined
-    throw refusal(query.doing, on, answer)
+    throw refusal(query, answer)
   }
 
   /** The default route of table main that wins, with the source address that the kernel would take for it. */
@@ -202,24 +209,29 @@ export class NetlinkClient implements Disposable {
   }
 
   /** The kernel acknowledges the last message only; refusals of the others come by their sequence number. */
-  #performBatch(instructions: readonly Instruction[], refused: (at: number, fault: Fault) => void): void {
+  #carryOutSome(
+    changes: Changes,
+    { from, to }: { readonly from: number; readonly to: number },
+    refused: Map<number, Fault>,
+  ): void {
     this.#writer.reset()
-    const count = instructions.length
-    const first = this.#reserve(count)
-    for (let at = 0; at < count; at++) {
-      const instruction = instructions[at]
-      if (instruction !== undefined) writeInstruction(this.#writer, instruction, { sequence: first + at, ack: at === count - 1 })
+    const base = this.#reserve(to - from) - from
+    let last = 0
+    for (let at = from; at < to; at++) {
+      last = this.#writer.length
+      changes.write(at, this.#writer, base + at)
     }
+    askForAck(this.#writer.peek().subarray(last))
     let finished = false
     const take = (message: Message) => {
-      const at = message.sequence - first
-      const instruction = message.type === TYPE.error ? instructions[at] : undefined
-      if (instruction === undefined) return
+      const at = message.sequence - base
+      if (message.type !== TYPE.error || at < from || at >= to) return
       const ack = readAck(message)
-      if (ack.errno !== 0) refused(at, refusal(instruction.doing, instruction.on(), ack))
-      finished ||= at === count - 1
+      if (ack.errno !== 0) refused.set(at, refusal(changes.describe(at), ack))
+      finished ||= at === to - 1
     }
-    this.#exchange({ doing: 'carry out', on: count === 1 ? describe(instructions[0]) : `${count} instructions` }, datagram => {
+    const what = to - from === 1 ? changes.describe(from) : { doing: 'carry out', on: `${to - from} instructions` }
+    this.#exchange(what, datagram => {
       eachMessage(datagram, take)
       return finished
     })
@@ -254,7 +266,7 @@ export class NetlinkClient implements Disposable {
       const list = begin()
       const { end, interrupted } = this.#listOnce(query, rowType, list)
       if (end.errno !== 0 && errnoName(end.errno) === emptyIf) return []
-      if (end.errno !== 0) throw refusal(query.doing, query.on, end)
+      if (end.errno !== 0) throw refusal(query, end)
       if (!interrupted) return list.rows
     }
     const says = `the kernel's table changed during each of ${DUMP_TRIES} tries`
@@ -322,6 +334,34 @@ export class NetlinkClient implements Disposable {
   }
 }
 
+/** Instructions as changes. */
+class Listed implements Changes {
+  readonly #instructions: readonly Instruction[]
+
+  constructor(instructions: readonly Instruction[]) {
+    this.#instructions = instructions
+  }
+
+  get length(): number {
+    return this.#instructions.length
+  }
+
+  write(at: number, writer: Writer, sequence: number): void {
+    writeInstruction(writer, this.#at(at), sequence)
+  }
+
+  describe(at: number): { readonly doing: string; readonly on: string } {
+    const { doing, on } = this.#at(at)
+    return { doing, on: on() }
+  }
+
+  #at(at: number): Instruction {
+    const instruction = this.#instructions[at]
+    if (instruction === undefined) throw new RangeError(`there is no instruction ${at}`)
+    return instruction
+  }
+}
+
 function rowByRow<T>(read: (body: Cursor) => T | undefined): List<T> {
   const rows: T[] = []
   const take = (datagram: Uint8Array, isRow: (message: Message) => boolean) =>
@@ -335,7 +375,7 @@ function rowByRow<T>(read: (body: Cursor) => T | undefined): List<T> {
 /** How the kernel refuses to list a table that nobody has written to. */
 const NO_SUCH_TABLE = 'ENOENT'
 
-function refusal(doing: string, on: string, ack: Ack): Fault {
+function refusal({ doing, on }: { readonly doing: string; readonly on: string }, ack: Ack): Fault {
   const errno = errnoName(ack.errno)
   return new Fault('netlink.refused', { doing, on, errno, says: ack.text ?? MEANINGS.get(errno) ?? errnoText(ack.errno) })
 }
@@ -357,8 +397,4 @@ function overrun(what: { readonly doing: string; readonly on: string }): Fault {
 function silence(what: { readonly doing: string; readonly on: string }): Fault {
   const { doing, on } = what
   return new Fault('netlink.silent', { doing, on, says: `the kernel did not answer within ${SILENCE_MS} ms` })
-}
-
-function describe(instruction: Instruction | undefined): string {
-  return instruction === undefined ? 'nothing' : `${instruction.doing} ${instruction.on()}`
 }

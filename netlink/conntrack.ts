@@ -1,4 +1,5 @@
 /** Forgets connections of an address that the kernel still tracks. linux/netfilter/nfnetlink_conntrack.h. */
+import { setImmediate } from 'node:timers/promises'
 import { Cursor } from '@network/base/bytes/cursor.ts'
 import { Writer } from '@network/base/bytes/writer.ts'
 import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
@@ -14,6 +15,16 @@ const ENTRY = { original: 1, reply: 2, zone: 18 }
 const TUPLE_IP = 1
 const IP = { source: 1, destination: 2 }
 const SILENCE_MS = 5000
+/** Datagrams read, or connections forgotten, before others get their turn. */
+const AT_ONCE = 32
+
+interface Exchange {
+  readonly doing: 'list' | 'forget'
+  readonly on: string
+  readonly sequence: number
+  readonly take: (body: Cursor) => void
+  readonly harmless: readonly string[]
+}
 
 /** A connection as the kernel keeps it: its two directions, and what names it in a request to forget it. */
 interface Tracked {
@@ -39,11 +50,15 @@ export class Conntrack implements Disposable {
 
   /**
    * Forgets every connection that has such an address at either end, before or after translation. Returns how many; a kernel that tracks none
-   * has none. What ends by itself meanwhile is as well. The kernel goes through all buckets of its table, which takes ten milliseconds.
+   * has none. What ends by itself meanwhile is as well. The kernel goes through all buckets of its table, which takes ten milliseconds; of a
+   * long list others get their turn in between. One call at a time.
    */
-  forget(isMeant: (address: Ipv4) => boolean): number {
-    const tracked = this.#list(isMeant)
-    for (const each of tracked) this.#delete(each)
+  async forget(isMeant: (address: Ipv4) => boolean): Promise<number> {
+    const tracked = await this.#list(isMeant)
+    for (const [at, each] of tracked.entries()) {
+      if (at % AT_ONCE === AT_ONCE - 1) await setImmediate()
+      this.#delete(each)
+    }
     return tracked.length
   }
 
@@ -51,46 +66,33 @@ export class Conntrack implements Disposable {
     this.#channel[Symbol.dispose]()
   }
 
-  #list(isMeant: (address: Ipv4) => boolean): Tracked[] {
+  async #list(isMeant: (address: Ipv4) => boolean): Promise<Tracked[]> {
     const found: Tracked[] = []
-    this.#exchange(MESSAGE.get, FLAG.dump, 'connections', {
-      write: () => undefined,
+    const listing: Exchange = {
+      ...{ doing: 'list', on: 'connections', sequence: this.#send(MESSAGE.get, FLAG.dump, () => undefined) },
       take: body => {
         const entry = readEntry(body)
         if (entry?.addresses.some(isMeant) === true) found.push(entry)
       },
       // No module tracks connections here.
       harmless: ['EINVAL', 'EOPNOTSUPP', 'ENOENT'],
-    })
+    }
+    for (let datagrams = 1; !this.#isOver(listing); datagrams++) if (datagrams % AT_ONCE === 0) await setImmediate()
     return found
   }
 
   #delete({ addresses, original, zone }: Tracked): void {
-    this.#exchange(MESSAGE.delete, FLAG.ack, `the connection of ${addresses.map(formatIpv4).join(', ')}`, {
-      write: writer => {
-        writeAttribute(writer, ENTRY.original | NESTED, value => value.bytes(original))
-        if (zone !== undefined) writeAttribute(writer, ENTRY.zone, value => value.bytes(zone))
-      },
-      take: () => undefined,
-      harmless: ['ENOENT'],
+    const sequence = this.#send(MESSAGE.delete, FLAG.ack, writer => {
+      writeAttribute(writer, ENTRY.original | NESTED, value => value.bytes(original))
+      if (zone !== undefined) writeAttribute(writer, ENTRY.zone, value => value.bytes(zone))
     })
+    const on = `the connection of ${addresses.map(formatIpv4).join(', ')}`
+    const deletion: Exchange = { doing: 'forget', on, sequence, take: () => undefined, harmless: ['ENOENT'] }
+    while (!this.#isOver(deletion));
   }
 
-  #exchange(
-    type: number,
-    flags: number,
-    on: string,
-    {
-      write,
-      take,
-      harmless,
-    }: {
-      readonly write: (writer: Writer) => void
-      readonly take: (body: Cursor) => void
-      readonly harmless: readonly string[]
-    },
-  ): void {
-    const doing = type === MESSAGE.get ? 'list' : 'forget'
+  /** Returns the sequence number of the request. */
+  #send(type: number, flags: number, write: (writer: Writer) => void): number {
     this.#writer.reset()
     const sequence = ++this.#sequence
     writeMessage(this.#writer, { type, flags: flags | FLAG.request, sequence, port: 0 }, writer => {
@@ -99,22 +101,27 @@ export class Conntrack implements Disposable {
       write(writer)
     })
     this.#channel.send(this.#writer.peek())
-    for (let over = false; !over; ) {
-      const got = this.#channel.receive()
-      if (got === 'overrun' || (got === 'nothing' && !this.#channel.waitFor(SILENCE_MS)))
-        throw new Fault('netlink.silent', { doing, on, says: 'the kernel did not answer whole' })
-      if (got === 'nothing') continue
-      eachMessage(got, message => {
-        if (message.sequence !== sequence) return
-        if (message.type === MESSAGE.new) take(message.body)
-        if (message.type === TYPE.done) over = true
-        if (message.type !== TYPE.error) return
-        over = true
-        const { errno, text } = readAck(message)
-        if (errno !== 0 && !harmless.includes(errnoName(errno)))
-          throw new Fault('netlink.refused', { doing, on, errno: errnoName(errno), says: text ?? errnoName(errno) })
-      })
-    }
+    return sequence
+  }
+
+  /** Takes one datagram; true when it was the last. */
+  #isOver({ doing, on, sequence, take, harmless }: Exchange): boolean {
+    const got = this.#channel.receive()
+    if (got === 'overrun' || (got === 'nothing' && !this.#channel.waitFor(SILENCE_MS)))
+      throw new Fault('netlink.silent', { doing, on, says: 'the kernel did not answer whole' })
+    if (got === 'nothing') return false
+    let over = false
+    eachMessage(got, message => {
+      if (message.sequence !== sequence) return
+      if (message.type === MESSAGE.new) take(message.body)
+      if (message.type === TYPE.done) over = true
+      if (message.type !== TYPE.error) return
+      over = true
+      const { errno, text } = readAck(message)
+      if (errno !== 0 && !harmless.includes(errnoName(errno)))
+        throw new Fault('netlink.refused', { doing, on, errno: errnoName(errno), says: text ?? errnoName(errno) })
+    })
+    return over
   }
 }
 

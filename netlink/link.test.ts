@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
-import { addAddress, deleteAddress, type LinkAddress, readLinkAddress, replaceAddress, toLinkAddress } from './address.ts'
+import { addAddress, deleteAddress, type LinkAddress, readLinkAddress, toLinkAddress } from './address.ts'
 import { addLink, addVeth, deleteLink, readLink, setLink, toIfIndex } from './link.ts'
 import { parseMac } from './mac.ts'
 import { deleteNeighbour, readNeighbour, setNeighbour } from './neighbour.ts'
@@ -34,7 +34,6 @@ const cases: readonly { readonly command: string; readonly instruction: Instruct
     command: 'ip address add 10.0.0.1/24 dev v0',
     instruction: addAddress(toLinkAddress({ link: v0, address: ipv4('10.0.0.1'), length: 24 })),
   },
-  { command: 'ip address replace 10.9.0.1/32 dev v0 scope link', instruction: replaceAddress(linkScope) },
   {
     command: 'ip address add 10.8.0.1/24 brd 10.8.0.255 dev v0 label v0:x',
     instruction: addAddress(

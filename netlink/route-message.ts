@@ -10,6 +10,7 @@ import {
   eachAttribute,
   FLAG,
   type Instruction,
+  MessageTemplate,
   readIpv4,
   skipPadding,
   TYPE,
@@ -20,80 +21,53 @@ import {
 
 /** Adds a route; EEXIST when its key is taken. */
 export function addRoute(route: Route): Instruction {
-  return routeInstruction('add route', TYPE.newRoute, FLAG.create | FLAG.exclusive, route)
+  return routeInstruction('add', route)
 }
 
 /** Puts a route in the place of whatever holds its key, **also a row of somebody else**, in one step and without a gap. */
 export function replaceRoute(route: Route): Instruction {
-  return routeInstruction('replace route', TYPE.newRoute, FLAG.create | FLAG.replace, route)
+  return routeInstruction('replace', route)
 }
 
 /** Removes the row that matches in every respect given; metric 0 would match any metric. ESRCH when there is none. */
 export function deleteRoute(route: Route): Instruction {
-  return routeInstruction('delete route', TYPE.deleteRoute, 0, route)
+  return routeInstruction('delete', route)
 }
 
-/** Makes instructions for routes that are alike but for their destination's address: what they share is written once. */
+const ACTS = {
+  add: { doing: 'add route', type: TYPE.newRoute, flags: FLAG.create | FLAG.exclusive },
+  replace: { doing: 'replace route', type: TYPE.newRoute, flags: FLAG.create | FLAG.replace },
+  delete: { doing: 'delete route', type: TYPE.deleteRoute, flags: 0 },
+} as const
+export type RouteAct = keyof typeof ACTS
+
+/** Requests for routes that are alike but for their destination's address: what they share is written once. */
 export class RoutePattern {
-  readonly #like: Route
-  readonly #head: Uint8Array
-  readonly #tail: Uint8Array
-  readonly #nameOf: NameOf | undefined
-
-  /** `nameOf` gives words to the device. */
-  constructor(like: Route, nameOf?: NameOf) {
-    const writer = new Writer('host')
-    writeRoute(writer, like)
-    const octets = writer.finish()
-    const at = destinationIn(octets)
-    this.#like = like
-    this.#nameOf = nameOf
-    this.#head = octets.subarray(0, at)
-    this.#tail = octets.subarray(at === undefined ? octets.length : at + ADDRESS_OCTETS)
-  }
-
-  /** As `addRoute`; the length of `destination` is that of the pattern. */
-  add(destination: Prefix): Instruction {
-    return new PatternedRoute('add route', FLAG.create | FLAG.exclusive, { pattern: this, destination })
-  }
-
-  /** As `replaceRoute`. */
-  replace(destination: Prefix): Instruction {
-    return new PatternedRoute('replace route', FLAG.create | FLAG.replace, { pattern: this, destination })
-  }
-
-  write(writer: Writer, destination: Prefix): void {
-    writer.bytes(this.#head)
-    if (destination.length > 0) writer.u32be(destination.address).bytes(this.#tail)
-  }
-
-  describe(destination: Prefix): string {
-    return formatRoute({ ...this.#like, destination }, this.#nameOf)
-  }
-}
-const ADDRESS_OCTETS = 4
-
-/** A class, for there are many. */
-class PatternedRoute implements Instruction {
-  readonly type = TYPE.newRoute
-  readonly flags: number
   readonly doing: string
-  readonly #pattern: RoutePattern
-  readonly #destination: Prefix
+  readonly #like: Route
+  readonly #template: MessageTemplate
+  /** Where in the body the address is, in octets. */
+  readonly #at: number | undefined
 
-  constructor(doing: string, flags: number, what: { readonly pattern: RoutePattern; readonly destination: Prefix }) {
-    this.doing = doing
-    this.flags = flags
-    this.#pattern = what.pattern
-    this.#destination = what.destination
+  /** As `addRoute`, `replaceRoute` or `deleteRoute`. */
+  constructor(act: RouteAct, like: Route) {
+    const body = new Writer('host')
+    writeRoute(body, like)
+    this.doing = ACTS[act].doing
+    this.#like = like
+    this.#template = new MessageTemplate(ACTS[act], writer => writeRoute(writer, like))
+    this.#at = destinationIn(body.peek())
   }
 
-  on(): string {
-    return this.#pattern.describe(this.#destination)
+  /** The length of `destination` is that of the pattern. */
+  write(writer: Writer, destination: Prefix, sequence: number): void {
+    const body = this.#template.write(writer, sequence)
+    if (this.#at !== undefined) writer.patchU32be(body + this.#at, destination.address)
   }
 
-  write(writer: Writer): void {
-    this.#pattern.write(writer, this.#destination)
+  /** The route to `destination` in words; `nameOf` gives words to its device. */
+  describe(destination: Prefix, nameOf?: NameOf): string {
+    return formatRoute({ ...this.#like, destination }, nameOf)
   }
 }
 
@@ -338,6 +312,6 @@ function writeGateway(writer: Writer, gateway: Ipv4 | undefined): void {
   if (gateway !== undefined) writeIpv4(writer, ATTR.gateway, gateway)
 }
 
-function routeInstruction(doing: string, type: number, flags: number, route: Route): Instruction {
-  return { type, flags, doing, on: () => formatRoute(route), write: writer => writeRoute(writer, route) }
+function routeInstruction(act: RouteAct, route: Route): Instruction {
+  return { ...ACTS[act], on: () => formatRoute(route), write: writer => writeRoute(writer, route) }
 }

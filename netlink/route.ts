@@ -111,11 +111,6 @@ export function toRoute(spec: RouteSpec): Route {
   }
 }
 
-/** What the kernel takes two rows to be one by: a second row with the same key replaces the first. */
-export function routeKey(route: Pick<Route, 'destination' | 'table' | 'metric' | 'tos'>): string {
-  return `${formatPrefix(route.destination)} table ${route.table} metric ${route.metric} tos ${route.tos}`
-}
-
 /** The route as `ip route` would print it, with the device by number unless `nameOf` knows its name. */
 export function formatRoute(route: Route, nameOf: NameOf = () => undefined): string {
   return [

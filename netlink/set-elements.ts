@@ -1,10 +1,11 @@
 /**
- * Changes elements of nftables sets, all or none, and sees that they are as told: what nft(8) does, without a process.
+ * Changes elements of nftables sets and chains of devices, all or none, and sees that they are as told: what nft(8) does, without a process.
  * linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h.
  */
 import { Writer } from '@network/base/bytes/writer.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { type Channel, NetlinkSocket } from './socket.ts'
+import { CHAIN_FOUND, type ChainChange, chainParts, chainQuestion, type Part } from './source-chain.ts'
 import { eachMessage, FLAG, readAck, TYPE, writeAttribute, writeMessage, writeText } from './wire.ts'
 
 /** A field of an element's key, as wide as the set's type says. */
@@ -15,6 +16,8 @@ export interface ElementChange {
   readonly verb: 'add' | 'delete'
   readonly key: readonly KeyField[]
 }
+
+export type RulesetChange = ElementChange | ChainChange
 
 const NFNL = { batchBegin: 0x10, batchEnd: 0x11 }
 const SUBSYSTEM = 10
@@ -56,45 +59,42 @@ export class SetElements implements Disposable {
   }
 
   /** True when all were carried out in one transaction and are seen to be so; false when the kernel refused any, and then none was. */
-  change(changes: readonly ElementChange[]): boolean {
+  change(changes: readonly RulesetChange[]): boolean {
     // The kernel says nothing of a transaction without content.
     if (changes.length === 0) return true
     if (changes.length > MOST_CHANGES) return false
-    return this.#commit(changes) && changes.every(change => this.#isThere(change) === (change.verb === 'add'))
+    return this.#commit(changes.flatMap(change => this.#partsOf(change))) && last(changes).every(each => this.#isAsTold(each))
   }
 
   [Symbol.dispose](): void {
     this.#channel[Symbol.dispose]()
   }
 
-  #commit(changes: readonly ElementChange[]): boolean {
+  #commit(parts: readonly Part[]): boolean {
     const first = this.#begin()
     this.#envelope(NFNL.batchBegin)
-    for (const [at, change] of changes.entries()) {
-      const type = change.verb === 'add' ? MESSAGE.newElement : MESSAGE.deleteElement
-      const create = change.verb === 'add' ? FLAG.create : 0
-      // The last one's answer comes after those of all others, and says that the transaction is over.
-      this.#element(type, create | (at === changes.length - 1 ? FLAG.ack : 0), change)
-    }
+    // The last one's answer comes after those of all others, and says that the transaction is over.
+    for (const [at, part] of parts.entries()) this.#write(part, at === parts.length - 1 ? FLAG.ack : 0)
     this.#envelope(NFNL.batchEnd)
     let refused = false
     this.#exchange((sequence, type, errno) => {
       if (type !== TYPE.error) return false
       refused ||= errno !== 0
-      return sequence === first || sequence === first + changes.length
+      return sequence === first || sequence === first + parts.length
     })
     return !refused
   }
 
-  #isThere(change: ElementChange): boolean {
+  #isAsTold(change: RulesetChange): boolean {
     this.#begin()
-    this.#element(MESSAGE.getElement, FLAG.ack, change)
+    this.#write('chain' in change ? chainQuestion(change) : this.#element(MESSAGE.getElement, 0, change), FLAG.ack)
+    const answer = (SUBSYSTEM << 8) | ('chain' in change ? CHAIN_FOUND : MESSAGE.newElement)
     let found = false
     this.#exchange((_, type, errno) => {
-      found ||= type === ((SUBSYSTEM << 8) | MESSAGE.newElement)
+      found ||= type === answer
       return type === TYPE.error || errno !== 0
     })
-    return found
+    return found === (change.verb === 'add')
   }
 
   #begin(): number {
@@ -110,10 +110,23 @@ export class SetElements implements Disposable {
     )
   }
 
-  #element(message: number, flags: number, { set, key }: ElementChange): void {
-    const header = { type: (SUBSYSTEM << 8) | message, flags: flags | FLAG.request, sequence: ++this.#sequence, port: 0 }
+  #partsOf(change: RulesetChange): Part[] {
+    if ('chain' in change) return chainParts(change)
+    const isNew = change.verb === 'add'
+    return [this.#element(isNew ? MESSAGE.newElement : MESSAGE.deleteElement, isNew ? FLAG.create : 0, change)]
+  }
+
+  #write({ message, family, flags, write }: Part, more: number): void {
+    const sequence = ++this.#sequence
+    const header = { type: (SUBSYSTEM << 8) | message, flags: flags | more | FLAG.request, sequence, port: 0 }
     writeMessage(this.#writer, header, writer => {
-      writer.u8(INET).u8(0).u16(0)
+      writer.u8(family).u8(0).u16(0)
+      write(writer)
+    })
+  }
+
+  #element(message: number, flags: number, { set, key }: ElementChange): Part {
+    const write = (writer: Writer) => {
       writeAttribute(writer, LIST.table, inner => writeText(inner, this.#table))
       writeAttribute(writer, LIST.set, inner => writeText(inner, set))
       writeAttribute(writer, LIST.elements | NESTED, list =>
@@ -125,7 +138,8 @@ export class SetElements implements Disposable {
           ),
         ),
       )
-    })
+    }
+    return { message, family: INET, flags, write }
   }
 
   /** Sends what is written and takes messages until `isLast`; of a kernel that is silent or overrun, what is known is that it refused. */
@@ -155,4 +169,13 @@ function writeField(writer: Writer, field: KeyField): void {
   const name = new Uint8Array(INTERFACE_OCTETS)
   name.set(new TextEncoder().encode(field.name).subarray(0, INTERFACE_OCTETS - 1))
   writer.bytes(name)
+}
+
+/** What holds in the end, where a chain is deleted and added again. */
+function last(changes: readonly RulesetChange[]): RulesetChange[] {
+  return changes.filter((change, at) => !('chain' in change) || !changes.slice(at + 1).some(isOf(change.chain)))
+}
+
+function isOf(chain: string): (change: RulesetChange) => boolean {
+  return change => 'chain' in change && change.chain === chain
 }

@@ -1,7 +1,8 @@
 /** The frame of netlink: messages, attributes, acknowledgements. RFC 3549 §2.2-2.3, linux/netlink.h. */
 import { Cursor, WireFault } from '@network/base/bytes/cursor.ts'
-import type { Writer } from '@network/base/bytes/writer.ts'
+import { Writer } from '@network/base/bytes/writer.ts'
 import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import type { FaultDetail } from '@network/base/run/fault.ts'
 
 export const FLAG = {
   request: 0x1,
@@ -76,6 +77,15 @@ export interface Instruction {
   write(writer: Writer): void
 }
 
+/** Many changes, which whoever wants them writes and describes one by one: none of them need be an object. */
+export interface Changes {
+  readonly length: number
+  /** Writes the request of one, header and all. */
+  write(at: number, writer: Writer, sequence: number): void
+  /** Words for the fault when it is refused. */
+  describe(at: number): Pick<FaultDetail, 'doing' | 'on'>
+}
+
 /** The kernel's answer to one message, or to a whole dump. */
 export interface Ack {
   /** 0 for success, else positive. */
@@ -95,19 +105,38 @@ export function writeMessage(writer: Writer, header: MessageHeader, body: (write
   writer.align(4)
 }
 
-/** Writes the message that carries out an instruction; `ack` has the kernel answer it even when nothing is amiss. */
-export function writeInstruction(
-  writer: Writer,
-  instruction: Instruction,
-  { sequence, ack }: { readonly sequence: number; readonly ack: boolean },
-): void {
-  const from = writer.align(4).length
-  const flags = instruction.flags | FLAG.request | (ack ? FLAG.ack : 0)
-  writer.u32(0).u16(instruction.type).u16(flags).u32(sequence).u32(0)
-  instruction.write(writer)
-  writer.patchU32(from, writer.length - from)
-  writer.align(4)
+/** Writes the message that carries out an instruction; the kernel answers it when something is amiss. */
+export function writeInstruction(writer: Writer, instruction: Instruction, sequence: number): void {
+  const { type, flags } = instruction
+  writeMessage(writer, { type, flags: flags | FLAG.request, sequence, port: 0 }, body => instruction.write(body))
 }
+
+/** A request that is written many times, with other values in some places. */
+export class MessageTemplate {
+  readonly #words: Int32Array
+
+  /** `flags` without request, which is added; the body is a multiple of four octets. */
+  constructor({ type, flags }: Pick<MessageHeader, 'type' | 'flags'>, body: (writer: Writer) => void) {
+    const writer = new Writer('host')
+    writeMessage(writer, { type, flags: flags | FLAG.request, sequence: 0, port: 0 }, body)
+    this.#words = new Int32Array(writer.finish().buffer)
+  }
+
+  /** Writes it as it is but for its sequence number, and returns where its body begins. */
+  write(writer: Writer, sequence: number): number {
+    const from = writer.length
+    writer.words(this.#words).patchU32(from + SEQUENCE_AT, sequence)
+    return from + HEADER_OCTETS
+  }
+}
+const SEQUENCE_AT = 8
+
+/** Has the kernel answer a written request even when nothing is amiss. */
+export function askForAck(request: Uint8Array): void {
+  const flags = new Uint16Array(request.buffer, request.byteOffset + FLAGS_AT, 1)
+  flags[0] = (flags[0] ?? 0) | FLAG.ack
+}
+const FLAGS_AT = 6
 
 /** Visits the messages of one datagram in order. */
 export function eachMessage(datagram: Uint8Array, visit: (message: Message) => void): void {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run check: formatter, linter, types and unit tests; no namespaces, no root, under a minute.
+# npm run check: formatter, linter, types and unit tests; no namespaces, no root.
 . "$(dirname "$0")/setup.sh"
 need_node_packages
 

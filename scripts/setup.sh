@@ -19,7 +19,8 @@ need_node_packages() {
     stop "Node.js 18 or later is needed to fetch the packages, found $major: install it from your distribution or from nodejs.org."
   if [ -n "$(find package-lock.json -newer node_modules/.package-lock.json 2>/dev/null)" ] || [ ! -e node_modules/.package-lock.json ]; then
     say 'Fetching the packages of package-lock.json …'
-    npm ci --no-audit --no-fund >&2
+    # The Node that Cali runs on is among the packages: what npm says of the one that fetches them is of no use to anybody.
+    npm ci --no-audit --no-fund --loglevel=error >&2
     touch node_modules/.package-lock.json
   fi
   link_node

@@ -1,8 +1,9 @@
 /** What VXLAN needs of the kernel: one device, and for each node that it sends to a neighbour and a forwarding entry. */
 
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import type { AddressIntent, LinkIntent, SysctlIntent, VtepIntent } from '@network/model/intent.ts'
+import type { VtepIntent } from '@network/model/intent.ts'
 import type { Node } from '@network/model/resources/node.ts'
+import { looseReversePath, type TunnelIntents } from '@network/model/tunnel.ts'
 import { vxlanMtu } from './mtu.ts'
 import type { VxlanSettings } from './settings.ts'
 
@@ -20,17 +21,11 @@ export interface VxlanTunnel {
   readonly strictEverywhere: boolean
 }
 
-export interface VxlanIntents {
-  readonly link: LinkIntent
-  readonly address: AddressIntent
-  readonly sysctls: readonly SysctlIntent[]
-}
-
 /**
  * The device stays up with its address whatever the pools' modes are: a node takes this form before any other node sends it, and after all
  * have stopped.
  */
-export function planVxlan(tunnel: VxlanTunnel): VxlanIntents {
+export function planVxlan(tunnel: VxlanTunnel): TunnelIntents {
   const { settings, mac, underlayDevice, underlayAddress } = tunnel
   return {
     link: {
@@ -40,11 +35,7 @@ export function planVxlan(tunnel: VxlanTunnel): VxlanIntents {
       mtu: vxlanMtu(tunnel.underlayMtu),
     },
     address: { device: settings.device, address: tunnel.address, length: 32 },
-    sysctls: [settings.device, underlayDevice].map(device => ({
-      path: `net/ipv4/conf/${device}/rp_filter`,
-      accept: tunnel.strictEverywhere ? ['2'] : ['2', '0'],
-      why: 'strict reverse-path filtering drops tunnelled packets whose way back is plain',
-    })),
+    sysctls: looseReversePath([settings.device, underlayDevice], tunnel.strictEverywhere),
   }
 }
 

@@ -38,7 +38,8 @@ const INTERFACES = 'net/ipv4/conf'
 const REDIRECTS = `${INTERFACES}/all/accept_redirects`
 /** Whoever makes pools and deletes them all day shall not fill the disk. */
 const ADDRESSES_KEPT = 64
-const BOOT_ID = 'kernel/random/boot_id'
+/** Under /proc/sys. */
+export const BOOT_ID = 'kernel/random/boot_id'
 
 export interface FormerOptions {
   readonly path: string

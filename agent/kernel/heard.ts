@@ -16,6 +16,10 @@ export interface Hearers {
     /** What failed may succeed by now. */
     retrySoon(): void
   }
+  readonly firewall: {
+    /** An interface came, changed or went. */
+    interfaceHeard(name: string, is: 'there' | 'gone'): void
+  }
   readonly log: Log
 }
 
@@ -26,9 +30,13 @@ export function concernsTables(event: KernelEvent, devices: Devices, vxlanDevice
   return true
 }
 
-export function heard(event: KernelEvent, { controller, kernel, log }: Hearers): void {
+export function heard(event: KernelEvent, { controller, kernel, firewall, log }: Hearers): void {
   switch (event.is) {
     case 'link':
+      firewall.interfaceHeard(event.link.name, event.change === 'gone' ? 'gone' : 'there')
+      kernel.retrySoon()
+      controller.underlayMayHaveChanged()
+      return
     case 'address':
       kernel.retrySoon()
       controller.underlayMayHaveChanged()

@@ -219,6 +219,27 @@ test('every single meddling is put right and counted, and nothing else is touche
   assert.match(node.kernel.repairs.last.map(({ object }) => object).join(), /sysctl net\/ipv4\/ip_forward/)
 })
 
+test('what a stranger does while we put other things right is counted too', async () => {
+  const node = await Node.settled()
+  const before = { rows: node.rows(), count: node.kernel.repairs.count }
+  const [first, , second] = MEDDLINGS
+  assert.ok(first !== undefined && second !== undefined)
+  node.must(...first(node))
+  let meddled = false
+  node.fake.fault = () => {
+    if (!meddled) {
+      meddled = true
+      node.must(...second(node))
+    }
+    return undefined
+  }
+  await node.quiet()
+  node.fake.fault = () => undefined
+  assert.ok(meddled)
+  assert.deepEqual(node.rows(), before.rows)
+  assert.equal(node.kernel.repairs.count, before.count + 2)
+})
+
 test('whatever strangers do and the kernel refuses, all is well in the end and the bait is untouched', async () => {
   const meddling = fc.record({ which: fc.integer({ min: 0, max: MEDDLINGS.length - 1 }), seen: fc.boolean() })
   const refusal = fc.constantFrom(undefined, undefined, 'ENOBUFS', 'EBUSY')

@@ -256,9 +256,10 @@ export class Kernel<L, S, A, V, R> {
   /** Upserts go forward through the tables, removals back. True when all must be looked at again. */
   #round(): boolean {
     let again = false
-    for (const [, table] of this.#all) {
+    for (const [name, table] of this.#all) {
       if (!table.upsert()) continue
-      table.observe()
+      // Somebody may have been at it between the two looks.
+      this.#record(name, table.observe())
       // Nothing depends on routes, and a list of them is long: when they are as wanted, one is enough.
       again ||= table !== this.#routes || table.unsettled.length > 0
     }

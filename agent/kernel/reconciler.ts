@@ -72,7 +72,7 @@ export class Reconciler<W, H> implements Reconciliation {
     this.#reviewTrouble()
     return upset.map(({ key, have }) => ({
       object: `${this.#table.name} ${key}`,
-      found: have === undefined ? 'missing' : this.#table.describe(have),
+      found: have === undefined ? 'missing' : this.#table.describe(have, key),
     }))
   }
 
@@ -85,12 +85,12 @@ export class Reconciler<W, H> implements Reconciliation {
 
   /** Writes what is missing or different. True when anything was written. */
   upsert(): boolean {
-    return this.#apply(this.#delta.differing.filter(({ want }) => want !== undefined))
+    return this.#apply(this.#due(pair => pair.want !== undefined))
   }
 
   /** Removes rows of ours that nobody wants. Only to be called when the desired side is complete. */
   remove(): boolean {
-    return this.#apply(this.#delta.differing.filter(({ want }) => want === undefined))
+    return this.#apply(this.#due(pair => pair.want === undefined))
   }
 
   stateOf(key: string): KeyState {
@@ -139,9 +139,12 @@ export class Reconciler<W, H> implements Reconciliation {
     this.#delta.settle()
   }
 
-  /** What is due, many at once: what is made for one system call dies young. */
-  #apply(differing: readonly Pair<string, W, H>[]): boolean {
-    const due = differing.filter(pair => !this.#isForeign(pair) && this.#isDue(pair))
+  #due(concerns: (pair: Pair<string, W, H>) => boolean): readonly Pair<string, W, H>[] {
+    return this.#delta.differing.filter(pair => concerns(pair) && !this.#isForeign(pair) && this.#isDue(pair))
+  }
+
+  /** Many at once: what is made for one system call dies young. */
+  #apply(due: readonly Pair<string, W, H>[]): boolean {
     let applied = false
     for (let from = 0; from < due.length; from += STEPS_AT_ONCE)
       applied = this.#applySome(due.slice(from, from + STEPS_AT_ONCE)) || applied
@@ -156,16 +159,13 @@ export class Reconciler<W, H> implements Reconciliation {
 
   #applySome(steps: readonly Pair<string, W, H>[]): boolean {
     const outcomes = this.#table.apply(steps)
-    let applied = false
+    const before = this.#unproven.length
     steps.forEach((step, at) => {
       const outcome = outcomes[at] ?? { is: 'failed', says: 'no answer from the kernel' }
-      if (outcome.is !== 'done') this.#note(step.key, outcome)
-      else {
-        applied = true
-        this.#unproven.push(step)
-      }
+      if (outcome.is === 'done') this.#unproven.push(step)
+      else this.#note(step.key, outcome)
     })
-    return applied
+    return this.#unproven.length > before
   }
 
   /** Believes only what was read back; forgets the trouble of keys that are right by now, or are somebody else's. */
@@ -188,8 +188,8 @@ export class Reconciler<W, H> implements Reconciliation {
     return this.#foreign(pair) !== undefined
   }
 
-  #foreign({ have }: Pair<string, W, H>): string | undefined {
-    return have === undefined ? undefined : this.#table.foreign(have)
+  #foreign({ key, have }: Pair<string, W, H>): string | undefined {
+    return have === undefined ? undefined : this.#table.foreign(have, key)
   }
 
   #note(key: string, outcome: Trouble['outcome']): void {

@@ -22,9 +22,9 @@ export interface Table<W, H> {
   list(wanted: ReadonlyMap<string, W>): Seen<string, H>
   same(want: W, have: H): boolean
   /** Somebody else's row at a key of ours: described, and neither overwritten nor removed. */
-  foreign(have: H): string | undefined
+  foreign(have: H, key: string): string | undefined
   /** One outcome a step, in order; a failed step does not spoil others. */
   apply(steps: readonly Step<W, H>[]): readonly Outcome[]
   /** For people: what was found where something else was wanted. */
-  describe(have: H): string
+  describe(have: H, key: string): string
 }

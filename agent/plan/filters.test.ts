@@ -89,9 +89,5 @@ function judged(
     asPath: path.length === 0 ? [] : [{ kind: 'sequence' as const, asns: [...path] }],
     communities: communities.map(text => parseCommunity(text) ?? assert.fail(text)),
   }
-  return evaluate(
-    [policy],
-    { prefix: prefix(cidr), attributes, source },
-    { localAsn: 64512, localAddress: ipv4('192.0.2.2'), localAddress6: undefined },
-  )
+  return evaluate([policy], { prefix: prefix(cidr), attributes, source }, { localAsn: 64512, localAddress: ipv4('192.0.2.2') })
 }

@@ -51,14 +51,14 @@ test('lets in every other node, speaks BGP with neighbours alone, and gives each
   const router = { name: 'tor', address: ipv4('172.16.20.1'), asn: 64513, type: 'configured', dials: 'at-once' } as const
   const underlay = { device: 'eth0', address: self.address, subnet: prefix('172.16.20.0/24'), mtu: 1500 }
   const neighbours = [...planMesh(self, snapshot, 64512), router]
-  const vxlan = { device: 'vxlan.cali', port: 4790 }
+  const vxlan = { device: 'vxlan.cali', port: 4790, vni: 77 }
   const plan = planFirewall('a1', snapshot, { underlay, neighbours, vxlan })
   assert.deepEqual(
     {
       underlay: plan.underlay,
       pools: plan.pools.map(formatPrefix),
       natPools: plan.natPools.map(formatPrefix),
-      ports: [plan.vxlanPort, planFirewall('a1', snapshot, { underlay, neighbours, vxlan: undefined }).vxlanPort],
+      vxlan: [plan.vxlan, planFirewall('a1', snapshot, { underlay, neighbours, vxlan: undefined }).vxlan],
       tunnels: plan.tunnels,
       nodes: [...plan.nodes].map(formatIpv4),
       peers: [...plan.peers].map(formatIpv4),
@@ -68,7 +68,7 @@ test('lets in every other node, speaks BGP with neighbours alone, and gives each
       underlay: 'eth0',
       pools: ['10.244.0.0/16', '10.245.0.0/16'],
       natPools: ['10.245.0.0/16'],
-      ports: [4790, undefined],
+      vxlan: [{ port: 4790, vni: 77 }, undefined],
       tunnels: ['tunl0', 'vxlan.cali'],
       nodes: ['172.16.20.12', '172.16.36.11'],
       peers: ['172.16.20.12', '172.16.36.11', '172.16.20.1'],

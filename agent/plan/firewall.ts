@@ -9,8 +9,8 @@ import type { Neighbour } from './peers.ts'
 export interface FirewallFacts {
   readonly underlay: Underlay
   readonly neighbours: readonly Neighbour[]
-  /** Device and UDP port; undefined where this node has no VXLAN, and the port is anybody's. */
-  readonly vxlan: { readonly device: string; readonly port: number } | undefined
+  /** Device, UDP port and network; undefined where this node has no VXLAN, and the port is anybody's. */
+  readonly vxlan: { readonly device: string; readonly port: number; readonly vni: number } | undefined
 }
 
 /** Tunnels from the other nodes alone, BGP from whom we speak with, and of each pod its own addresses. */
@@ -21,7 +21,7 @@ export function planFirewall(self: string, snapshot: Snapshot, { underlay, neigh
     underlay: underlay.device,
     pools: pools.map(({ cidr }) => cidr),
     natPools: pools.filter(({ natOutgoing }) => natOutgoing).map(({ cidr }) => cidr),
-    vxlanPort: vxlan?.port,
+    vxlan: vxlan === undefined ? undefined : { port: vxlan.port, vni: vxlan.vni },
     tunnels: [TUNNEL_DEVICE, ...(vxlan === undefined ? [] : [vxlan.device])],
     nodes: new Set(others.map(({ address }) => address)),
     peers: new Set(neighbours.map(({ address }) => address)),

@@ -108,6 +108,28 @@ test('a node without a VXLAN device is unreachable, never plain by accident, and
   assert.match(plan.problems.join(), /pool default wants VXLAN to node b1: node b1 takes no VXLAN/)
 })
 
+test('M56: two nodes of one tunnel address, or of one MAC, are refused with both named, and the first by name goes on', () => {
+  const base = vxlan('Always')
+  for (const [same, what] of [
+    [{ tunnelAddress: ipv4('10.244.0.65') }, 'tunnel address 10.244.0.65'],
+    [{ vxlanMac: '66:00:00:00:00:a2' }, 'VXLAN MAC 66:00:00:00:00:a2'],
+  ] as const) {
+    const builder = new SnapshotBuilder()
+    for (const pool of base.snapshot.pools.values()) builder.apply(change(IP_POOL, pool))
+    for (const node of base.snapshot.nodes.values()) builder.apply(change(NODE, node.name === 'b1' ? { ...node, ...same } : node))
+    const { intents, problems } = planAll({ ...base, snapshot: builder.snapshot })
+    assert.deepEqual(
+      [...intents.routes.values()].slice(0, 2).map(({ is }) => is),
+      ['remote', 'unreachable'],
+    )
+    assert.deepEqual(
+      [...intents.vteps.values()].map(({ node }) => node),
+      ['a2'],
+    )
+    assert.match(problems.join(), new RegExp(`nodes a2 and b1 have the same ${what}; a2 alone is sent VXLAN`))
+  }
+})
+
 test('a kernel without VXLAN: far blocks are unreachable, there is no device, and IPIP is offered', () => {
   const base = vxlan('CrossSubnet')
   const plan = planAll({ ...base, vxlan: { ...base.vxlan, unsupported: 'the kernel has no module vxlan' } })

@@ -13,6 +13,7 @@ import {
 } from '@network/model/intent.ts'
 import type { IpPool } from '@network/model/resources/ip-pool.ts'
 import type { PoolStatus } from '@network/model/status.ts'
+import type { TunnelIntents } from '@network/model/tunnel.ts'
 import { planVxlan } from '@network/vxlan/plan.ts'
 import type { Facts } from './facts.ts'
 import { borrowedAddresses, nodeAt, ownBlocks, planRoutes, vtepsFor } from './routes.ts'
@@ -38,34 +39,37 @@ export function planAll(facts: Facts): Plan {
     for (const intent of intents) sysctls.set(intent.path, intent)
   }
 
+  const wantTunnel = ({ link, address, sysctls: settings }: TunnelIntents) => {
+    links.set(link.name, link)
+    addresses.set(addressKey(address), address)
+    want(settings)
+  }
+
   want([{ path: 'net/ipv4/ip_forward', accept: ['1'], why: 'every node is a router' }])
   const tunnelAddress = facts.snapshot.nodes.get(facts.self)?.tunnelAddress
   if (facts.ipipUnsupported === undefined && tunnelAddress !== undefined) {
     const { device, mtu } = facts.underlay
-    const tunnel = planTunnel({
+    const { link, ...rest } = planTunnel({
       address: tunnelAddress,
       underlayDevice: device,
       underlayMtu: mtu,
       strictEverywhere: facts.strictEverywhere,
     })
-    links.set(tunnel.link.name, { ...tunnel.link, mtu: ipipMtu(facts.snapshot, mtu, facts.self) })
-    addresses.set(addressKey(tunnel.address), tunnel.address)
-    want(tunnel.sysctls)
+    wantTunnel({ ...rest, link: { ...link, mtu: ipipMtu(facts.snapshot, mtu, facts.self) } })
   }
   if (facts.vxlan.unsupported === undefined && tunnelAddress !== undefined) {
     const { device, address, mtu } = facts.underlay
-    const tunnel = planVxlan({
-      settings: facts.vxlan.settings,
-      mac: facts.vxlan.mac,
-      address: tunnelAddress,
-      underlayDevice: device,
-      underlayAddress: address,
-      underlayMtu: mtu,
-      strictEverywhere: facts.strictEverywhere,
-    })
-    links.set(tunnel.link.name, tunnel.link)
-    addresses.set(addressKey(tunnel.address), tunnel.address)
-    want(tunnel.sysctls)
+    wantTunnel(
+      planVxlan({
+        settings: facts.vxlan.settings,
+        mac: facts.vxlan.mac,
+        address: tunnelAddress,
+        underlayDevice: device,
+        underlayAddress: address,
+        underlayMtu: mtu,
+        strictEverywhere: facts.strictEverywhere,
+      }),
+    )
   }
   for (const workload of facts.snapshot.workloads.values()) {
     if (workload.node !== facts.self) continue

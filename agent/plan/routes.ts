@@ -14,7 +14,8 @@ import type { Facts, Learned } from './facts.ts'
 /** By destination; what lives here wins over what a peer says of the same destination. */
 export function planRoutes(facts: Facts): Map<string, RouteIntent> {
   const routes = new Map<string, RouteIntent>()
-  for (const learned of facts.learned) put(routes, remoteRoute(facts, learned))
+  const twins = tunnelTwins(facts)
+  for (const learned of facts.learned) put(routes, remoteRoute({ ...facts, twins }, learned))
   for (const block of ownBlocks(facts.self, facts.snapshot))
     put(routes, { is: 'blackhole', destination: block, why: 'own block: addresses that no pod has end here instead of looping' })
   for (const workload of facts.snapshot.workloads.values())
@@ -58,7 +59,35 @@ function put(routes: Map<string, RouteIntent>, route: RouteIntent | undefined): 
   if (route !== undefined) routes.set(formatPrefix(route.destination), route)
 }
 
-function remoteRoute(facts: Facts, { destination, nextHop, from }: Learned): RouteIntent | undefined {
+interface WithTwins extends Facts {
+  /** Why a node is not sent VXLAN, by its name. */
+  readonly twins: ReadonlyMap<string, string>
+}
+
+/**
+ * Nodes whose tunnel address or MAC another node has too. One neighbour and one forwarding entry cannot serve both: the first by name keeps
+ * it, for all nodes decide alike, but nobody sends to others what is his own.
+ */
+function tunnelTwins({ self, snapshot }: Facts): Map<string, string> {
+  const twins = new Map<string, string>()
+  const owners = new Map<string, string>()
+  const inOrder = [...snapshot.nodes.values()].sort((a, b) => Number(b.name === self) - Number(a.name === self) || order(a, b))
+  for (const { name, tunnelAddress, vxlanMac } of inOrder) {
+    const address = tunnelAddress === undefined ? undefined : `tunnel address ${formatIpv4(tunnelAddress)}`
+    for (const thing of [address, vxlanMac === undefined ? undefined : `VXLAN MAC ${vxlanMac}`]) {
+      const owner = thing === undefined ? undefined : owners.get(thing)
+      if (owner !== undefined) twins.set(name, `nodes ${owner} and ${name} have the same ${thing}; ${owner} alone is sent VXLAN`)
+      else if (thing !== undefined) owners.set(thing, name)
+    }
+  }
+  return twins
+}
+
+function order(a: Node, b: Node): number {
+  return a.name < b.name ? -1 : 1
+}
+
+function remoteRoute(facts: WithTwins, { destination, nextHop, from }: Learned): RouteIntent | undefined {
   const { snapshot, underlay } = facts
   const pool = poolOf(snapshot, destination)
   if (pool === undefined || nextHop === underlay.address) return undefined
@@ -103,7 +132,7 @@ function remoteRoute(facts: Facts, { destination, nextHop, from }: Learned): Rou
 }
 
 function throughVxlan(
-  { vxlan }: Facts,
+  { vxlan, twins }: WithTwins,
   { destination, node, pool }: { readonly destination: Prefix; readonly node: Node; readonly pool: IpPool },
 ): RouteIntent {
   const common = { destination, node: node.name }
@@ -111,6 +140,8 @@ function throughVxlan(
   if (vxlan.unsupported !== undefined)
     return { ...common, is: 'unreachable', why: `${wants}, and this kernel has none: ${vxlan.unsupported}` }
   const peer = vtepOf(vxlan.settings, node)
+  const twin = twins.get(node.name)
+  if (twin !== undefined) return { ...common, is: 'unreachable', why: `${wants}: ${twin}` }
   if (peer.is === 'deaf') return { ...common, is: 'unreachable', why: `${wants}: ${peer.why}` }
   return {
     ...common,

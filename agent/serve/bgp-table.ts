@@ -1,7 +1,7 @@
 /** Every path that the speaker knows, with why it is used or not: what `calictl bgp routes` and `why` ask for. */
 
-import { parseIpv4 } from '@network/base/net/ipv4.ts'
 import { formatAsPath, sayVerdict } from '@network/bgp/daemon/answers.ts'
+import { parsePeer } from '@network/bgp/peer-address.ts'
 import { formatCommunity } from '@network/bgp/policy/community-pattern.ts'
 import type { Speaker } from '@network/bgp/speaker.ts'
 import type { BgpPath, BgpTable } from '@network/model/status.ts'
@@ -13,7 +13,7 @@ export type Tables = Pick<Speaker, 'status' | 'adjIn' | 'paths' | 'explain'>
 export function bgpTable(node: string, speaker: Tables): BgpTable {
   const { originated, peers } = speaker.status()
   const heard = peers.flatMap(({ address }) => {
-    const peer = parseIpv4(address)
+    const peer = parsePeer(address)
     return peer === undefined ? [] : [...speaker.adjIn(peer)].map(({ key }) => key)
   })
   const prefixes = [...new Set([...originated, ...heard])].sort()

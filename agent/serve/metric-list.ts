@@ -65,6 +65,12 @@ export const METRICS = {
     help: 'How long the datastore has not answered; 0 while it does.',
     labels: [],
   },
+  unwritten: {
+    name: 'cali_datastore_unwritten_endpoints',
+    type: 'gauge',
+    help: 'Pods that came or went while the datastore was away, and of which it is not told yet.',
+    labels: [],
+  },
   cni: {
     name: 'cali_cni_request_duration_seconds',
     type: 'histogram',

@@ -90,7 +90,7 @@ class Instruments {
 type Sample = readonly [metric: Exclude<MetricName, Timed>, value: number, labels: Labels]
 
 function samplesOf({ status, addresses, staleSeconds }: Measured): Sample[] {
-  const { node, version, converged, problems, tables, routes, bgp, workloads, firewall, datastore } = status
+  const { node, version, converged, problems, tables, routes, bgp, workloads, firewall, datastore, books } = status
   return [
     ['info', 1, { node, version }],
     ['converged', Number(converged), {}],
@@ -121,5 +121,6 @@ function samplesOf({ status, addresses, staleSeconds }: Measured): Sample[] {
     ['dropped', firewall.dropped.spoofedSource, { reason: 'spoofed-source' }],
     ['inSync', Number(datastore.state === 'in-sync'), {}],
     ['staleness', staleSeconds, {}],
+    ['unwritten', books.unwritten, {}],
   ]
 }

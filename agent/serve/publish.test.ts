@@ -9,7 +9,7 @@ import { NODE_STATUS } from '@network/model/resources/node-status.ts'
 import type { AgentStatus, PeerStatus } from '@network/model/status.ts'
 import { nodeStatusOf, publishStatus } from './publish.ts'
 
-const KEY = '/cali/v1/nodestatuses/a1'
+const KEY = '/cali/aside/v1/nodestatuses/a1'
 
 test('it is written when it changed and not else; a node that is gone says nothing', async () => {
   const clock = new ManualClock()
@@ -68,6 +68,7 @@ function statusWith(peers: readonly PeerStatus[]): AgentStatus {
     ...{ node: 'a1', id: 'i', version: '0', pid: 1, startedAt: '2026-01-01T00:00:00Z', address: '192.0.2.1/24', addressFrom: '' },
     asn: 64512,
     datastore: { url: 'sqlite:/x', state: 'in-sync', since: '2026-01-01T00:00:00Z', error: null },
+    books: { unwritten: 0, notices: [] },
     ipip: { supported: true, reason: null, device: null },
     vxlan: { supported: true, reason: null, device: null },
     tables: [],

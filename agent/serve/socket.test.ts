@@ -1,6 +1,6 @@
 /** The agent's socket: who may have it, and what becomes of bad requests. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +34,17 @@ test('a run-dir that cannot be made names the path and the setting', async () =>
   await assert.rejects(claimSocketPath(join(file, 'deeper', 'a.sock')), /ENOTDIR.*--run-dir/)
   await assert.rejects(claimSocketPath('/proc/nowhere/a.sock'), /ENOENT.*--run-dir/)
   await claimSocketPath(join(directory, 'new', 'and-newer', 'a.sock'))
+})
+
+test('a socket is nobody else’s, whatever files may usually be to others, and other files are as usual', async () => {
+  const usual = process.umask(0)
+  try {
+    await using socket = await openAgentSocket(join(directory, 'c.sock'), {}, silentLog)
+    assert.equal(statSync(socket.path).mode & 0o777, 0o600)
+    assert.equal(process.umask(), 0)
+  } finally {
+    process.umask(usual)
+  }
 })
 
 test('a path that no socket can have is refused with its length', async () => {

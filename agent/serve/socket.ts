@@ -1,7 +1,7 @@
 /** The agent's unix socket: the CNI plugin and calictl speak HTTP with it. */
 
 import { rmSync } from 'node:fs'
-import { access, chmod, constants, stat } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
@@ -61,7 +61,8 @@ export async function openAgentSocket(path: string, routes: Routes, log: Log): P
   rmSync(path, { force: true })
   const server = createServer((request, response) => void serve(request, response, routes, log))
   await listen(server, path)
-  await chmod(path, 0o600)
+  // One call that cannot be accepted, for want of open files, must not end all that the agent does.
+  server.on('error', reason => log.warn('a call could not be accepted', { socket: path, why: reasonOf(reason) }))
   return {
     path,
     async [Symbol.asyncDispose]() {
@@ -73,8 +74,15 @@ export async function openAgentSocket(path: string, routes: Routes, log: Log): P
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', cause => reject(refused(path, reasonOf(cause))))
-    server.listen(path, resolve)
+    const fail = (cause: Error) => reject(refused(path, reasonOf(cause)))
+    server.once('error', fail)
+    // The socket is there as soon as listen returns, and nobody else's from the start.
+    const usual = process.umask(0o177)
+    server.listen(path, () => {
+      server.off('error', fail)
+      resolve()
+    })
+    process.umask(usual)
   })
 }
 

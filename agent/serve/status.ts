@@ -8,6 +8,7 @@ import { formatRoute, type RouteIntent } from '@network/model/intent.ts'
 import type {
   AgentStatus,
   BgpStatus,
+  BooksStatus,
   FirewallStatus,
   IpipStatus,
   PeerStatus,
@@ -18,6 +19,7 @@ import type {
   WorkloadStatus,
 } from '@network/model/status.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
+import type { Account } from '../away/bookkeeper.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Config } from '../config.ts'
 import type { Controller } from '../controller.ts'
@@ -50,10 +52,13 @@ export interface StatusSources {
   readonly controller: Controller
   readonly kernel: KernelView
   readonly firewall: FirewallView
+  readonly books: () => Account
   readonly speaker: () => SpeakerStatus
   readonly netlink: NetlinkClient
   readonly ipipUnsupported: string | undefined
   readonly vxlan: VxlanFacts
+  /** Why the datastore did not take this node yet; undefined when it did. */
+  readonly unregistered: () => string | undefined
 }
 
 /** `protection` was asked of the firewall at this moment: its counters are the kernel's. */
@@ -61,7 +66,6 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
   const { config, cluster, controller, firewall, kernel } = sources
   const { underlay, from } = controller.choice
   const { plan } = controller
-  const registered = controller.self !== undefined
   return {
     node: config.nodeName,
     id: config.nodeId,
@@ -72,6 +76,7 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     addressFrom: from,
     asn: sources.speaker().asn,
     datastore: cluster.status,
+    books: booksStatus(sources.books()),
     ipip: ipipStatus(sources),
     vxlan: vxlanStatus(sources),
     pools: plan?.pools ?? [],
@@ -82,9 +87,9 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     tables: [...kernel.tables, firewallTable(protection, firewall)],
     repairs: joined(kernel.repairs, firewall.repairs),
     problems: [
-      ...(cluster.complete && !registered
-        ? [`node ${config.nodeName} was deleted from the datastore: nobody routes to it; restart the agent to register it again`]
-        : []),
+      ...registrationProblems(sources),
+      ...cluster.problems,
+      ...sources.books().conflicts.map(({ says }) => says),
       ...controller.problems,
       ...(plan?.problems ?? []),
       ...kernel.problems,
@@ -93,6 +98,17 @@ export function agentStatus(sources: StatusSources, protection: FirewallStatus):
     ],
     converged: plan !== undefined && kernel.converged && firewall.converged,
   }
+}
+
+function registrationProblems({ config, cluster, controller, unregistered }: StatusSources): string[] {
+  const why = unregistered()
+  if (why !== undefined) return [`this node is not registered yet, which is tried again and again: ${why}`]
+  if (!cluster.complete || controller.self !== undefined) return []
+  return [`node ${config.nodeName} was deleted from the datastore: nobody routes to it; restart the agent to register it again`]
+}
+
+function booksStatus({ unwritten, conflicts, mended }: Account): BooksStatus {
+  return { unwritten, notices: [...conflicts, ...mended] }
 }
 
 /** Wanted as one thing, with all that is in it. */
@@ -170,7 +186,7 @@ function peerStatus(peer: SpokenPeer, type: PeerStatus['type']): PeerStatus {
   return {
     address: peer.address,
     name: peer.name,
-    asn: peer.remoteAsn,
+    asn: peer.remoteAsn ?? 0,
     type,
     state: peer.state,
     since: peer.since,

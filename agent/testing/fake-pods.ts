@@ -2,6 +2,7 @@
 
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault } from '@network/base/run/fault.ts'
+import type { LedgerLine, LedgerPaper } from '../away/ledger.ts'
 import type { Wired } from '../workload/inspect.ts'
 import type { Journal } from '../workload/journal.ts'
 import { addressHandle } from '../workload/names.ts'
@@ -26,6 +27,8 @@ export class FakePods {
   /** Veth pairs by their host side; a stranger may lay his own here. */
   readonly pairs = new Map<string, Pair>()
   readonly lines = new Map<string, PodInterface>()
+  /** Of the ledger. */
+  readonly written: LedgerLine[] = []
   /** Paths that are no network namespaces. */
   readonly missing = new Set<string>()
   /** What `inspect` finds wrong besides. */
@@ -46,6 +49,16 @@ export class FakePods {
       finish: pod => step('finish', () => this.lines.delete(addressHandle(pod))),
       isOpen: pod => this.lines.has(addressHandle(pod)),
       unfinished: () => [...this.lines.values()],
+    }
+  }
+
+  paper(step: Step = plainly): LedgerPaper {
+    const { written } = this
+    return {
+      isReady: true,
+      read: () => [...written],
+      append: lines => step('write the ledger', () => void written.push(...lines)),
+      rewrite: lines => step('write the ledger anew', () => void written.splice(0, written.length, ...lines)),
     }
   }
 

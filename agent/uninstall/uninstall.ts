@@ -105,9 +105,9 @@ async function leaveCluster(store: Datastore, node: string, options: Options): P
 }
 
 function forgetFiles(config: Config, former: FormerState): void {
-  const { socket, unfinished } = filesOf(config)
+  const { socket, unfinished, copy, ledger } = filesOf(config)
   former.forget()
-  for (const path of [socket, unfinished]) rmSync(path, { recursive: true, force: true })
+  for (const path of [socket, unfinished, copy, ledger]) rmSync(path, { recursive: true, force: true })
   try {
     rmdirSync(config.runDir)
   } catch {

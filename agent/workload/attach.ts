@@ -3,14 +3,12 @@
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
-import type { Assignment, Ipam } from '@network/datastore/ipam/ipam.ts'
-import type { Datastore } from '@network/datastore/port.ts'
-import { createOf, getOf, listOf, type Stored, updateOf } from '@network/datastore/records.ts'
 import type { Problem } from '@network/model/resources/kind.ts'
 import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
+import type { Books } from './books.ts'
 import type { Connections } from './connections.ts'
 import type { Journal } from './journal.ts'
-import { addressHandle, GATEWAY, HOST_MAC, hostInterfaceName, interfaceOf, tunnelHandle } from './names.ts'
+import { addressHandle, endpointOf, GATEWAY, hostInterfaceName, interfaceOf, tunnelHandle } from './names.ts'
 import type { Attached } from './replies.ts'
 import type { PodInterface } from './request.ts'
 import type { PodWiring } from './wire.ts'
@@ -20,8 +18,8 @@ const UNDO_MS = 60_000
 
 export interface AttachOptions {
   readonly node: string
-  readonly store: Datastore
-  readonly ipam: Ipam
+  /** As they are to be kept at this moment. */
+  readonly books: () => Books
   readonly wiring: PodWiring
   readonly journal: Journal
   readonly log: Log
@@ -53,17 +51,18 @@ export class Attachments {
 
   /** Attaches the pod or leaves nothing; a former sandbox of the same pod goes first. Calls for one pod must not overlap. */
   async make(pod: PodInterface, netns: string, signal: AbortSignal): Promise<Attached> {
-    const { node, wiring } = this.#options
+    const { node, wiring, books } = this.#options
     // Before anything of a former sandbox is touched.
     signal.throwIfAborted()
     wiring.probe(netns)
+    books().mustBeOpen()
     mustBeStorable({ ...endpointOf(pod, node), addresses: [GATEWAY] })
     const handle = addressHandle(pod)
     this.#making.add(handle)
     for (const spared of this.#spared) spared.add(handle)
     try {
       const former = await this.find(pod, signal)
-      if (former !== undefined) await this.remove(interfaceOf(former.value))
+      if (former !== undefined) await this.remove(interfaceOf(former))
       return await this.#makeAnew(pod, netns, signal)
     } finally {
       this.#making.delete(handle)
@@ -72,31 +71,22 @@ export class Attachments {
 
   /** Detaches the container's interface; done twice, or for a pod that never was, it succeeds. Calls for one pod must not overlap. */
   async remove(pod: PodInterface): Promise<void> {
-    const { connections, ipam, journal, node } = this.#options
+    const { books, connections, journal, node } = this.#options
     const signal = AbortSignal.timeout(UNDO_MS)
     journal.begin(pod)
     const found = await this.find(pod, signal)
-    if (found === undefined || found.value.containerId === pod.containerId)
-      await this.#removeEndpoint(found?.value ?? endpointOf(pod, node), signal)
+    if (found === undefined || found.containerId === pod.containerId)
+      await this.#removeEndpoint(found ?? endpointOf(pod, node), signal)
     // A newer sandbox of the pod owns the endpoint and the interface; the address goes by the container's own handle.
-    else for (const address of await ipam.release(addressHandle(pod), { signal })) connections.afterUse(address)
+    else
+      for (const address of await books().release(addressHandle(pod), endpointOf(pod, node), signal))
+        connections.afterUse(address)
     journal.finish(pod)
   }
 
   /** The endpoint of a pod interface, whatever its container. */
-  find(pod: PodInterface, signal: AbortSignal): Promise<Stored<WorkloadEndpoint> | undefined> {
-    const { store, node } = this.#options
-    return getOf(store, WORKLOAD_ENDPOINT, WORKLOAD_ENDPOINT.keyOf(endpointOf(pod, node)), { signal })
-  }
-
-  /** Endpoints of this node, and the keys of those that nobody can read: whose they are, nobody knows. */
-  async all(signal: AbortSignal): Promise<{ readonly endpoints: readonly WorkloadEndpoint[]; readonly junk: readonly string[] }> {
-    const { store, node } = this.#options
-    const { read, junk } = await listOf(store, WORKLOAD_ENDPOINT, { signal })
-    return {
-      endpoints: read.map(({ value }) => value).filter(endpoint => endpoint.node === node),
-      junk: junk.map(({ key }) => key),
-    }
+  find(pod: PodInterface, signal: AbortSignal): Promise<WorkloadEndpoint | undefined> {
+    return this.#options.books().find(pod, signal)
   }
 
   /** Handles that are made while `work` runs, or were being made when it began: what they have is nobody's to take. */
@@ -112,15 +102,15 @@ export class Attachments {
 
   /** Frees the addresses of this node that no endpoint answers for, except those of `spared`, which grows meanwhile. */
   async releaseOrphans(spared: Set<string>, signal: AbortSignal): Promise<void> {
-    const { connections, ipam, log, node } = this.#options
-    const { endpoints, junk } = await this.all(signal)
+    const { books, connections, log, node } = this.#options
+    const { endpoints, junk } = await books().all(signal)
     if (junk.length > 0) {
       log.warn('addresses without an endpoint are kept: an endpoint that cannot be read may answer for them', { keys: junk })
       return
     }
     for (const endpoint of endpoints) spared.add(addressHandle(interfaceOf(endpoint)))
     spared.add(tunnelHandle(node))
-    for (const { address, handle, use } of await ipam.releaseUnused(spared, { signal })) {
+    for (const { address, handle, use } of await books().releaseUnused(spared, signal)) {
       connections.afterUse(address)
       log.info('address released: no endpoint answers for it', { address: formatIpv4(address), handle, use })
     }
@@ -140,15 +130,14 @@ export class Attachments {
   }
 
   async #build(pod: PodInterface, netns: string, signal: AbortSignal): Promise<Attached> {
-    const { connections, ipam, log, node, podMtu, routed, wiring } = this.#options
-    const assigned = await ipam.assign({ handle: addressHandle(pod), use: `${pod.namespace}/${pod.pod}`, signal })
-    if (assigned.is !== 'assigned') throw exhausted(node, assigned)
-    const { address } = assigned
+    const { connections, log, node, podMtu, routed, wiring } = this.#options
+    const books = this.#options.books()
+    const address = await books.assign({ handle: addressHandle(pod), use: `${pod.namespace}/${pod.pod}`, signal })
     // Here and not when it was freed: whoever freed it, a crash included, it is done.
-    connections.beforeUse(address)
+    await connections.beforeUse(address)
     const hostInterface = hostInterfaceName(pod)
     const mac = wiring.wire({ netns, hostInterface, podInterface: pod.ifName, address, mtu: podMtu() })
-    await this.#store({ ...endpointOf(pod, node), mac, addresses: [address] }, signal)
+    await books.record({ ...endpointOf(pod, node), mac, addresses: [address] }, signal)
     await routed(address, 'installed', signal)
     signal.throwIfAborted()
     log.info('pod attached', { ...pod, address: formatIpv4(address), interface: hostInterface })
@@ -166,53 +155,15 @@ export class Attachments {
 
   /** The endpoint first, for it is the cause of the route; the address last, when nothing leads to it. */
   async #removeEndpoint(endpoint: WorkloadEndpoint, signal: AbortSignal): Promise<void> {
-    const { connections, ipam, log, routed, wiring } = this.#options
-    await this.#delete(endpoint, signal)
+    const { connections, log, routed, wiring } = this.#options
+    const books = this.#options.books()
+    await books.erase(endpoint, signal)
     wiring.unwire(endpoint.interfaceName)
     for (const address of endpoint.addresses) await routed(address, 'absent', signal)
-    const released = await ipam.release(addressHandle(interfaceOf(endpoint)), { signal, known: endpoint.addresses })
+    const released = await books.release(addressHandle(interfaceOf(endpoint)), endpoint, signal)
     for (const address of released) connections.afterUse(address)
     if (endpoint.addresses.length > 0 || released.length > 0)
       log.info('pod detached', { namespace: endpoint.namespace, pod: endpoint.pod, addresses: released.map(formatIpv4) })
-  }
-
-  async #store(endpoint: WorkloadEndpoint, signal: AbortSignal): Promise<void> {
-    const { store } = this.#options
-    const present = await getOf(store, WORKLOAD_ENDPOINT, WORKLOAD_ENDPOINT.keyOf(endpoint), { signal })
-    const outcome =
-      present === undefined
-        ? await createOf(store, WORKLOAD_ENDPOINT, endpoint, { signal })
-        : await updateOf(
-            store,
-            WORKLOAD_ENDPOINT,
-            { value: endpoint, revision: present.revision, document: present.document },
-            { signal },
-          )
-    if (outcome.is === 'written') return
-    const says = 'somebody else wrote it at the same time'
-    throw new Fault('pod.race', { doing: 'write', on: WORKLOAD_ENDPOINT.keyOf(endpoint), says, mend: 'try again' })
-  }
-
-  async #delete(endpoint: WorkloadEndpoint, signal: AbortSignal): Promise<void> {
-    const { store } = this.#options
-    const key = WORKLOAD_ENDPOINT.keyOf(endpoint)
-    for (let entry = await store.get(key, { signal }); entry !== undefined; entry = await store.get(key, { signal }))
-      if ((await store.delete(key, entry.revision, { signal })).is !== 'conflict') return
-  }
-}
-
-/** Before it has an address. */
-function endpointOf(pod: PodInterface, node: string): WorkloadEndpoint {
-  return {
-    node,
-    namespace: pod.namespace,
-    pod: pod.pod,
-    containerId: pod.containerId,
-    endpoint: pod.ifName,
-    interfaceName: hostInterfaceName(pod),
-    mac: HOST_MAC,
-    addresses: [],
-    ...(pod.network === '' ? {} : { network: pod.network }),
   }
 }
 
@@ -225,20 +176,5 @@ function mustBeStorable(endpoint: WorkloadEndpoint): void {
     doing: 'make an endpoint for',
     on: `${endpoint.namespace}/${endpoint.pod} ${endpoint.endpoint}`,
     says: problems.join('; '),
-  })
-}
-
-function exhausted(node: string, assignment: Exclude<Assignment, { is: 'assigned' }>): Fault {
-  const act = { doing: 'give an address to', on: `a pod of node ${node}` }
-  if (assignment.is === 'no-pool')
-    return new Fault('ipam.no-pool', {
-      ...act,
-      says: 'there is no pool to take one from: none at all, or none that is open to this node',
-      mend: 'create one: calictl ippool create default --cidr 10.244.0.0/16',
-    })
-  return new Fault('ipam.pools-full', {
-    ...act,
-    says: `no address is free in ${assignment.pools.join(', ')}`,
-    mend: 'create a further pool, or see who holds addresses: calictl ipam show --blocks',
   })
 }

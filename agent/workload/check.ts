@@ -1,14 +1,9 @@
 /** CHECK: whether a pod interface is still what its ADD said and made. */
 
-import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { Fault } from '@network/base/run/fault.ts'
-import { blockOf, ordinalFor, ordinalOf } from '@network/datastore/ipam/blocks.ts'
-import type { Datastore, Options } from '@network/datastore/port.ts'
-import { getOf, listOf } from '@network/datastore/records.ts'
-import { IP_POOL } from '@network/model/resources/ip-pool.ts'
-import { IPAM_BLOCK, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
 import type { WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
-import { addressHandle, interfaceOf } from './names.ts'
+import type { Books } from './books.ts'
 import type { PodInterface, PreviousResult } from './request.ts'
 import type { PodWiring } from './wire.ts'
 
@@ -23,8 +18,8 @@ export interface CheckSubject {
 /** Resolves when all is as it was; a Fault `pod.not-as-added` names everything that is not. */
 export async function checkAttachment(
   { pod, netns, previous, endpoint }: CheckSubject,
-  { store, wiring }: { readonly store: Datastore; readonly wiring: PodWiring },
-  options: Options,
+  { books, wiring }: { readonly books: () => Books; readonly wiring: PodWiring },
+  signal: AbortSignal,
 ): Promise<void> {
   if (endpoint === undefined) throw notAsAdded(pod, ['no endpoint of it is in the datastore'])
   if (endpoint.containerId !== pod.containerId)
@@ -33,7 +28,7 @@ export async function checkAttachment(
   wiring.probe(netns)
   const problems = [
     ...contradictions(previous, { netns, endpoint }),
-    ...(await unassigned(store, endpoint, options)),
+    ...(await books().unassigned(endpoint, signal)),
     ...wiring.inspect({ netns, hostInterface: interfaceName, podInterface: pod.ifName, addresses, mac }),
   ]
   if (problems.length > 0) throw notAsAdded(pod, problems)
@@ -60,25 +55,6 @@ export function contradictions(
       .map(address => `prevResult does not give ${address} to ${endpoint.endpoint}`),
     ...[...said].filter(address => !ours.has(address)).map(address => `prevResult gives ${address}, the endpoint does not`),
   ]
-}
-
-/** An address that is not the container's any more could be given to another pod. */
-async function unassigned(store: Datastore, endpoint: WorkloadEndpoint, options: Options): Promise<string[]> {
-  const handle = addressHandle(interfaceOf(endpoint))
-  const { read: pools } = await listOf(store, IP_POOL, options)
-  const isAssigned = async (address: Ipv4): Promise<boolean> => {
-    for (const { value: pool } of pools) {
-      const cidr = blockOf(pool, address)
-      if (cidr === undefined) continue
-      const block = await getOf(store, IPAM_BLOCK, ipamBlockKey(cidr), options)
-      if (block !== undefined && ordinalFor(block.value, handle) === ordinalOf(cidr, address)) return true
-    }
-    return false
-  }
-  const problems: string[] = []
-  for (const address of endpoint.addresses)
-    if (!(await isAssigned(address))) problems.push(`${formatIpv4(address)} is not assigned to container ${endpoint.containerId}`)
-  return problems
 }
 
 function notAsAdded({ namespace, pod, ifName }: PodInterface, problems: readonly string[]): Fault {

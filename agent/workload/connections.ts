@@ -7,7 +7,7 @@ import { Conntrack } from '@network/netlink/conntrack.ts'
 
 export interface ConnectionsOptions {
   /** Ends what the kernel tracks of every address that the question is answered yes for. */
-  readonly forget: (isMeant: (address: Ipv4) => boolean) => void
+  readonly forget: (isMeant: (address: Ipv4) => boolean) => Promise<unknown>
   /** Addresses that pods of this node may get, and those that they have, as far as the datastore told. */
   readonly ownAddresses: () => Iterable<Ipv4>
   readonly inUse: () => Iterable<Ipv4>
@@ -21,7 +21,7 @@ export function systemForgetter(log: Log, open: () => Forgetter = () => Conntrac
     return open()
   } catch (reason) {
     log.warn('connections of former pods cannot be forgotten', { why: reasonOf(reason) })
-    return { forget: () => 0, [Symbol.dispose]: () => undefined }
+    return { forget: async () => 0, [Symbol.dispose]: () => undefined }
   }
 }
 
@@ -34,14 +34,19 @@ export class Connections {
   readonly #clean = new Set<Ipv4>()
   /** Given out in this life: the datastore's news of it may be on their way. */
   readonly #given = new Set<Ipv4>()
+  #looking: Promise<void> | undefined
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
   }
 
-  /** Call before a pod has the address. */
-  beforeUse(address: Ipv4): void {
-    if (!this.#clean.has(address)) this.#sweep(address)
+  /** Resolves when a pod may have the address. */
+  async beforeUse(address: Ipv4): Promise<void> {
+    // A look that began before serves this address as well, if it was free then.
+    while (!this.#clean.has(address)) {
+      if (this.#looking === undefined) this.#looking = this.#sweep(address).finally(() => (this.#looking = undefined))
+      await this.#looking
+    }
     this.#clean.delete(address)
     this.#given.add(address)
   }
@@ -58,12 +63,12 @@ export class Connections {
     this.#clean.delete(address)
   }
 
-  #sweep(wanted: Ipv4): void {
+  async #sweep(wanted: Ipv4): Promise<void> {
     const { forget, inUse, ownAddresses } = this.#options
     const used = new Set([...inUse(), ...this.#given])
     const free = new Set([...ownAddresses()].filter(address => !used.has(address)))
     free.add(wanted)
-    forget(address => free.has(address))
+    await forget(address => free.has(address))
     for (const address of free) this.#clean.add(address)
   }
 }

@@ -25,6 +25,21 @@ export function interfaceOf({ namespace, pod, containerId, endpoint, network = '
   return { namespace, pod, containerId, ifName: endpoint, network }
 }
 
+/** Before it has an address. */
+export function endpointOf(pod: PodInterface, node: string): WorkloadEndpoint {
+  return {
+    node,
+    namespace: pod.namespace,
+    pod: pod.pod,
+    containerId: pod.containerId,
+    endpoint: pod.ifName,
+    interfaceName: hostInterfaceName(pod),
+    mac: HOST_MAC,
+    addresses: [],
+    ...(pod.network === '' ? {} : { network: pod.network }),
+  }
+}
+
 export function tunnelHandle(node: string): string {
   return `tunnel.${node}`
 }

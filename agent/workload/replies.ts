@@ -61,7 +61,7 @@ const DATASTORE: Known = { code: CNI_ERROR.tryAgainLater, details: 'the datastor
 const KNOWN: Readonly<Record<string, Known>> = {
   'ipam.no-pool': { code: CNI_ERROR.addressesExhausted, details: 'a pool is made with calictl ippool create' },
   'ipam.pools-full': { code: CNI_ERROR.addressesExhausted, details: 'who holds the addresses: calictl ipam show --blocks' },
-  'node.deleted': { code: CNI_ERROR.tryAgainLater, details: 'a node that nobody routes to takes no pods' },
+  'node.unregistered': { code: CNI_ERROR.tryAgainLater, details: 'a node that nobody routes to takes no pods' },
   'kernel.conflict': { code: CNI_ERROR.tryAgainLater, details: 'what strangers put into the kernel is not ours to remove' },
   'pod.race': { code: CNI_ERROR.tryAgainLater, details: 'two writers met' },
   'pod.name': {

@@ -15,6 +15,7 @@ import type { CniReply } from '@network/model/cni.ts'
 import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { WORKLOAD_ENDPOINT, type WorkloadEndpoint } from '@network/model/resources/workload-endpoint.ts'
 import fc from 'fast-check'
+import { fakeBooks } from '../testing/fake-books.ts'
 import { FakePods, type Step } from '../testing/fake-pods.ts'
 import { addressHandle, interfaceOf, tunnelHandle } from './names.ts'
 import type { Circumstances } from './readiness.ts'
@@ -299,14 +300,16 @@ class Life {
     const mine = new ScheduledStore(store, 'agent', { turn, look: () => undefined, fate: () => this.#fate() })
     this.workloads = new Workloads({
       node: NODE,
-      store: mine,
-      ipam: ipamOn(mine),
+      bookkeeper: fakeBooks({
+        ...{ node: NODE, store: mine, ipam: ipamOn(mine), pods, step: this.#step, clock: impatientClock },
+        datastore: () => CIRCUMSTANCES.datastore,
+      }).bookkeeper,
       wiring: pods.wiring(this.#step),
       journal: pods.journal(this.#step),
       clock: impatientClock,
       random: seededRandom(2),
       log: silentLog,
-      connections: { beforeUse: () => undefined, afterUse: () => undefined },
+      connections: { beforeUse: async () => undefined, afterUse: () => undefined },
       answered: () => undefined,
       podMtu: () => 1500,
       routed: async (address, until, waiting) => {

@@ -16,6 +16,7 @@ import { CNI_ERROR, type CniReply } from '@network/model/cni.ts'
 import { IP_POOL } from '@network/model/resources/ip-pool.ts'
 import { keyPrefixOf } from '@network/model/resources/kind.ts'
 import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
+import { fakeBooks } from '../testing/fake-books.ts'
 import { FakePods } from '../testing/fake-pods.ts'
 import type { Circumstances } from './readiness.ts'
 import { Workloads } from './workloads.ts'
@@ -201,7 +202,7 @@ const UNFIT: readonly (readonly [string, Partial<Circumstances>, number, RegExp]
   ['before the first list', { datastore: inState('connecting') }, CNI_ERROR.notAvailable, /memory: is connecting/],
   ['with a datastore that does not answer', { datastore: inState('stale') }, CNI_ERROR.notAvailable, /memory: is stale/],
   ['without a pool', { pools: new Map() }, CNI_ERROR.notAvailable, /no pool.*/],
-  ['of a node that was deleted', { registered: false }, CNI_ERROR.limited, /node a was deleted/],
+  ['of a node that was deleted', { registered: false }, CNI_ERROR.limited, /node a is not in the datastore/],
 ]
 for (const [what, circumstances, code, says] of UNFIT)
   test(`STATUS ${what} is code ${code}; P0: otherwise it is silent`, async () => {
@@ -224,14 +225,16 @@ class Stage {
   circumstances: Partial<Circumstances> = {}
   readonly workloads = new Workloads({
     node: 'a',
-    store: this.store,
-    ipam: this.ipam,
+    bookkeeper: fakeBooks({
+      ...{ node: 'a', store: this.store, ipam: this.ipam, pods: this.pods, clock: this.clock },
+      datastore: () => this.circumstances.datastore ?? inState('in-sync'),
+    }).bookkeeper,
     wiring: this.pods.wiring(),
     journal: this.pods.journal(),
     clock: this.clock,
     random: seededRandom(2),
     log: silentLog,
-    connections: { beforeUse: () => undefined, afterUse: () => undefined },
+    connections: { beforeUse: async () => undefined, afterUse: () => undefined },
     answered: () => undefined,
     podMtu: () => 1500,
     routed: address => this.routed(address),

@@ -6,6 +6,7 @@ import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
 import { between, type Millis, millis } from '@network/base/time/units.ts'
 import { Bell } from '@network/datastore/bell.ts'
 import type { CniReply } from '@network/model/cni.ts'
+import type { Bookkeeper } from '../away/bookkeeper.ts'
 import { Attachments, type AttachOptions } from './attach.ts'
 import { checkAttachment } from './check.ts'
 import { addressHandle, interfaceOf } from './names.ts'
@@ -17,7 +18,8 @@ import { type CniCall, type PodInterface, readCniRequest } from './request.ts'
 const DEADLINE_MS = 60_000
 const RETRY = { base: millis(500), cap: millis(30_000) }
 
-export interface WorkloadOptions extends AttachOptions {
+export interface WorkloadOptions extends Omit<AttachOptions, 'books'> {
+  readonly bookkeeper: Pick<Bookkeeper, 'books' | 'share' | 'awayVerdict'>
   readonly clock: Clock
   readonly random: Random
   readonly circumstances: () => Circumstances
@@ -36,7 +38,7 @@ export class Workloads {
 
   constructor(options: WorkloadOptions) {
     this.#options = options
-    this.#attachments = new Attachments(options)
+    this.#attachments = new Attachments({ ...options, books: () => options.bookkeeper.books() })
   }
 
   /** Answers one call, given as the plugin sent it; never throws: what goes wrong is a CNI error with its sentence. */
@@ -59,6 +61,11 @@ export class Workloads {
     }
   }
 
+  /** Something may be left half done: what keeps tidy looks again. */
+  lookAgain(): void {
+    this.#untidy.ring()
+  }
+
   /** Tidies at once, and again after every call that failed, until the signal aborts. */
   async keepTidy(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
@@ -75,7 +82,11 @@ export class Workloads {
   }
 
   /** Removes what was begun and not finished, and frees addresses that no endpoint answers for. */
-  async tidy(signal: AbortSignal): Promise<void> {
+  tidy(signal: AbortSignal): Promise<void> {
+    return this.#options.bookkeeper.share(signal, () => this.#tidy(signal))
+  }
+
+  async #tidy(signal: AbortSignal): Promise<void> {
     const { journal, log } = this.#options
     const unfinished = journal.unfinished().map(pod =>
       this.#inTurn(pod, async () => {
@@ -88,11 +99,16 @@ export class Workloads {
     await this.#attachments.sparing(spared => this.#attachments.releaseOrphans(spared, signal))
   }
 
-  async #answer(call: Call, signal: AbortSignal): Promise<CniReply> {
+  #answer(call: Call, signal: AbortSignal): Promise<CniReply> {
+    if (call.is !== 'status') return this.#options.bookkeeper.share(signal, () => this.#act(call, signal))
+    const { bookkeeper, circumstances } = this.#options
+    return Promise.resolve(statusReply(call.version, circumstances(), bookkeeper.awayVerdict))
+  }
+
+  async #act(call: Exclude<Call, { is: 'status' }>, signal: AbortSignal): Promise<CniReply> {
     const attachments = this.#attachments
     switch (call.is) {
       case 'add':
-        mustBeInSync(this.#options.circumstances())
         mustBeRegistered(this.#options.circumstances())
         return resultOf(call.version, await this.#inTurn(call.pod, () => attachments.make(call.pod, call.netns, signal)))
       case 'del':
@@ -100,15 +116,14 @@ export class Workloads {
         return SILENT_SUCCESS
       case 'check':
         await this.#inTurn(call.pod, async () => {
-          const endpoint = (await attachments.find(call.pod, signal))?.value
-          await checkAttachment({ ...call, endpoint }, this.#options, { signal })
+          const { wiring, bookkeeper } = this.#options
+          const endpoint = await attachments.find(call.pod, signal)
+          await checkAttachment({ ...call, endpoint }, { wiring, books: () => bookkeeper.books() }, signal)
         })
         return SILENT_SUCCESS
       case 'gc':
         await this.#collect(call, signal)
         return SILENT_SUCCESS
-      case 'status':
-        return statusReply(call.version, this.#options.circumstances())
       default:
         return call satisfies never
     }
@@ -118,7 +133,7 @@ export class Workloads {
   #collect({ network, valid }: Extract<Call, { is: 'gc' }>, signal: AbortSignal): Promise<void> {
     const attachments = this.#attachments
     return attachments.sparing(async spared => {
-      const { endpoints } = await attachments.all(signal)
+      const { endpoints } = await this.#options.bookkeeper.books().all(signal)
       const isGarbage = (pod: PodInterface) => !valid.has(addressHandle(pod)) && !spared.has(addressHandle(pod))
       const garbage = endpoints.map(interfaceOf).filter(pod => pod.network === network && isGarbage(pod))
       const removals = garbage.map(pod =>
@@ -154,25 +169,15 @@ function codeOf({ exitCode, body }: CniReply): number {
   return exitCode !== 0 && typeof code === 'number' ? code : exitCode
 }
 
-/** An address is had by a write. Whoever keeps some in hand without one may find, after a long silence, that they are another's. */
-function mustBeInSync({ node, datastore }: Circumstances): void {
-  if (datastore.state !== 'stale') return
-  throw new Fault('datastore.stale', {
+/** Addresses of a node that was deleted, or is not yet known, are free for others: it must not hand them out. */
+function mustBeRegistered({ node, registered, datastore }: Circumstances): void {
+  // While it is away, what was last seen of it is judged with the addresses.
+  if (registered || datastore.state === 'stale') return
+  throw new Fault('node.unregistered', {
     doing: 'attach a pod to',
     on: `node ${node}`,
-    says: `addresses are given by the datastore, which has not answered since ${datastore.since} (${datastore.error ?? 'no reason known'})`,
-    mend: 'pods that are there go on; try again when it is back',
-  })
-}
-
-/** Addresses of a node that was deleted are free for others: it must not hand them out. */
-function mustBeRegistered({ node, registered }: Circumstances): void {
-  if (registered) return
-  throw new Fault('node.deleted', {
-    doing: 'attach a pod to',
-    on: `node ${node}`,
-    says: 'it was deleted from the datastore',
-    mend: 'restart the agent to register it again',
+    says: 'it is not in the datastore: it was deleted there, or is not registered yet',
+    mend: 'try again; where somebody deleted it, restart the agent to register it again',
   })
 }
 

@@ -59,3 +59,15 @@ test('a cursor over a part of a buffer reads that part and no octet beyond', () 
   ] as const)
     assert.throws(() => new Cursor(buffer, 'network', from, end), WireFault)
 })
+
+test('words are written as they lie in memory, behind octets and past the end of a buffer of any size', () => {
+  const words = Int32Array.of(0x01020304, -1, 7)
+  for (const capacity of [0, 1, 7, 64]) {
+    const writer = new Writer('host', capacity)
+    writer.u32(5).words(words).patchU16be(4, 0xabcd)
+    writer.words(words)
+    const expected = new Int32Array([5, ...words, ...words])
+    new DataView(expected.buffer).setUint16(4, 0xabcd)
+    assert.deepEqual(new Int32Array(writer.finish().buffer), expected)
+  }
+})

@@ -1,16 +1,20 @@
 /** Writes bytes into a buffer that grows; the counterpart of Cursor. */
 import type { ByteOrder } from './cursor.ts'
 
+const WORD_OCTETS = 4
 const HOST_IS_LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 export class Writer {
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
+  /** Made when words are first written: most writers never do. */
+  #words: Int32Array | undefined
   readonly #little: boolean
   #at = 0
 
+  /** `capacity` is how many octets fit before the buffer must grow. */
   constructor(order: ByteOrder = 'network', capacity = 256) {
-    this.#bytes = new Uint8Array(capacity)
+    this.#bytes = new Uint8Array(wholeWords(capacity))
     this.#view = new DataView(this.#bytes.buffer)
     this.#little = order === 'host' && HOST_IS_LITTLE
   }
@@ -56,6 +60,15 @@ export class Writer {
     return this
   }
 
+  /** Words as they lie in memory, at a multiple of four octets: for few words far faster than `bytes`. */
+  words(words: Int32Array): this {
+    const at = this.#room(words.length * WORD_OCTETS) / WORD_OCTETS
+    this.#words ??= new Int32Array(this.#bytes.buffer)
+    const into = this.#words
+    for (let word = 0; word < words.length; word++) into[at + word] = words[word] ?? 0
+    return this
+  }
+
   /** Zero octets up to a multiple of `multiple`. */
   align(multiple: number): this {
     while (this.#at % multiple !== 0) this.u8(0)
@@ -69,6 +82,15 @@ export class Writer {
 
   patchU32(at: number, value: number): void {
     this.#view.setUint32(at, value, this.#little)
+  }
+
+  /** Network order whatever the writer's own. */
+  patchU16be(at: number, value: number): void {
+    this.#view.setUint16(at, value)
+  }
+
+  patchU32be(at: number, value: number): void {
+    this.#view.setUint32(at, value)
   }
 
   /** Forgets what was written and keeps the buffer. */
@@ -95,9 +117,14 @@ export class Writer {
   }
 
   #grow(least: number): void {
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, least))
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, wholeWords(least)))
     grown.set(this.#bytes)
     this.#bytes = grown
     this.#view = new DataView(grown.buffer)
+    this.#words = undefined
   }
+}
+
+function wholeWords(octets: number): number {
+  return Math.ceil(octets / WORD_OCTETS) * WORD_OCTETS
 }

@@ -1,4 +1,5 @@
 /** A prefix of either family, told apart by the kind of number that its address is. */
+import type { AnyAddress } from './any-address.ts'
 import { covers6, formatPrefix6, type ParsedPrefix6, type Prefix6, parsePrefix6 } from './ipv6.ts'
 import { covers, formatPrefix, type ParsedPrefix, type Prefix, parsePrefix } from './prefix.ts'
 
@@ -6,6 +7,11 @@ export type AnyPrefix = Prefix | Prefix6
 
 export function isPrefix6(prefix: AnyPrefix): prefix is Prefix6 {
   return typeof prefix.address === 'bigint'
+}
+
+/** The prefix that holds this address alone. */
+export function hostPrefix(address: AnyAddress): AnyPrefix {
+  return typeof address === 'number' ? { address, length: 32 } : { address, length: 128 }
 }
 
 /** Prints either family: texts of the two never meet. */

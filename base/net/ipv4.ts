@@ -1,5 +1,4 @@
 /** IPv4 addresses as unsigned 32-bit numbers; text only at the edges. */
-import { Address4 } from 'ip-address'
 
 declare const ipv4Unit: unique symbol
 /** An IPv4 address in host order, 0 to 2^32 − 1. */
@@ -10,10 +9,14 @@ export function toIpv4(value: number): Ipv4 {
   return (value >>> 0) as Ipv4
 }
 
+const DOTTED_QUAD = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/
+
 /** Reads dotted-quad text; refuses leading zeros, short forms and anything else that tools disagree about. */
 export function parseIpv4(text: string): Ipv4 | undefined {
-  if (text.includes('/') || !Address4.isValid(text)) return undefined
-  return toIpv4(Number(new Address4(text).bigInt()))
+  const found = DOTTED_QUAD.exec(text)
+  if (found === null) return undefined
+  const [a, b, c, d] = [Number(found[1]), Number(found[2]), Number(found[3]), Number(found[4])]
+  return Math.max(a, b, c, d) > 255 ? undefined : toIpv4((a << 24) | (b << 16) | (c << 8) | d)
 }
 
 /** Prints dotted-quad text. */

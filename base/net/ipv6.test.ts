@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { anyPrefix, coversAny, formatAnyPrefix, isPrefix6, parseAnyPrefix } from './any-prefix.ts'
+import { anyAddress, formatAddress, isUnspecified, parseAddress, unmapped } from './any-address.ts'
+import { anyPrefix, coversAny, formatAnyPrefix, hostPrefix, isPrefix6, parseAnyPrefix } from './any-prefix.ts'
+import { toIpv4 } from './ipv4.ts'
 import {
   covers6,
   formatIpv6,
@@ -66,4 +68,20 @@ test('cover agrees with arithmetic, and never goes over families', () => {
   assert.deepEqual(['10.0.0.0/8', '2001:db8::/32'].map(anyPrefix).map(isPrefix6), [false, true])
   assert.deepEqual(['10.0.0.0/8', '2001:db8::/32'].map(anyPrefix).map(formatAnyPrefix), ['10.0.0.0/8', '2001:db8::/32'])
   assert.equal(parseAnyPrefix('nonsense').ok, false)
+})
+
+test('an address of either family prints and reads back the same; only the mapped ones become IPv4', () => {
+  const any = fc.oneof(
+    address,
+    fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(value => toIpv4(value)),
+  )
+  fc.assert(fc.property(any, value => assert.equal(parseAddress(formatAddress(value)), value)))
+  const texts = ['::ffff:192.0.2.1', '::192.0.2.1', '1::ffff:192.0.2.1', '192.0.2.1'].map(anyAddress)
+  assert.deepEqual(texts.map(unmapped).map(formatAddress), ['192.0.2.1', '::c000:201', '1::ffff:c000:201', '192.0.2.1'])
+  assert.deepEqual(['0.0.0.0', '::', '::1', '0.0.0.1'].map(anyAddress).map(isUnspecified), [true, true, false, false])
+  assert.throws(() => anyAddress('eth1'), /not an address/)
+  assert.deepEqual(['192.0.2.1', '2001:db8::1'].map(anyAddress).map(hostPrefix).map(formatAnyPrefix), [
+    '192.0.2.1/32',
+    '2001:db8::1/128',
+  ])
 })

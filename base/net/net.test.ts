@@ -6,9 +6,9 @@ import {
   contains,
   covers,
   formatPrefix,
-  lastAddress,
   maskOf,
   overlaps,
+  type Prefix,
   parseInterfaceAddress,
   parsePrefix,
   prefix,
@@ -45,19 +45,19 @@ test('high addresses are positive numbers', () => {
   assert.equal(maskOf(0), 0)
   assert.equal(maskOf(32), 4294967295)
   assert.equal(sizeOf(prefix('0.0.0.0/0')), 2 ** 32)
-  assert.equal(formatIpv4(lastAddress(prefix('240.0.0.0/4'))), '255.255.255.255')
   assert.deepEqual(parseInterfaceAddress('172.16.20.11/24'), { address: ipv4('172.16.20.11'), length: 24 })
 })
 
 test('containment, cover and overlap agree with arithmetic', () => {
+  const lastOf = (one: Prefix) => toIpv4(one.address + sizeOf(one) - 1)
   fc.assert(
     fc.property(network, address, (one, at) => {
-      assert.equal(contains(one, at), at >= one.address && at <= lastAddress(one))
+      assert.equal(contains(one, at), at >= one.address && at <= lastOf(one))
     }),
   )
   fc.assert(
     fc.property(network, network, (one, other) => {
-      const inside = contains(one, other.address) && contains(one, lastAddress(other))
+      const inside = contains(one, other.address) && contains(one, lastOf(other))
       assert.equal(covers(one, other), inside)
       assert.equal(overlaps(one, other), covers(one, other) || covers(other, one))
     }),

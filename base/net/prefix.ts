@@ -14,6 +14,9 @@ export function toPrefix(address: Ipv4, length: number): Prefix {
   return { address: toIpv4(address & maskOf(length)), length }
 }
 
+// V8 makes all prefixes over when it first meets an address that is no small integer to it: better now, while there are none.
+toPrefix(toIpv4(0xffffffff), 32)
+
 /** Reads `10.1.0.0/16`; host bits are an error that names the network meant. */
 export function parsePrefix(text: string): ParsedPrefix {
   const parsed = parseInterfaceAddress(text)
@@ -53,10 +56,6 @@ export function maskOf(length: number): number {
 /** How many addresses the prefix holds. */
 export function sizeOf(prefix: Prefix): number {
   return 2 ** (32 - prefix.length)
-}
-
-export function lastAddress(prefix: Prefix): Ipv4 {
-  return toIpv4(prefix.address + sizeOf(prefix) - 1)
 }
 
 export function contains(prefix: Prefix, address: Ipv4): boolean {

@@ -23,6 +23,8 @@ class Known<K, W, H> implements Pair<K, W, H> {
   settled = false
   /** The number of the look that last saw it, or of the wish that last named it. */
   named = 0
+  /** The one that became known after it: whoever names keys names them in the order of the last time, as a rule. */
+  next: Known<K, W, H> | undefined = undefined
 
   constructor(key: K) {
     this.key = key
@@ -32,9 +34,15 @@ class Known<K, W, H> implements Pair<K, W, H> {
 export class DeltaMap<K, W, H = W> {
   readonly #same: (want: W, have: H) => boolean
   readonly #known = new Map<K, Known<K, W, H>>()
+  #first: Known<K, W, H> | undefined
+  #last: Known<K, W, H> | undefined
+  /** Where the next key that somebody names is looked for before the map is asked. */
+  #expected: Known<K, W, H> | undefined
   #desired: ReadonlyMap<K, W> = new Map()
   #differing = 0
   #naming = 0
+  /** How many keys the present look or wish has named. */
+  #named = 0
 
   constructor(same: (want: W, have: H) => boolean) {
     this.#same = same
@@ -42,28 +50,27 @@ export class DeltaMap<K, W, H = W> {
 
   /** Makes the desired side exactly `wanted`, which nobody may change afterwards. */
   desireAll(wanted: ReadonlyMap<K, W>): void {
-    const naming = ++this.#naming
+    this.#beginNaming()
     this.#desired = wanted
-    for (const [key, want] of wanted) {
-      const known = this.#take(key)
-      known.named = naming
-      if (known.want === want) continue
+    wanted.forEach((want, key) => {
+      const known = this.#name(key)
+      if (known.want === want) return
       known.want = want
       this.#review(known)
       // What we change ourselves nobody meddled with.
       if (known.differs) known.settled = false
-    }
-    for (const known of this.#known.values()) {
-      if (known.named === naming || known.want === undefined) continue
+    })
+    this.#forUnnamed(known => {
+      if (known.want === undefined) return
       known.want = undefined
       known.settled = false
       this.#review(known)
-    }
+    })
   }
 
   /** Makes the actual side exactly `seen`; the pairs that were settled and are no longer equal. */
   observeAll(seen: Seen<K, H>): readonly Pair<K, W, H>[] {
-    const naming = ++this.#naming
+    this.#beginNaming()
     const upset: Known<K, W, H>[] = []
     const look = (known: Known<K, W, H>, have: H | undefined) => {
       known.have = have
@@ -73,21 +80,18 @@ export class DeltaMap<K, W, H = W> {
       upset.push(known)
     }
     seen.forEach((have, key) => {
-      const known = this.#take(key)
-      known.named = naming
-      look(known, have)
+      look(this.#name(key), have)
     })
-    for (const known of this.#known.values())
-      if (known.named !== naming) {
-        if (known.have !== undefined) look(known, undefined)
-        if (known.want === undefined) this.#known.delete(known.key)
-      }
+    this.#forUnnamed(known => {
+      if (known.have !== undefined) look(known, undefined)
+    })
     return upset
   }
 
   /** Remembers what is equal by now. */
   settle(): void {
-    for (const known of this.#known.values()) known.settled = known.want !== undefined && !known.differs
+    for (let known = this.#first; known !== undefined; known = known.next)
+      known.settled = known.want !== undefined && !known.differs
   }
 
   at(key: K): Pair<K, W, H> | undefined {
@@ -97,7 +101,8 @@ export class DeltaMap<K, W, H = W> {
   /** Keys whose two sides differ. */
   get differing(): readonly Pair<K, W, H>[] {
     const found: Known<K, W, H>[] = []
-    if (this.#differing > 0) for (const known of this.#known.values()) if (known.differs) found.push(known)
+    if (this.#differing === 0) return found
+    for (let known = this.#first; known !== undefined; known = known.next) if (known.differs) found.push(known)
     return found
   }
 
@@ -105,12 +110,46 @@ export class DeltaMap<K, W, H = W> {
     return this.#desired
   }
 
-  #take(key: K): Known<K, W, H> {
-    const known = this.#known.get(key)
-    if (known !== undefined) return known
+  #beginNaming(): void {
+    this.#naming++
+    this.#named = 0
+    this.#expected = this.#first
+  }
+
+  #name(key: K): Known<K, W, H> {
+    const expected = this.#expected
+    const known = expected !== undefined && expected.key === key ? expected : (this.#known.get(key) ?? this.#add(key))
+    this.#expected = known.next
+    if (known.named !== this.#naming) this.#named++
+    known.named = this.#naming
+    return known
+  }
+
+  #add(key: K): Known<K, W, H> {
     const made = new Known<K, W, H>(key)
     this.#known.set(key, made)
+    if (this.#last === undefined) this.#first = made
+    else this.#last.next = made
+    this.#last = made
     return made
+  }
+
+  /** Visits what nobody named, and then forgets of it what is neither wanted nor there. */
+  #forUnnamed(visit: (known: Known<K, W, H>) => void): void {
+    if (this.#named === this.#known.size) return
+    let before: Known<K, W, H> | undefined
+    for (let known = this.#first; known !== undefined; known = known.next) {
+      if (known.named !== this.#naming) visit(known)
+      if (known.want === undefined && known.have === undefined) this.#forget(known, before)
+      else before = known
+    }
+  }
+
+  #forget(known: Known<K, W, H>, before: Known<K, W, H> | undefined): void {
+    this.#known.delete(known.key)
+    if (before === undefined) this.#first = known.next
+    else before.next = known.next
+    if (this.#last === known) this.#last = before
   }
 
   #review(known: Known<K, W, H>): void {

@@ -9,6 +9,25 @@ export interface Libc {
   readonly bind: (fd: number, address: Uint8Array, length: number) => number
   readonly send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number | bigint
   readonly recv: (fd: number, into: Uint8Array, length: number, flags: number) => number | bigint
+  readonly sendto: (
+    fd: number,
+    bytes: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ) => number | bigint
+  /** `addressLength` is an unsigned int in memory: how long `address` is, and then how much of it was filled. */
+  readonly recvfrom: (
+    fd: number,
+    into: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: Uint8Array,
+  ) => number | bigint
+  /** 0: there is no such interface. */
+  readonly ifNameToIndex: (name: string) => number
   readonly setsockopt: (fd: number, level: number, option: number, value: Uint8Array, length: number) => number
   readonly getsockopt: (fd: number, level: number, option: number, into: Uint8Array, length: Uint8Array) => number
   /** Where the bytes lie; true only as long as somebody holds on to them. */
@@ -41,6 +60,11 @@ function load(): Libc {
     bind: c.func('int bind(int fd, const void *address, unsigned int length)'),
     send: c.func('intptr_t send(int fd, const void *bytes, size_t length, int flags)'),
     recv: c.func('intptr_t recv(int fd, void *into, size_t length, int flags)'),
+    sendto: c.func(
+      'intptr_t sendto(int fd, const void *bytes, size_t length, int flags, const void *address, unsigned int address_length)',
+    ),
+    recvfrom: c.func('intptr_t recvfrom(int fd, void *into, size_t length, int flags, void *address, void *address_length)'),
+    ifNameToIndex: c.func('unsigned int if_nametoindex(const char *name)'),
     setsockopt: c.func('int setsockopt(int fd, int level, int option, const void *value, unsigned int length)'),
     getsockopt: c.func('int getsockopt(int fd, int level, int option, void *into, void *length)'),
     addressOf: bytes => BigInt(koffi.address(bytes)),

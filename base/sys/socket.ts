@@ -29,6 +29,23 @@ export function receive(fd: number, into: Uint8Array): number | Errno {
   return untilUninterrupted(() => libc().recv(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC))
 }
 
+/** The same to an address given as the bytes of its `struct sockaddr`. */
+export function sendTo(fd: number, bytes: Uint8Array, address: Uint8Array): number | Errno {
+  return untilUninterrupted(() => libc().sendto(fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length))
+}
+
+/** The same as `receive`, and fills `from` with the `struct sockaddr` of the sender, as far as it has room. */
+export function receiveFrom(fd: number, into: Uint8Array, from: Uint8Array): number | Errno {
+  const length = new Uint8Array(new Uint32Array([from.length]).buffer)
+  return untilUninterrupted(() => libc().recvfrom(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC, from, length))
+}
+
+/** The number of an interface; undefined: there is none of that name. */
+export function indexOfDevice(name: string): number | undefined {
+  const index = libc().ifNameToIndex(name)
+  return index === 0 ? undefined : index
+}
+
 /** Sets any option of any socket: TCP MD5, TTL security and marks as well as buffer sizes. */
 export function setsockopt(fd: number, level: number, option: number, value: Uint8Array): void {
   must(libc().setsockopt(fd, level, option, value, value.length), 'setsockopt', optionOf('set', fd, level, option))

@@ -26,6 +26,7 @@ export type Unreach =
   | { readonly is: 'ipv4'; readonly prefixes: readonly Identified<Prefix>[] }
   | { readonly is: 'ipv6'; readonly prefixes: readonly Identified<Prefix6>[] }
 
+const UNSPECIFIED = toIpv6(0n)
 const BAD_PREFIX = 'bad prefix'
 
 /** What is reachable, or in words why it cannot be read. */
@@ -99,13 +100,14 @@ function readHops4(hop: Cursor): NextHops | string {
   return hop.left === 4 ? { nextHop: toIpv4(hop.u32()), nextHop6: undefined } : `next hop of ${hop.left} octets`
 }
 
-/** Some fill the second half with `::` or repeat the first: only a link-local address there says anything. */
+/** Some fill one of the halves with `::` or repeat the first: a second one says something only if it is another link-local address. */
 function readHops6(hop: Cursor): NextHops | string {
   if (hop.left !== 16 && hop.left !== 32) return `next hop of ${hop.left} octets`
-  const address = readIpv6(hop)
+  const first = readIpv6(hop)
   const second = hop.left === 16 ? readIpv6(hop) : undefined
-  const linkLocal = second !== undefined && isLinkLocal(second) && second !== address ? second : undefined
-  return { nextHop: NOWHERE, nextHop6: { address, linkLocal } }
+  const linkLocal = second !== undefined && isLinkLocal(second) && second !== first ? second : undefined
+  const isAlone = first === UNSPECIFIED && linkLocal !== undefined
+  return { nextHop: NOWHERE, nextHop6: isAlone ? { address: linkLocal, linkLocal: undefined } : { address: first, linkLocal } }
 }
 
 function readIpv6(cursor: Cursor): Ipv6 {

@@ -1,9 +1,13 @@
 /** BFD of one speaker: a session for each peer that asks for it, and the sockets that they share. */
-import { formatIpv4, type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import { type AnyAddress, formatAddress } from '@network/base/net/any-address.ts'
+import { toIpv4 } from '@network/base/net/ipv4.ts'
+import { toIpv6 } from '@network/base/net/ipv6.ts'
 import { reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
+import { formatPeer, peerAt } from '../peer-address.ts'
 import { Alarm } from '../session/alarm.ts'
+import type { Endpoint } from '../session/transport.ts'
 import type { Closable, Datagrams, Sender } from './datagrams.ts'
 import { type BfdPacket, type BfdState, DIAGNOSTICS, decodeBfd, encodeBfd } from './packet.ts'
 import { type BfdAction, type BfdEvent, type BfdSession, type BfdTimers, detectionTime, newBfd, stepBfd } from './session.ts'
@@ -14,8 +18,10 @@ export interface BfdSettings extends BfdTimers {
 }
 
 export interface BfdPeer {
-  readonly address: Ipv4
-  readonly from: Ipv4 | undefined
+  readonly address: AnyAddress
+  /** The interface of a link-local address. */
+  readonly zone?: string
+  readonly from: AnyAddress | undefined
   readonly device: string | undefined
   readonly settings: BfdSettings
 }
@@ -66,7 +72,7 @@ export class BfdMonitor {
       this.#listenFor(peer)
       watched.start()
     } catch (reason) {
-      this.#tools.log.error('BFD cannot run', { peer: formatIpv4(peer.address), why: reasonOf(reason) })
+      this.#tools.log.error('BFD cannot run', { peer: formatPeer(peerAt({ ...peer, port: 0 })), why: reasonOf(reason) })
     }
     return {
       status: () => watched.status(),
@@ -99,7 +105,7 @@ export class BfdMonitor {
       return
     }
     const { multihop } = peer.settings
-    const at = { address: peer.from ?? toIpv4(0), port: multihop ? MULTI_HOP_PORT : SINGLE_HOP_PORT }
+    const at = { address: peer.from ?? anywhereFor(peer), port: multihop ? MULTI_HOP_PORT : SINGLE_HOP_PORT }
     const ear = this.#tools.datagrams.hear(at, multihop ? 0 : FULL_TTL, (bytes, from) => this.#hear(bytes, from, multihop))
     this.#ears.set(name, { ear, users: 1 })
   }
@@ -113,10 +119,11 @@ export class BfdMonitor {
   }
 
   /** RFC 5880 §6.8.6: by our discriminator; the first packets by the address of their sender, which must be the right one anyhow. */
-  #hear(bytes: Uint8Array, from: Ipv4, multihop: boolean): void {
+  #hear(bytes: Uint8Array, from: Endpoint, multihop: boolean): void {
     const packet = decodeBfd(bytes)
     if (packet === undefined) return
-    const isOf = ({ peer }: WatchedPeer) => peer.address === from && peer.settings.multihop === multihop
+    const isOf = ({ peer }: WatchedPeer) =>
+      peer.address === from.address && peer.zone === from.zone && peer.settings.multihop === multihop
     const named = packet.yours === 0 ? [...this.#byDiscriminator.values()].find(isOf) : this.#byDiscriminator.get(packet.yours)
     if (named !== undefined && isOf(named)) named.hear(packet)
   }
@@ -151,8 +158,9 @@ class WatchedPeer {
   }
 
   start(): void {
-    const { address, from, device, settings } = this.peer
-    const to = { address, port: settings.multihop ? MULTI_HOP_PORT : SINGLE_HOP_PORT }
+    const { address, zone, from, device, settings } = this.peer
+    const port = settings.multihop ? MULTI_HOP_PORT : SINGLE_HOP_PORT
+    const to = { address, port, ...(zone === undefined ? {} : { zone }) }
     this.#sender = this.#tools.datagrams.sender({ to, from, device }, this.#tools.random())
     this.#feed({ is: 'start' })
   }
@@ -225,6 +233,10 @@ class WatchedPeer {
   }
 }
 
-function nameOfEar({ from, settings }: BfdPeer): string {
-  return `${from ?? ''} ${settings.multihop}`
+function nameOfEar(peer: BfdPeer): string {
+  return `${formatAddress(peer.from ?? anywhereFor(peer))} ${peer.settings.multihop}`
+}
+
+function anywhereFor({ address }: BfdPeer): AnyAddress {
+  return typeof address === 'number' ? toIpv4(0) : toIpv6(0n)
 }

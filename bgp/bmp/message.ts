@@ -1,7 +1,8 @@
 /** BMP messages to a monitoring station. RFC 7854. */
 import { Writer } from '@network/base/bytes/writer.ts'
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import { type AnyAddress, writeAddress } from '../mrt/record.ts'
+import { writeAddress } from '../mrt/record.ts'
 
 const VERSION = 3
 const HEADER_OCTETS = 6

@@ -2,11 +2,11 @@
 
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import { isPrefix6 } from '@network/base/net/any-prefix.ts'
-import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 import { encodeAttributes } from '../attributes/encode.ts'
 import { negotiate } from '../fsm/negotiate.ts'
+import { formatPeer, isAt, type PeerAddress } from '../peer-address.ts'
 import type { Speaker } from '../speaker.ts'
 import type { PeerState } from '../status.ts'
 import type { Line, Observer } from '../watch/observe.ts'
@@ -37,6 +37,7 @@ export interface Audience {
 
 /** A session that stands. */
 export interface UpPeer {
+  readonly name: PeerAddress
   readonly line: Line
   readonly peer: MonitoredPeer
   /** Families in which the peer gives each path an id: a station expects them there. RFC 7911. */
@@ -62,7 +63,8 @@ export class Monitor implements Observer {
   readonly #clock: Clock
   readonly #name: { readonly system: string; readonly description: string }
   readonly #talks = new Map<Line, Talk>()
-  readonly #up = new Map<Ipv4, UpPeer>()
+  readonly #up = new Map<PeerAddress, UpPeer>()
+  readonly #upOn = new Map<Line, UpPeer>()
   readonly #audiences = new Set<Audience>()
   #speaker: Speaker | undefined
 
@@ -103,14 +105,14 @@ export class Monitor implements Observer {
   }
 
   isUp(up: UpPeer): boolean {
-    return this.#up.get(up.line.remote.address) === up
+    return this.#up.get(up.name) === up
   }
 
   /** One report a peer. RFC 7854 §4.8. */
   reportStatistics(): void {
     const at = this.#clock.wall()
     for (const { address, prefixes, repaired } of this.#speaker?.status().peers ?? []) {
-      const up = [...this.#up.values()].find(each => formatIpv4(each.line.remote.address) === address)
+      const up = [...this.#up.values()].find(({ name }) => formatPeer(name) === address)
       if (up === undefined) continue
       const report = statisticsReport(up.peer, at, [
         { type: STATISTIC.rejected, value: prefixes.received - prefixes.accepted },
@@ -134,42 +136,44 @@ export class Monitor implements Observer {
     const talk = this.#talks.get(line)
     if (talk === undefined) return
     talk.ending ??= by === 'peer' ? { is: 'remote-silent' } : { is: 'local-event', event: MANUAL_STOP }
-    if (this.#up.get(line.remote.address)?.line !== line) this.#talks.delete(line)
+    if (!this.#upOn.has(line)) this.#talks.delete(line)
   }
 
   #heard(line: Line, talk: Talk, update: Uint8Array): void {
-    const up = this.#up.get(line.remote.address)
-    if (up?.line === line) this.#tell(routeMonitoring(up.peer, this.#clock.wall(), update), up)
+    const up = this.#upOn.get(line)
+    if (up !== undefined) this.#tell(routeMonitoring(up.peer, this.#clock.wall(), update), up)
     else talk.early.push(update)
   }
 
-  #stateChanged(address: Ipv4, state: PeerState): void {
+  #stateChanged(address: PeerAddress, state: PeerState): void {
     const up = this.#up.get(address)
     if (up !== undefined) this.#wentDown(address, up)
     if (state === 'established') this.#cameUp(address)
   }
 
-  #cameUp(address: Ipv4): void {
+  #cameUp(name: PeerAddress): void {
     for (const [line, talk] of this.#talks) {
       const { sent, received, ending, early } = talk
-      if (line.remote.address !== address || sent === undefined || received === undefined || ending !== undefined) continue
+      if (!isAt(name, line.remote) || sent === undefined || received === undefined || ending !== undefined) continue
       const described = describe(line, sent, received)
       if (described === undefined) continue
       const { peer, pathIds } = described
       const at = this.#clock.wall()
       const ends = { local: line.local.address, localPort: line.local.port, remotePort: line.remote.port }
-      const up: UpPeer = { line, peer, pathIds, announcement: peerUp(peer, at, ends, { sent, received }) }
-      this.#up.set(address, up)
+      const up: UpPeer = { name, line, peer, pathIds, announcement: peerUp(peer, at, ends, { sent, received }) }
+      this.#up.set(name, up)
+      this.#upOn.set(line, up)
       for (const audience of this.#audiences) audience.welcome(up)
       for (const update of early.splice(0)) this.#tell(routeMonitoring(peer, at, update), up)
       return
     }
   }
 
-  #wentDown(address: Ipv4, up: UpPeer): void {
+  #wentDown(address: PeerAddress, up: UpPeer): void {
     const reason = this.#talks.get(up.line)?.ending ?? { is: 'local-event', event: MANUAL_STOP }
     this.#tell(peerDown(up.peer, this.#clock.wall(), reason), up)
     this.#up.delete(address)
+    this.#upOn.delete(up.line)
     this.#talks.delete(up.line)
   }
 
@@ -177,10 +181,10 @@ export class Monitor implements Observer {
     for (const audience of this.#audiences) audience.tell(message, about)
   }
 
-  *#updatesOf({ line, pathIds }: UpPeer): Generator<Uint8Array, void, void> {
+  *#updatesOf({ name, pathIds }: UpPeer): Generator<Uint8Array, void, void> {
     const groups = new Map<Attributes, Identified<AnyPrefix>[]>()
     const hasIds = (family: Family) => pathIds.some(each => sameFamily(each, family))
-    for (const { attributes, prefix: bare, pathId = 0 } of this.#speaker?.adjIn(line.remote.address) ?? []) {
+    for (const { attributes, prefix: bare, pathId = 0 } of this.#speaker?.adjIn(name) ?? []) {
       const prefix = hasIds(isPrefix6(bare) ? IPV6_UNICAST : IPV4_UNICAST) ? { ...bare, pathId } : bare
       const group = groups.get(attributes)
       if (group === undefined) groups.set(attributes, [prefix])

@@ -1,8 +1,9 @@
 /** What `show` asks, answered from the speaker as plain JSON. */
 import { type AnyPrefix, formatAnyPrefix, parseAnyPrefix } from '@network/base/net/any-prefix.ts'
-import { formatIpv4, parseIpv4 } from '@network/base/net/ipv4.ts'
-import { formatIpv6 } from '@network/base/net/ipv6.ts'
+import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import type { AsPath, Attributes } from '../attributes/attributes.ts'
+import { formatNextHop } from '../attributes/own-hops.ts'
+import { formatPeer, type PeerAddress, parsePeer } from '../peer-address.ts'
 import { formatCommunity, formatExtendedCommunity, formatLargeCommunity } from '../policy/community-pattern.ts'
 import type { Speaker } from '../speaker.ts'
 import type { ExplainedPath, Explanation, PeerStatus, SpeakerStatus } from '../status.ts'
@@ -79,7 +80,8 @@ export function answer(question: Question, speaker: Speaker): Answer {
       return { is: 'peers', speaker: status, peers: status.peers }
     }
     case 'peer': {
-      const peer = speaker.status().peers.find(({ address }) => address === question.about)
+      const named = parsePeer(question.about)
+      const peer = speaker.status().peers.find(({ address }) => named !== undefined && address === formatPeer(named))
       return peer === undefined ? { is: 'unknown', says: `there is no peer ${question.about}` } : { is: 'peer', peer }
     }
     case 'routes':
@@ -109,18 +111,18 @@ function aboutPrefix(text: string, tell: (prefix: string) => Answer): Answer {
   return parsed.ok ? tell(formatAnyPrefix(parsed.value)) : { is: 'unknown', says: parsed.says }
 }
 
-function aboutPeer(
-  text: string,
-  speaker: Speaker,
-  tell: (address: NonNullable<ReturnType<typeof parseIpv4>>) => readonly RouteLine[],
-): Answer {
-  const address = parseIpv4(text)
-  if (address === undefined) return { is: 'unknown', says: `"${text}" is not an IPv4 address such as 192.0.2.1` }
-  const isPeer = speaker.status().peers.some(peer => peer.address === formatIpv4(address))
-  return isPeer ? { is: 'routes', routes: tell(address) } : { is: 'unknown', says: `there is no peer ${text}` }
+function aboutPeer(text: string, speaker: Speaker, tell: (peer: PeerAddress) => readonly RouteLine[]): Answer {
+  const peer = parsePeer(text)
+  if (peer === undefined) return { is: 'unknown', says: `"${text}" is neither an address such as 192.0.2.1 nor an interface` }
+  const isPeer = speaker.status().peers.some(({ address }) => address === formatPeer(peer))
+  return isPeer ? { is: 'routes', routes: tell(peer) } : { is: 'unknown', says: `there is no peer ${text}` }
 }
 
-type Told = { readonly pathId?: number; readonly source: { readonly id: string }; readonly stale: boolean }
+type Told = {
+  readonly pathId?: number
+  readonly source: { readonly id: string; readonly zone?: string }
+  readonly stale: boolean
+}
 
 /** A route as `show` prints it. */
 export function toLine(prefix: Identified<AnyPrefix>, attributes: Attributes, told: Told | undefined): RouteLine {
@@ -130,7 +132,7 @@ export function toLine(prefix: Identified<AnyPrefix>, attributes: Attributes, to
     from: told?.source.id ?? 'us',
     pathId: told?.pathId ?? prefix.pathId ?? null,
     stale: told?.stale ?? false,
-    nextHop: nextHop6 === undefined ? formatIpv4(nextHop) : formatIpv6(nextHop6.address),
+    nextHop: formatNextHop({ nextHop, nextHop6 }, told?.source.zone),
     asPath: formatAsPath(attributes.asPath),
     weight: attributes.weight ?? 0,
     origin: attributes.origin,

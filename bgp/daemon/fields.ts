@@ -1,10 +1,11 @@
 /** The leaves of a configuration: text and numbers, checked and turned into what they mean, each with its JSON schema. */
+import { type AnyAddress, parseAddress } from '@network/base/net/any-address.ts'
 import { type AnyPrefix, parseAnyPrefix } from '@network/base/net/any-prefix.ts'
 import { type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
 import { type Ipv6, parseIpv6 } from '@network/base/net/ipv6.ts'
-import { type Prefix, parsePrefix } from '@network/base/net/prefix.ts'
 import { Secret } from '@network/base/run/secret.ts'
 import * as v from 'valibot'
+import { type OnLink, type PeerAddress, parsePeer } from '../peer-address.ts'
 import { parseAsPathPattern } from '../policy/as-path-pattern.ts'
 import {
   parseCommunity,
@@ -50,8 +51,10 @@ export const passwordField = text<Secret>('1 to 80 octets that both ends know', 
   return { ok: false, says: `must be 1 to ${LONGEST_PASSWORD} octets, not ${octets}` }
 })
 export const addressField = spelt<Ipv4>('an IPv4 address', '192.0.2.1', parseIpv4)
+export const anyAddressField = spelt<AnyAddress>('an IPv4 or IPv6 address', '192.0.2.1', parseAddress)
+export const peerField = text<PeerAddress>('the address of a peer; a link-local one with its interface', 'fe80::1%eth1', toPeer)
+export const interfaceField = spelt<OnLink>('the name of an interface', 'eth1', toInterface)
 export const address6Field = spelt<Ipv6>('an IPv6 address', '2001:db8::1', parseIpv6)
-export const prefix4Field = text<Prefix>('an IPv4 prefix', '10.244.0.0/16', parsePrefix)
 export const prefixField = text<AnyPrefix>('an IPv4 or IPv6 prefix', '10.244.0.0/16', parseAnyPrefix)
 export const communityField = spelt('a community', '64512:100', parseCommunity)
 export const communityPatternField = spelt('a community or a pattern of them', '64512:*', parseCommunityPattern)
@@ -124,6 +127,24 @@ export function flag(description: string) {
 
 export const asnField = whole('An AS number.', 1, 4294967295)
 export const u32Field = (description: string) => whole(description, 0, 4294967295)
+
+export const remoteAsnField = v.union(
+  [asnField, v.picklist(['internal', 'external'])],
+  'must be a whole number from 1 to 4294967295, internal or external',
+)
+
+function toPeer(written: string): Meaning<PeerAddress> {
+  const peer = parsePeer(written)
+  if (peer !== undefined && (typeof peer !== 'string' || peer.includes('%'))) return { ok: true, value: peer }
+  const isBare = peer === undefined && parseAddress(written) !== undefined
+  const mend = isBare ? `is on every link: write ${written}%eth1` : 'is no address; write 192.0.2.1, 2001:db8::1 or fe80::1%eth1'
+  return { ok: false, says: `"${written}" ${mend}` }
+}
+
+function toInterface(written: string): OnLink | undefined {
+  const peer = parsePeer(written)
+  return typeof peer === 'string' && !peer.includes('%') ? peer : undefined
+}
 
 function parseNextHop(written: string): NextHopChange | undefined {
   if (written === 'self') return { is: 'self' }

@@ -1,10 +1,10 @@
 /** A read-only JSON service in the manner of birdwatcher, which looking glasses such as Alice read. */
 import { createServer, type Server } from 'node:http'
 import { formatAnyPrefix, parseAnyPrefix } from '@network/base/net/any-prefix.ts'
-import { ipv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import type { AsPath } from '../attributes/attributes.ts'
+import { parsePeer } from '../peer-address.ts'
 import type { Path } from '../rib/path.ts'
 import type { Speaker } from '../speaker.ts'
 import type { PeerStatus } from '../status.ts'
@@ -86,7 +86,7 @@ function statusOf(speaker: Speaker, started: Date, now: Date): Readonly<Record<s
 
 /** birdwatcher names a session; ours is named after the peer's address. */
 function nameOf({ address }: PeerStatus): string {
-  return `bgp_${address.replaceAll(/[.:]/g, '_')}`
+  return `bgp_${address.replaceAll(/[.:%]/g, '_')}`
 }
 
 function protocolOf(peer: PeerStatus): Readonly<Record<string, unknown>> {
@@ -117,8 +117,9 @@ function routesOf(which: string | undefined, about: string, speaker: Speaker): r
     return parsed.ok ? speaker.paths(formatAnyPrefix(parsed.value)).map((path, place) => routeOf(path, place === 0)) : undefined
   }
   const peer = speaker.status().peers.find(each => nameOf(each) === about || each.address === about)
-  if (peer === undefined) return undefined
-  const heard = [...speaker.adjIn(ipv4(peer.address))]
+  const address = peer === undefined ? undefined : parsePeer(peer.address)
+  if (address === undefined) return undefined
+  const heard = [...speaker.adjIn(address)]
   if (which === 'protocol' || which === 'peer') return heard.filter(isUsed).map(path => routeOf(path, isBest(path, speaker)))
   if (which === 'filtered') return heard.filter(path => !isUsed(path)).map(path => routeOf(path, false))
   return undefined

@@ -83,7 +83,8 @@ describe('a running daemon', () => {
     const { code, out } = await run('clear', 'all', '--hard', '--message', 'new cables', '--socket', socket)
     assert.deepEqual([code, out], [0, 'PEER       DONE\n192.0.2.2  no session stands\n'])
     assert.match((await run('clear', '192.0.2.9', '--socket', socket)).err, /there is no peer 192\.0\.2\.9/)
-    assert.match((await run('clear', 'everybody', '--socket', socket)).err, /neither the address of a peer nor all/)
+    assert.match((await run('clear', 'everybody', '--socket', socket)).err, /there is no peer everybody/)
+    assert.match((await run('clear', 'fe80::9', '--socket', socket)).err, /neither a peer nor all/)
     assert.equal((await run('clear', 'all', '--in', '--hard', '--socket', socket)).code, 2)
   })
 

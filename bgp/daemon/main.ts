@@ -50,7 +50,7 @@ program
       QUESTIONS,
     ),
   )
-  .argument('[about]', 'a prefix, or the address of a peer')
+  .argument('[about]', 'a prefix, or a peer: its address, or the interface at whose other end it is')
   .option('--socket <path>', 'where the daemon listens', DEFAULT_CONTROL)
   .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
   .action(async (what: string, about: string | undefined, options: { readonly socket: string; readonly output: string }) => {
@@ -62,7 +62,7 @@ program
   .description(
     'Has a running cali-bgpd hear or tell everything again, or begin sessions anew; without an option it hears and tells.',
   )
-  .argument('<peer>', 'the address of a peer, or all')
+  .argument('<peer>', 'the address of a peer, the interface at whose other end it is, or all')
   .option('--in', 'hear everything again: route refresh, or the policies alone where the peer cannot be asked')
   .option('--out', 'tell everything again')
   .addOption(

@@ -1,12 +1,12 @@
 /** What `clear` and `drain` order, done by the speaker: to hear all again, to tell all again, to begin sessions anew, or to leave. */
-import { formatIpv4, type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { Cleared, Clearing } from '../neighbour.ts'
+import { formatPeer, type PeerAddress, parsePeer } from '../peer-address.ts'
 import type { Speaker } from '../speaker.ts'
 import type { Answer } from './answers.ts'
 
 export interface Order {
-  readonly whom: 'all' | Ipv4
+  readonly whom: 'all' | PeerAddress
   readonly how: readonly Clearing[]
 }
 
@@ -19,8 +19,8 @@ const WORDS: Readonly<Record<Cleared, string>> = {
 
 /** Reads an order off the wire; in words what is wrong with it. `how` is a list of in and out, or hard. */
 export function toOrder(whom: string, how: string, words: string): Order | string {
-  const address = whom === 'all' ? 'all' : parseIpv4(whom)
-  if (address === undefined) return `"${whom}" is neither the address of a peer nor all`
+  const address = whom === 'all' ? 'all' : parsePeer(whom)
+  if (address === undefined) return `"${whom}" is neither a peer nor all`
   if (how === 'hard') return { whom: address, how: [{ is: 'hard', words }] }
   const ways = how.split(',').map(toSoft)
   const known = ways.filter(way => way !== undefined)
@@ -32,10 +32,10 @@ function toSoft(way: string): Clearing | undefined {
 }
 
 export function obey({ whom, how }: Order, speaker: Speaker): Answer {
-  const peers = speaker.status().peers.flatMap(({ address }) => parseIpv4(address) ?? [])
+  const peers = speaker.status().peers.flatMap(({ address }) => parsePeer(address) ?? [])
   const meant = whom === 'all' ? peers : peers.filter(each => each === whom)
-  if (whom !== 'all' && meant.length === 0) return { is: 'unknown', says: `there is no peer ${formatIpv4(whom)}` }
-  const lines = meant.flatMap(peer => how.map(way => ({ peer: formatIpv4(peer), ...said(speaker.clear(peer, way)) })))
+  if (whom !== 'all' && meant.length === 0) return { is: 'unknown', says: `there is no peer ${formatPeer(whom)}` }
+  const lines = meant.flatMap(peer => how.map(way => ({ peer: formatPeer(peer), ...said(speaker.clear(peer, way)) })))
   return { is: 'done', lines }
 }
 

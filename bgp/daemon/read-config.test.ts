@@ -27,7 +27,7 @@ const MISTAKES: readonly { readonly name: string; readonly text: string; readonl
   {
     name: 'an address that is none, written short',
     text: `${HEAD}neighbours:\n  - 192.0.2.300\n`,
-    says: ['4:5: neighbours.0.address: "192.0.2.300" is not an IPv4 address; write it like 192.0.2.1'],
+    says: ['4:5: neighbours.0.address: "192.0.2.300" is no address; write 192.0.2.1, 2001:db8::1 or fe80::1%eth1'],
   },
   {
     name: 'host bits',

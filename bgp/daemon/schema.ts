@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import {
   address6Field,
   addressField,
+  anyAddressField,
   asnField,
   asPathField,
   communityField,
@@ -11,14 +12,16 @@ import {
   extendedCommunityPatternField,
   familyField,
   flag,
+  interfaceField,
   largeCommunityField,
   largeCommunityPatternField,
   nextHopField,
   passwordField,
-  prefix4Field,
+  peerField,
   prefixesField,
   prefixField,
   prefixRangeField,
+  remoteAsnField,
   shorthand,
   u32Field,
   whole,
@@ -133,7 +136,7 @@ const sessionFields = {
   minHoldTime: v.optional(whole('Shortest hold time of the peer that is taken, in seconds.', 3, 65535)),
   connectRetry: v.optional(whole('Seconds between attempts to connect.', 1, 3600)),
   port: v.optional(whole('TCP port of the peer.', 1, 65535)),
-  localAddress: v.optional(addressField),
+  localAddress: v.optional(anyAddressField),
   password: v.optional(passwordField),
   bfd: v.optional(
     v.strictObject(
@@ -192,7 +195,10 @@ const sessionFields = {
   maxPaths: v.optional(whole('Paths of one prefix that the peer may tell; one more ends the session. Left out: 256.', 1, 65535)),
   import: policyNames,
   export: policyNames,
-  ipv4OverIpv6: v.optional(flag('IPv4 routes may have IPv6 next hops (RFC 8950).')),
+  ipv4OverIpv6: v.optional(
+    flag('IPv4 routes may have IPv6 next hops (RFC 8950). Left out: only with a peer by its link-local address.'),
+  ),
+  localAddress4: v.optional(addressField),
   localAddress6: v.optional(address6Field),
   drain: v.optional(flag('The session is about to end: routes are told as the last resort, and taken as such (RFC 8326).')),
   shutdown: v.optional(words('Keeps the session down; the peer is told these words.')),
@@ -202,8 +208,9 @@ const neighbourSchema = shorthand(
   'address',
   v.strictObject(
     {
-      address: addressField,
-      asn: v.optional(asnField),
+      address: v.optional(peerField),
+      interface: v.optional(interfaceField),
+      asn: v.optional(remoteAsnField),
       name: v.optional(words('For people.')),
       group: v.optional(words('The name of a group, whose settings hold where none stand here.')),
       ...sessionFields,
@@ -214,8 +221,8 @@ const neighbourSchema = shorthand(
 
 const dynamicSchema = v.strictObject(
   {
-    prefix: prefix4Field,
-    asn: asnField,
+    prefix: prefixField,
+    asn: remoteAsnField,
     limit: v.optional(whole('More peers at a time are refused.', 1, 100_000), 10_000),
     group: v.optional(words('The name of a group.')),
     ...sessionFields,
@@ -263,17 +270,17 @@ const mrtSchema = v.strictObject(
   MAPPING,
 )
 
+/** An address of the machine, or `0.0.0.0` or `::` for all of its family. */
+const listenSchema = v.strictObject({ address: anyAddressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)
+
 export const SCHEMA_TITLE = 'Configuration of cali-bgpd'
 
 export const configSchema = v.strictObject(
   {
     routerId: addressField,
     asn: asnField,
-    listen: v.optional(v.strictObject({ address: addressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)),
-    alsoListen: v.optional(
-      listOf(v.strictObject({ address: addressField, port: v.optional(whole('TCP port.', 1, 65535), 179) }, MAPPING)),
-      [],
-    ),
+    listen: v.optional(listenSchema),
+    alsoListen: v.optional(listOf(listenSchema), []),
     control: v.optional(words('Path of the socket for "cali-bgpd show".', 100)),
     routeReflector: v.optional(
       v.strictObject(
@@ -332,7 +339,7 @@ export const configSchema = v.strictObject(
     ),
     prefixSets: v.optional(named(listOf(prefixRangeField)), {}),
     policies: v.optional(named(policySchema), {}),
-    groups: v.optional(named(v.strictObject({ asn: v.optional(asnField), ...sessionFields }, MAPPING)), {}),
+    groups: v.optional(named(v.strictObject({ asn: v.optional(remoteAsnField), ...sessionFields }, MAPPING)), {}),
     neighbours: v.optional(listOf(neighbourSchema), []),
     dynamicNeighbours: v.optional(listOf(dynamicSchema), []),
     originate: v.optional(listOf(originationSchema), []),

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
+import { anyAddress } from '@network/base/net/any-address.ts'
 import { anyPrefix } from '@network/base/net/any-prefix.ts'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
+import { formatPeer } from '../peer-address.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../wire/capabilities.ts'
 import { readSettings, type Settings } from './settings.ts'
 
@@ -30,6 +32,61 @@ describe('roles', () => {
     assert.deepEqual(says('{address: 192.0.2.2, asn: 65001, strictRole: true}'), [
       'neighbours.0.strictRole: insists on a role, and we have none ourselves: say "role"',
     ])
+  })
+})
+
+describe('where a peer is', () => {
+  const BASE = 'routerId: 192.0.2.1\nasn: 64512\nexternalWithoutPolicy: accept\nneighbours:\n'
+
+  test('an address of either family, a link-local one with its interface, or an interface alone', () => {
+    const { peers, speaker } = read(
+      `${BASE}  - 2001:db8::2\n  - fe80::2%eth1\n  - {interface: eth2, asn: external, ipv4OverIpv6: false}\n` +
+        '  - {address: 192.0.2.2, localAddress4: 192.0.2.9}\n' +
+        'dynamicNeighbours: [{prefix: 2001:db8::/64, asn: internal}]\nlisten: {address: "::"}\nalsoListen: [{address: 0.0.0.0}]\n',
+    )
+    assert.deepEqual(
+      peers.map(({ address, name, asn, ipv4OverIpv6, localAddress4 }) => [
+        formatPeer(address),
+        name,
+        asn,
+        ipv4OverIpv6,
+        localAddress4,
+      ]),
+      [
+        ['2001:db8::2', '2001:db8::2', 64512, undefined, undefined],
+        ['fe80::2%eth1', 'fe80::2%eth1', 64512, undefined, undefined],
+        ['eth2', 'eth2', 'external', false, undefined],
+        ['192.0.2.2', '192.0.2.2', 64512, undefined, ipv4('192.0.2.9')],
+      ],
+    )
+    assert.deepEqual(speaker.dynamicPeers, [{ range: anyPrefix('2001:db8::/64'), limit: 10_000, peer: { asn: 'internal' } }])
+    assert.deepEqual(speaker.listen, { address: anyAddress('::'), port: 179 })
+  })
+
+  for (const [neighbour, says] of [
+    ['{name: nobody}', 'neighbours.0: must have either an address, or the interface at whose other end it is'],
+    [
+      '{address: 192.0.2.2, interface: eth1}',
+      'neighbours.0: must have either an address, or the interface at whose other end it is',
+    ],
+    ['fe80::2', 'neighbours.0.address: "fe80::2" is on every link: write fe80::2%eth1'],
+    ['spine', 'neighbours.0.address: "spine" is no address; write 192.0.2.1, 2001:db8::1 or fe80::1%eth1'],
+    ['{interface: "eth0:1"}', 'neighbours.0.interface: "eth0:1" is not the name of an interface; write it like eth1'],
+    [
+      '{address: "2001:db8::2", localAddress: 192.0.2.1}',
+      'neighbours.0.localAddress: must be of the family of the session, which is over IPv6',
+    ],
+    ['{interface: eth1, bfd: {multihop: true}}', 'neighbours.0.bfd.multihop: a peer on the link is one hop away: remove it'],
+    ['{address: 192.0.2.2, asn: inside}', 'neighbours.0.asn: must be a whole number from 1 to 4294967295, internal or external'],
+  ] as const)
+    test(`refused: ${neighbour}`, () => {
+      const answer = readSettings(`${BASE}  - ${neighbour}\n`)
+      assert.deepEqual(answer.ok ? [] : answer.problems.map(({ field, says: words }) => `${field}: ${words}`), [says])
+    })
+
+  test('twice is once too often', () => {
+    const answer = readSettings(`${BASE}  - {interface: eth1}\n  - {interface: eth1}\n`)
+    assert.deepEqual(answer.ok ? [] : answer.problems.map(({ field }) => field), ['neighbours.1.interface'])
   })
 })
 

@@ -1,8 +1,8 @@
 /** A configuration as the speaker takes it: groups applied, names resolved; what does not fit together is told with its place. */
 import { formatAnyPrefix } from '@network/base/net/any-prefix.ts'
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { millis, type Seconds, seconds } from '@network/base/time/units.ts'
 import type { AddPath, DynamicPeers, LongLived, Origination, PeerConfig, SpeakerOptions } from '../options.ts'
+import { formatPeer, hostOf, type PeerAddress, placeOf } from '../peer-address.ts'
 import type { PolicyChain } from '../policy/policy.ts'
 import { IPV4_UNICAST, IPV6_UNICAST, sameFamily } from '../wire/capabilities.ts'
 import { type PrefixSets, toPolicy, unknownSets } from './policies.ts'
@@ -57,12 +57,15 @@ function* complaintsAbout(config: Config): Generator<Complaint, void, void> {
     for (const { path, set } of unknownSets(policy, sets))
       yield { path: ['policies', name, ...path], says: `there is no prefix set "${set}": ${oneOfNames(config.prefixSets)}` }
   for (const [name, group] of Object.entries(groups)) yield* complaintsAboutSession(group, ['groups', name], config)
-  const seen = new Set<number>()
+  const seen = new Set<PeerAddress>()
   for (const [index, neighbour] of neighbours.entries()) {
     const path = ['neighbours', index]
-    if (seen.has(neighbour.address))
-      yield { path: [...path, 'address'], says: `${formatIpv4(neighbour.address)} stands here twice: remove one` }
-    seen.add(neighbour.address)
+    yield* complaintsAboutPlace(neighbour, path, config)
+    const peer = peerOf(neighbour)
+    const field = neighbour.address === undefined ? 'interface' : 'address'
+    if (peer !== undefined && seen.has(peer))
+      yield { path: [...path, field], says: `${formatPeer(peer)} stands here twice: remove one` }
+    if (peer !== undefined) seen.add(peer)
     yield* complaintsAboutGroup(neighbour, path, config)
     yield* complaintsAboutSession(neighbour, path, config)
     yield* complaintsAboutRole(neighbour, path, config)
@@ -72,6 +75,30 @@ function* complaintsAbout(config: Config): Generator<Complaint, void, void> {
     yield* complaintsAboutSession(each, ['dynamicNeighbours', index], config)
     yield* complaintsAboutRole(each, ['dynamicNeighbours', index], config)
   }
+}
+
+/** Undefined where nothing or too much is said. */
+function peerOf({ address, interface: device }: Neighbour): PeerAddress | undefined {
+  if (address === undefined) return device
+  return device === undefined ? address : undefined
+}
+
+function* complaintsAboutPlace(neighbour: Neighbour, path: Path, config: Config): Generator<Complaint> {
+  const peer = peerOf(neighbour)
+  if (peer === undefined) {
+    yield { path, says: 'must have either an address, or the interface at whose other end it is' }
+    return
+  }
+  const { session } = resolved(neighbour, config)
+  const host = hostOf(peer)
+  const isSix = placeOf(peer) !== undefined || typeof host === 'bigint'
+  if (session.localAddress !== undefined && (typeof session.localAddress === 'bigint') !== isSix)
+    yield {
+      path: [...path, 'localAddress'],
+      says: `must be of the family of the session, which is over ${isSix ? 'IPv6' : 'IPv4'}`,
+    }
+  if (placeOf(peer) !== undefined && session.bfd?.multihop === true)
+    yield { path: [...path, 'bfd', 'multihop'], says: 'a peer on the link is one hop away: remove it' }
 }
 
 function* complaintsAboutGroup(
@@ -95,8 +122,11 @@ function* complaintsAboutSession(session: Group, path: Path, { policies }: Confi
 /** RFC 9234 §4: roles are for other ASes. */
 function* complaintsAboutRole(neighbour: Neighbour | DynamicNeighbour, path: Path, config: Config): Generator<Complaint> {
   const { session, asn } = resolved(neighbour, config)
-  if (session.role !== undefined && asn === (session.localAs?.asn ?? config.asn))
-    yield { path: [...path, 'role'], says: `a peer of our own AS ${asn} has no role: remove it` }
+  if (session.role !== undefined && isInside(asn, session, config))
+    yield {
+      path: [...path, 'role'],
+      says: `a peer of our own AS ${asn === 'internal' ? config.asn : asn} has no role: remove it`,
+    }
   if (session.role === undefined && session.strictRole === true)
     yield { path: [...path, 'strictRole'], says: 'insists on a role, and we have none ourselves: say "role"' }
 }
@@ -107,10 +137,15 @@ function warningsAbout(config: Config): readonly Complaint[] {
   return config.neighbours.flatMap((neighbour, index) => {
     const { session, asn } = resolved(neighbour, config)
     const missing = (['import', 'export'] as const).filter(way => session[way] === undefined)
-    if (asn === (session.localAs?.asn ?? config.asn) || missing.length === 0) return []
-    const says = `no ${missing.join(' and no ')} policy towards AS ${asn}: nothing passes there (RFC 8212); name policies, or set externalWithoutPolicy to accept`
+    if (isInside(asn, session, config) || missing.length === 0) return []
+    const whom = asn === 'external' ? 'another AS' : `AS ${asn}`
+    const says = `no ${missing.join(' and no ')} policy towards ${whom}: nothing passes there (RFC 8212); name policies, or set externalWithoutPolicy to accept`
     return [{ path: ['neighbours', index], says }]
   })
+}
+
+function isInside(asn: PeerConfig['asn'], { localAs }: Group, config: Config): boolean {
+  return asn === 'internal' || asn === (localAs?.asn ?? config.asn)
 }
 
 function oneOfNames(known: Readonly<Record<string, unknown>>): string {
@@ -143,7 +178,10 @@ function toSettings(config: Config): Settings {
       alsoListen: config.alsoListen,
       ...(gracefulRestart.notification ? { keepOverNotification: true } : {}),
     },
-    peers: config.neighbours.map(neighbour => toPeer(neighbour, config)),
+    peers: config.neighbours.flatMap(neighbour => {
+      const address = peerOf(neighbour)
+      return address === undefined ? [] : [toPeer(neighbour, address, config)]
+    }),
     originations: new Map(originate.map(each => [formatAnyPrefix(each.prefix), toOrigination(each)])),
     watch: toWatch(config),
   }
@@ -170,11 +208,11 @@ function toWatch({ bmp, mrt, lookingGlass }: Config): WatchSettings {
   }
 }
 
-function toPeer(neighbour: Neighbour, config: Config): PeerConfig {
+function toPeer(neighbour: Neighbour, address: PeerAddress, config: Config): PeerConfig {
   const { session, asn } = resolved(neighbour, config)
   return {
-    address: neighbour.address,
-    name: neighbour.name ?? formatIpv4(neighbour.address),
+    address,
+    name: neighbour.name ?? formatPeer(address),
     port: session.port ?? BGP_PORT,
     passive: session.passive ?? false,
     dialAfter: millis(0),
@@ -191,15 +229,16 @@ function toDynamicPeers(each: DynamicNeighbour, config: Config): DynamicPeers {
 function resolved(
   neighbour: Group & { readonly group?: string | undefined },
   config: Config,
-): { readonly session: Group; readonly asn: number } {
+): { readonly session: Group; readonly asn: PeerConfig['asn'] } {
   const group: Group = (neighbour.group === undefined ? undefined : config.groups[neighbour.group]) ?? {}
   const own = Object.fromEntries(Object.entries(neighbour).filter(([, value]) => value !== undefined))
   const session: Group = { ...group, ...own }
   return { session, asn: session.asn ?? config.asn }
 }
 
-function toSession(session: Group, asn: number, config: Config): DynamicPeers['peer'] {
-  const { localAs, allowOwnAs, maxPrefixes, localAddress6, shutdown, holdTime, minHoldTime, connectRetry } = session
+function toSession(session: Group, asn: PeerConfig['asn'], config: Config): DynamicPeers['peer'] {
+  const { localAs, allowOwnAs, maxPrefixes, localAddress4, localAddress6, shutdown, holdTime, minHoldTime, connectRetry } =
+    session
   return {
     asn,
     ...given({
@@ -227,6 +266,7 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
       ttlSecurity: session.ttlSecurity === undefined ? undefined : { hops: session.ttlSecurity },
       ttl: session.ttl,
       device: session.device,
+      localAddress4,
       localAddress6,
       shutdown,
       client: onlyTrue(session.routeReflectorClient),
@@ -242,7 +282,7 @@ function toSession(session: Group, asn: number, config: Config): DynamicPeers['p
       nextHops: session.nextHops === undefined ? undefined : given(session.nextHops),
       weight: session.weight,
       advertisementInterval: session.advertisementInterval === undefined ? undefined : millis(session.advertisementInterval),
-      ipv4OverIpv6: onlyTrue(session.ipv4OverIpv6),
+      ipv4OverIpv6: session.ipv4OverIpv6,
     }),
   }
 }

@@ -1,19 +1,17 @@
 /** Whether a best path is told to a kind of peer, and with which attributes. RFC 4271 §9.2, §5.1; RFC 4456 §6, §8; RFC 1997; RFC 2545; RFC 7947; RFC 9234; RFC 9494. */
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import type { Ipv6 } from '@network/base/net/ipv6.ts'
+import { isLinkLocal } from '@network/base/net/ipv6.ts'
 import { prepend } from '../attributes/as-path.ts'
-import { type Attributes, LLGR_STALE, NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED, NOWHERE } from '../attributes/attributes.ts'
+import { type Attributes, LLGR_STALE, NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED } from '../attributes/attributes.ts'
 import { markedTold, type Role } from '../attributes/only-to-customer.ts'
+import { type Ends, type Hops, ownHops } from '../attributes/own-hops.ts'
 import { DEFAULT_LOCAL_PREF } from '../rib/attribute-set.ts'
 import type { Source } from '../rib/path.ts'
 
 /** What all sessions have in common that must hear the same. */
-export interface Outlet {
+export interface Outlet extends Ends {
   readonly kind: 'internal' | 'external'
-  readonly localAddress: Ipv4
-  /** Left out: IPv6 routes of our own, and all towards another AS, cannot be told. */
-  readonly localAddress6?: Ipv6
   readonly localAsn: number
   /** RFC 4456 §8. */
   readonly clusterId: Ipv4
@@ -46,17 +44,26 @@ export interface ExportPolicy {
   readonly apply: (prefix: AnyPrefix, attributes: Attributes, source: Source) => Attributes | undefined
 }
 
-/** The attributes that the protocol lets out, whatever the prefix; undefined: nobody behind this outlet hears of the route. */
-export function advertised(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
+/** A route of ours or of somebody else, on its way to an outlet. */
+interface Route {
+  readonly attributes: Attributes
+  readonly source: Source
+  /** It is an IPv6 route. */
+  readonly six: boolean
+}
+
+/** The attributes that the protocol lets out, whatever the prefix of its family; undefined: nobody behind this outlet hears of the route. */
+export function advertised(attributes: Attributes, source: Source, outlet: Outlet, six: boolean): Attributes | undefined {
   if (isHeldBack(attributes.communities, outlet)) return undefined
-  if (outlet.kind === 'external') return outside(attributes, source, outlet)
-  const said = within(attributes, source, outlet)
+  const route: Route = { attributes, source, six }
+  if (outlet.kind === 'external') return outside(route, outlet)
+  const said = within(route, outlet)
   return said !== undefined && outlet.longStale === 'last-resort' ? lastResort(said) : said
 }
 
-function within(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
-  if (source.kind !== 'internal') return inside(attributes, source, outlet)
-  return isReflected(source, outlet) ? reflected(attributes, source, outlet) : undefined
+function within(route: Route, outlet: Outlet): Attributes | undefined {
+  if (route.source.kind !== 'internal') return inside(route, outlet)
+  return isReflected(route.source, outlet) ? reflected(route, outlet) : undefined
 }
 
 /** Whether what an internal peer told goes to other internal peers. RFC 4456 §6. */
@@ -79,18 +86,18 @@ function lastResort(attributes: Attributes): Attributes {
   return { ...attributes, localPref: 0, communities: communities.includes(NO_EXPORT) ? communities : [...communities, NO_EXPORT] }
 }
 
-/** To our own AS: what came from outside keeps its next hop; own routes point at this end of the session. */
-function inside(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
+/** To our own AS: what came from outside keeps its next hop, unless that means something on its own link alone; own routes point at this end of the session. */
+function inside({ attributes, source, six }: Route, outlet: Outlet): Attributes | undefined {
   const localPref = attributes.localPref ?? DEFAULT_LOCAL_PREF
   const rule = ruleFor(attributes, outlet)
   const isOwn = source.kind === 'local' || rule === 'self' || rule === 'self-always'
-  const hops = isOwn ? ownHops(attributes, outlet) : heardHops(attributes)
+  const hops = (isOwn ? undefined : heardHops(attributes)) ?? ownHops(six, outlet)
   return hops === undefined ? undefined : { ...attributes, ...hops, localPref }
 }
 
 /** RFC 4456 §8, §10: who injected it and through whom it came is added; nothing else changes, unless the operator insists. */
-function reflected(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
-  const hops = ruleFor(attributes, outlet) === 'self-always' ? ownHops(attributes, outlet) : heardHops(attributes)
+function reflected({ attributes, source, six }: Route, outlet: Outlet): Attributes | undefined {
+  const hops = ruleFor(attributes, outlet) === 'self-always' ? ownHops(six, outlet) : heardHops(attributes)
   if (hops === undefined) return undefined
   return {
     ...attributes,
@@ -101,11 +108,11 @@ function reflected(attributes: Attributes, source: Source, outlet: Outlet): Attr
 }
 
 /** To another AS: our number in front, ourselves as next hop, nothing that is internal; a MED heard from others is not theirs to hear. */
-function outside(attributes: Attributes, source: Source, outlet: Outlet): Attributes | undefined {
+function outside({ attributes, source, six }: Route, outlet: Outlet): Attributes | undefined {
   const isPassedOn = outlet.transparent === true && source.kind === 'external'
   const rule = ruleFor(attributes, outlet) ?? (isPassedOn ? 'unchanged' : 'self')
   const keepsHop = rule === 'unchanged' && source.kind !== 'local'
-  const hops = keepsHop ? heardHops(attributes) : ownHops(attributes, outlet)
+  const hops = keepsHop ? heardHops(attributes) : ownHops(six, outlet)
   const told = outlet.role === undefined ? attributes : markedTold(attributes, outlet.role, outlet.localAsn)
   if (hops === undefined || told === undefined) return undefined
   return {
@@ -123,13 +130,10 @@ function ruleFor({ nextHop6 }: Attributes, { hops }: Outlet): HopRule | undefine
   return nextHop6 === undefined ? hops?.ipv4 : hops?.ipv6
 }
 
-function ownHops({ nextHop6 }: Attributes, { localAddress, localAddress6 }: Outlet): Partial<Attributes> | undefined {
-  if (nextHop6 === undefined) return { nextHop: localAddress }
-  if (localAddress6 === undefined) return undefined
-  return { nextHop: NOWHERE, nextHop6: { address: localAddress6, linkLocal: undefined } }
-}
-
-/** A link-local address says nothing to a peer that may not share the link. RFC 2545 §3. */
-function heardHops({ nextHop6 }: Attributes): Partial<Attributes> {
-  return nextHop6?.linkLocal === undefined ? {} : { nextHop6: { address: nextHop6.address, linkLocal: undefined } }
+/** A link-local address says nothing to a peer that may not share the link (RFC 2545 §3); undefined: nothing else was said. */
+function heardHops({ nextHop, nextHop6 }: Attributes): Hops | undefined {
+  if (nextHop6 === undefined) return { nextHop, nextHop6 }
+  const { address, linkLocal } = nextHop6
+  if (isLinkLocal(address)) return undefined
+  return { nextHop, nextHop6: linkLocal === undefined ? nextHop6 : { address, linkLocal: undefined } }
 }

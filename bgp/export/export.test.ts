@@ -90,7 +90,7 @@ describe('advertising', () => {
   for (const { name, from, to, said, hears } of cases)
     test(`${name}: ${hears}`, () => {
       const source = sourceOf(from)
-      assert.equal(heard(advertised(attributesFrom(source.kind, said), source, OUTLETS[to])), hears)
+      assert.equal(heard(advertised(attributesFrom(source.kind, said), source, OUTLETS[to], false)), hears)
     })
 })
 
@@ -99,7 +99,7 @@ describe('a link-local next hop', () => {
     test(`is not told to an ${to} peer that may not share the link (RFC 2545)`, () => {
       const nextHop6 = { address: ipv6('2001:db8::7'), linkLocal: ipv6('fe80::7') }
       const source = sourceOf(to === 'client' ? 'internal' : 'external')
-      const said = advertised(attributesFrom(source.kind, { nextHop6 }), source, OUTLETS[to])
+      const said = advertised(attributesFrom(source.kind, { nextHop6 }), source, OUTLETS[to], true)
       assert.deepEqual(said?.nextHop6, { address: ipv6('2001:db8::7'), linkLocal: undefined })
     })
 })

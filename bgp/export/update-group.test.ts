@@ -98,7 +98,7 @@ class Bench {
     const { id, address } = client(number)
     for (const prefixId of this.rib.chosenIds()) {
       const best = this.rib.bestOf(prefixId)
-      const said = best === undefined ? undefined : advertised(best.attributes, best.source, OUTLET)
+      const said = best === undefined ? undefined : advertised(best.attributes, best.source, OUTLET, false)
       if (best === undefined || said === undefined || best.source.id === id || said.nextHop === address) continue
       due.set(best.key, fingerprint(said))
     }

@@ -4,8 +4,8 @@
  * What differs between members is told beside the routes: each carries who is left out (its source, and the peer that its next hop names), and when that
  * changes, those who are newly left out get a withdrawal of their own.
  */
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 import type { Moment } from '../fsm/connection.ts'
@@ -102,7 +102,7 @@ export class UpdateGroup {
   }
 
   /** A new member is told everything, from the dump that others of its time share. */
-  join(slot: number, address: Ipv4): Follower {
+  join(slot: number, address: AnyAddress): Follower {
     this.#meet(slot, address)
     const dump = this.#freshEnough()
     const follower: Follower = { slot, batch: dump.batch, parcel: 0, dump: dump.parcels, kept: undefined, again: false }
@@ -292,15 +292,15 @@ export class UpdateGroup {
   /** What has become of a prefix, or of one path of it, since it was told. */
   #compare(id: number, prefix: number, set: number): void {
     const before = this.#told[id] ?? NOT_TOLD
-    const out = set < 0 ? NOT_TOLD : this.#wording.outFor(prefix, set)
+    const six = this.#rib.prefixes.isSix(prefix)
+    const out = set < 0 ? NOT_TOLD : this.#wording.outFor(prefix, set, six)
     if (out < 0) {
       if (before >= 0) this.#tellGone(id, this.#leftOut[id] ?? 0)
       return
     }
-    const exclusion = this.#wording.exclusionOf(set)
+    const exclusion = this.#wording.exclusionOf(six, set)
     const exclusionBefore = this.#leftOut[id] ?? 0
     if (out === before && exclusion === exclusionBefore) return
-    const six = this.#rib.prefixes.isSix(prefix)
     if (out !== before) this.#buckets.announce(id, six, out, this.#allBut(exclusion))
     this.#told[id] = out
     this.#leftOut[id] = exclusion
@@ -346,7 +346,7 @@ export class UpdateGroup {
   }
 
   /** Routes told before it came may point at a member that joins for the first time. */
-  #meet(slot: number, address: Ipv4): void {
+  #meet(slot: number, address: AnyAddress): void {
     if (this.#wording.meet(slot, address)) this.reconsider()
   }
 

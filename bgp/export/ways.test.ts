@@ -315,7 +315,7 @@ function due(rib: Rib, { number: who, mode }: Member): string[] {
       .toSorted(byPreference)
       .slice(0, most)
       .filter(({ source, attributes }) => source.id !== id && attributes.nextHop !== address)
-      .map(({ key, attributes, source }) => `${key} ${printOf(advertised(attributes, source, OUTLET))}`),
+      .map(({ key, attributes, source }) => `${key} ${printOf(advertised(attributes, source, OUTLET, false))}`),
   )
 }
 
@@ -325,7 +325,9 @@ function printOf(attributes: Attributes | undefined): string {
 
 function byPreference(a: Path, b: Path): number {
   return (
-    (a.attributes.med ?? 0) - (b.attributes.med ?? 0) || a.source.address - b.source.address || (a.pathId ?? 0) - (b.pathId ?? 0)
+    (a.attributes.med ?? 0) - (b.attributes.med ?? 0) ||
+    Number(a.source.address) - Number(b.source.address) ||
+    (a.pathId ?? 0) - (b.pathId ?? 0)
   )
 }
 

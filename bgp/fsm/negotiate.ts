@@ -48,7 +48,8 @@ export const FASTEST_KEEPALIVE = 1000
 
 /** What the operator says of the peer. */
 export interface Expectation {
-  readonly remoteAsn: number
+  /** A word: any AS of that kind. */
+  readonly remoteAsn: number | 'internal' | 'external'
   /** Shorter hold times are refused; left out: what RFC 4271 allows. */
   readonly minHoldTime?: Seconds
   readonly acceptAsSets?: true
@@ -152,7 +153,7 @@ function refuse(ours: Open, theirs: Open, expected: Expectation): Refusal | unde
   const { remoteAsn, minHoldTime } = expected
   const asn = asnOf(theirs)
   if (asn === 0 || theirs.myAs === 0) return bad(OPEN_FAULT.badPeerAs, 'the peer says AS 0')
-  if (asn !== remoteAsn) return bad(OPEN_FAULT.badPeerAs, `the peer says AS ${asn}, configured is ${remoteAsn}`)
+  if (!isExpected(asn, asnOf(ours), remoteAsn)) return bad(OPEN_FAULT.badPeerAs, sayWrongAs(asn, remoteAsn))
   if (theirs.routerId === 0) return bad(OPEN_FAULT.badIdentifier, 'the peer says BGP identifier 0.0.0.0')
   if (theirs.routerId === ours.routerId && asn === asnOf(ours))
     return bad(OPEN_FAULT.badIdentifier, `the peer has our own BGP identifier ${formatIpv4(theirs.routerId)}`)
@@ -161,6 +162,16 @@ function refuse(ours: Open, theirs: Open, expected: Expectation): Refusal | unde
     return bad(OPEN_FAULT.badHoldTime, `hold time of ${theirs.holdTime} s, at least ${minHoldTime} s is wanted`)
   if (sharedFamilies(ours, theirs).length === 0) return withoutFamily(familiesOf(ours))
   return wrongRole(theirs, expected)
+}
+
+function isExpected(asn: number, ours: number, expected: Expectation['remoteAsn']): boolean {
+  if (typeof expected === 'number') return asn === expected
+  return (asn === ours) === (expected === 'internal')
+}
+
+function sayWrongAs(asn: number, expected: Expectation['remoteAsn']): string {
+  const wanted = { internal: 'our own', external: 'another one' }
+  return `the peer says AS ${asn}, configured is ${typeof expected === 'number' ? expected : wanted[expected]}`
 }
 
 function wrongRole(theirs: Open, { role, strictRole }: Expectation): Refusal | undefined {

@@ -1,8 +1,11 @@
 /** Every message and every change of state as MRT records, as they happen. RFC 6396 §4.4. */
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
-import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
+import { toIpv4 } from '@network/base/net/ipv4.ts'
+import { toIpv6 } from '@network/base/net/ipv6.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { negotiate } from '../fsm/negotiate.ts'
+import { formatPeer, hostOf, type PeerAddress, parsePeer } from '../peer-address.ts'
 import type { Speaker } from '../speaker.ts'
 import type { PeerState } from '../status.ts'
 import type { Line, Observer } from '../watch/observe.ts'
@@ -46,18 +49,28 @@ export class MessageLog implements Observer {
 
   /** Follows the states of a speaker's peers; the result ends it. */
   follow(speaker: Speaker): () => void {
-    const states = new Map<number, PeerState>()
+    const states = new Map<PeerAddress, PeerState>()
     return speaker.onChange(change => {
       if (change.is !== 'peer') return
-      const { asn, routerId, peers } = speaker.status()
+      const { asn, peers } = speaker.status()
       const before = states.get(change.address) ?? 'idle'
       states.set(change.address, change.state)
-      const peer = peers.find(({ address }) => address === formatIpv4(change.address))
-      const local = peer?.session?.localAddress ?? routerId
-      const ends = { peerAsn: peer?.remoteAsn ?? 0, localAsn: asn, peer: change.address, local: ipv4(local) }
+      const peer = peers.find(({ address }) => address === formatPeer(change.address))
+      const [there, here] = [peer?.session?.remoteAddress, peer?.session?.localAddress].map(hostIn)
+      const remote = there ?? hostOf(change.address) ?? NOWHERE6
+      const nowhere = typeof remote === 'number' ? NOWHERE : NOWHERE6
+      const ends = { peerAsn: peer?.remoteAsn ?? 0, localAsn: asn, peer: remote, local: here ?? nowhere }
       if (before !== change.state) this.#write(stateRecord(this.#clock.wall(), ends, before, change.state))
     })
   }
+}
+
+/** Both ends of a record are of one family. */
+const [NOWHERE, NOWHERE6] = [toIpv4(0), toIpv6(0n)]
+
+function hostIn(text: string | undefined): AnyAddress | undefined {
+  const peer = text === undefined ? undefined : parsePeer(text)
+  return peer === undefined ? undefined : hostOf(peer)
 }
 
 function note(spoken: Spoken, way: 'in' | 'out', bytes: Uint8Array): void {

@@ -1,8 +1,8 @@
 /** MRT records: bytes that bgpdump and its like read. RFC 6396, RFC 8050. */
 import { Writer } from '@network/base/bytes/writer.ts'
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import { type AnyPrefix, isPrefix6 } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 import { encodeAttributes } from '../attributes/encode.ts'
 
@@ -20,8 +20,6 @@ const STATE_CHANGE_AS4 = 5
 
 /** FSM states as RFC 6396 §4.4.1 numbers them. */
 export const STATE_NUMBERS = { idle: 1, connect: 2, active: 3, 'open-sent': 4, 'open-confirm': 5, established: 6 } as const
-
-export type AnyAddress = Ipv4 | Ipv6
 
 /** A peer as a table dump names it. */
 export interface IndexedPeer {

@@ -1,6 +1,6 @@
 /** What one session is told: its place in an update group, End-of-RIB, and answers to its refreshes. */
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 import type { Follower } from '../export/change-log.ts'
 import type { UpdateGroup } from '../export/update-group.ts'
@@ -77,7 +77,7 @@ export class Telling {
   }
 
   /** Other terms, told as the difference: the peer forgets nothing and hears everything that holds now. */
-  moveTo(group: UpdateGroup, address: Ipv4): void {
+  moveTo(group: UpdateGroup, address: AnyAddress): void {
     if (group === this.#group) return
     const held = this.#group.heldBy(this.#follower)
     this.#group.leave(this.#follower)

@@ -1,8 +1,9 @@
 /** BFD of one neighbour, as its settings want it. */
 import { isDeepStrictEqual } from 'node:util'
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import type { BfdMonitor, BfdPeer, BfdStatus, Watching } from '../bfd/monitor.ts'
 import type { PeerConfig } from '../options.ts'
+import type { SessionTools } from '../session/peer-session.ts'
+import type { Endpoint } from '../session/transport.ts'
 
 export interface PathListener {
   pathUp(): void
@@ -12,11 +13,11 @@ export interface PathListener {
 
 export class Watched {
   readonly #monitor: BfdMonitor | undefined
-  readonly #from: Ipv4 | undefined
+  readonly #from: SessionTools['from']
   readonly #listener: PathListener
   #watching: { readonly peer: BfdPeer; readonly isStrict: boolean; readonly by: Watching } | undefined
 
-  constructor(monitor: BfdMonitor | undefined, from: Ipv4 | undefined, listener: PathListener) {
+  constructor(monitor: BfdMonitor | undefined, from: SessionTools['from'], listener: PathListener) {
     this.#monitor = monitor
     this.#from = from
     this.#listener = listener
@@ -27,14 +28,16 @@ export class Watched {
     return this.#watching === undefined || !this.#watching.isStrict || this.#watching.by.isUp()
   }
 
-  /** Begins, ends or begins anew, as the settings have it. */
-  follow({ address, localAddress, device, bfd }: PeerConfig): void {
-    if (bfd === undefined || this.#monitor === undefined) {
+  /** Begins, ends or begins anew, as the settings have it; nowhere while nobody knows where the peer is. */
+  follow({ localAddress, device, bfd }: PeerConfig, at: Endpoint | undefined): void {
+    if (bfd === undefined || this.#monitor === undefined || at === undefined) {
       this.stop()
       return
     }
     const { strict, ...settings } = bfd
-    const peer: BfdPeer = { address, from: localAddress ?? this.#from, device, settings }
+    const { address, zone } = at
+    const from = localAddress ?? this.#from(at)
+    const peer: BfdPeer = { address, ...(zone === undefined ? {} : { zone }), from, device, settings }
     const known = this.#watching
     if (isDeepStrictEqual(known?.peer, peer) && known !== undefined) {
       this.#watching = { ...known, isStrict: strict === true }

@@ -126,9 +126,9 @@ const CHANGES: readonly { readonly name: string; readonly change: readonly Chang
     { name: 'next hop', change: [{ set: 'next-hop', to: ipv4('192.0.2.7') }], expected: { nextHop: ipv4('192.0.2.7') } },
     { name: 'next hop self', change: [{ set: 'next-hop-self' }], expected: { nextHop: ipv4('192.0.2.1') } },
     {
-      name: 'next hop of IPv6, then ourselves',
+      name: 'next hop of IPv6, then ourselves as IPv4 routes name us',
       change: [{ set: 'next-hop6', to: ipv6('2001:db8::7') }, { set: 'next-hop-self' }],
-      expected: { nextHop: ipv4('0.0.0.0'), nextHop6: { address: ipv6('2001:db8::1'), linkLocal: undefined } },
+      expected: { nextHop: ipv4('192.0.2.1') },
     },
   ]
 

@@ -1,10 +1,9 @@
 /** A policy and a route → accepted with what became of it, or rejected; either way with the rule that said so. */
 import { type AnyPrefix, coversAny, isPrefix6 } from '@network/base/net/any-prefix.ts'
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import { pathLength, prepend } from '../attributes/as-path.ts'
 import { type Attributes, NOWHERE } from '../attributes/attributes.ts'
 import { compareLarge } from '../attributes/communities.ts'
+import { type Ends, ownHops } from '../attributes/own-hops.ts'
 import { matchesAsPath } from './as-path-pattern.ts'
 import { matchesCommunity, matchesExtendedCommunity, matchesLargeCommunity } from './community-pattern.ts'
 import type { Change, Condition, Policy, PolicyChain, PrefixRange, Rule } from './policy.ts'
@@ -17,11 +16,8 @@ export interface PolicyRoute {
 }
 
 /** The session that the route came over, or goes over. */
-export interface PolicyPlace {
+export interface PolicyPlace extends Ends {
   readonly localAsn: number
-  readonly localAddress: Ipv4
-  /** Our IPv6 address on the session's link; undefined: IPv6 next hops cannot become our own. */
-  readonly localAddress6: Ipv6 | undefined
 }
 
 export type PolicyVerdict =
@@ -42,7 +38,7 @@ function evaluateOne(policy: Policy, route: PolicyRoute, place: PolicyPlace): Po
   let attributes = route.attributes
   for (const rule of policy.rules) {
     if (!rule.when.every(condition => holds(condition, { ...route, attributes }))) continue
-    for (const change of rule.change) attributes = changed(attributes, change, place)
+    for (const change of rule.change) attributes = changed({ ...route, attributes }, change, place)
     if (rule.verdict !== 'continue') return verdictOf(rule.verdict, nameOf(policy, rule), attributes)
   }
   const by = policy.rules.length === 0 ? `policy ${policy.name}` : `policy ${policy.name}, no rule`
@@ -91,7 +87,7 @@ function isInRange(range: PrefixRange, prefix: AnyPrefix): boolean {
   return prefix.length >= range.atLeast && prefix.length <= range.atMost && coversAny(range.prefix, prefix)
 }
 
-function changed(attributes: Attributes, change: Change, place: PolicyPlace): Attributes {
+function changed({ attributes, prefix }: PolicyRoute, change: Change, place: PolicyPlace): Attributes {
   switch (change.set) {
     case 'weight':
       return { ...attributes, weight: change.value }
@@ -114,7 +110,7 @@ function changed(attributes: Attributes, change: Change, place: PolicyPlace): At
     case 'next-hop6':
       return { ...attributes, nextHop: NOWHERE, nextHop6: { address: change.to, linkLocal: undefined } }
     case 'next-hop-self':
-      return withOwnNextHop(attributes, place)
+      return { ...attributes, ...ownHops(isPrefix6(prefix), place) }
     default:
       return change satisfies never
   }
@@ -172,10 +168,4 @@ function prepended(attributes: Attributes, asn: number, times: number): Attribut
   let { asPath } = attributes
   for (let done = 0; done < times; done++) asPath = prepend(asPath, asn)
   return { ...attributes, asPath }
-}
-
-function withOwnNextHop(attributes: Attributes, { localAddress, localAddress6 }: PolicyPlace): Attributes {
-  if (attributes.nextHop6 === undefined) return { ...attributes, nextHop: localAddress }
-  if (localAddress6 === undefined) return attributes
-  return { ...attributes, nextHop6: { address: localAddress6, linkLocal: undefined } }
 }

@@ -19,7 +19,7 @@ import { type ImportTerms, imported } from './import.ts'
 import { loadOf, tooManyPrefixes } from './max-prefixes.ts'
 import type { Policy } from './policy.ts'
 
-const PLACE = { localAsn: 64512, localAddress: ipv4('192.0.2.1'), localAddress6: undefined }
+const PLACE = { localAsn: 64512, localAddress: ipv4('192.0.2.1') }
 const REJECT: Policy = { name: 'none', rules: [], otherwise: 'reject' }
 const NET = anyPrefix('10.1.0.0/16')
 

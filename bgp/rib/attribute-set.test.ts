@@ -92,7 +92,7 @@ describe('a skimmed block', () => {
       fc.property(plain, attributes => {
         const set = skimmed(encodeAttributes(attributes, DIALECT))
         assert.ok(set !== undefined)
-        const said = advertised(attributes, SOURCE, OUTLET)
+        const said = advertised(attributes, SOURCE, OUTLET, false)
         assert.ok(set.isPlain || attributes.communities.includes(NO_EXPORT))
         assert.ok(said !== undefined)
         const into = new Uint8Array(4096)

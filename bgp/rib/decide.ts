@@ -1,4 +1,5 @@
 /** The decision process as a list of named comparators; a loser keeps the name of the one that beat it. RFC 4271 §9.1.2, RFC 4456 §9. */
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { AttributeSet } from './attribute-set.ts'
 import type { DecisionOptions } from './decision-options.ts'
 
@@ -59,9 +60,18 @@ export const COMPARATORS: readonly Comparator[] = [
   { name: 'igp-metric', rank: ({ distance }) => distance },
   { name: 'router-id', rank: ({ originator }) => originator },
   { name: 'cluster-list-length', rank: ({ clusters }) => clusters },
-  { name: 'peer-address', rank: ({ source }) => source.address },
+  { name: 'peer-address', rank: ({ source }) => wordOf(source.address, 3) },
+  { name: 'peer-address', rank: ({ source }) => wordOf(source.address, 2) },
+  { name: 'peer-address', rank: ({ source }) => wordOf(source.address, 1) },
+  { name: 'peer-address', rank: ({ source }) => wordOf(source.address, 0) },
   { name: 'path-id', rank: ({ pathId }) => pathId ?? 0 },
 ]
+
+/** Addresses compare as numbers, 32 bits at a time and IPv4 first: no number of the language holds them whole. */
+function wordOf(address: AnyAddress, place: number): number {
+  if (typeof address === 'number') return place === 0 ? address : -1
+  return Number((address >> BigInt(32 * place)) & 0xffffffffn)
+}
 
 /** The comparators with the switches of the operator. */
 export function comparatorsFor(options: DecisionOptions = {}): readonly Comparator[] {

@@ -1,12 +1,11 @@
 /** Which next hops can be reached, and how far they are: what the embedder knows of its kernel or IGP. RFC 4271 §9.1.2.1, §9.1.2.2 e. */
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
-import type { Ipv6 } from '@network/base/net/ipv6.ts'
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import { NOWHERE } from '../attributes/attributes.ts'
 import type { AttributeSet } from './attribute-set.ts'
 
 export type Reach = { readonly reachable: true; readonly metric: number } | { readonly reachable: false }
-/** The lower metric wins between otherwise equal paths; must answer from memory. */
-export type ResolveNextHop = (nextHop: Ipv4 | Ipv6) => Reach
+/** The lower metric wins between otherwise equal paths; must answer from memory. `zone`: the interface of a link-local next hop. */
+export type ResolveNextHop = (nextHop: AnyAddress, zone?: string) => Reach
 
 const UNREACHABLE = Number.POSITIVE_INFINITY
 
@@ -27,7 +26,7 @@ export class NextHops {
 
   #distanceTo(set: AttributeSet): number {
     const nextHop = set.nextHop === NOWHERE ? set.attributes.nextHop6?.address : set.nextHop
-    const reach: Reach = nextHop === undefined ? { reachable: false } : this.#resolve(nextHop)
+    const reach: Reach = nextHop === undefined ? { reachable: false } : this.#resolve(nextHop, set.source.zone)
     return reach.reachable ? reach.metric : UNREACHABLE
   }
 }

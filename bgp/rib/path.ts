@@ -1,7 +1,8 @@
 /** One way to a prefix: who told it, what was said, and whether it may be used. */
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
 import { type Ipv4, isUsableHost } from '@network/base/net/ipv4.ts'
-import { isUsableHost6 } from '@network/base/net/ipv6.ts'
+import { type Ipv6, isLinkLocal, isUsableHost6 } from '@network/base/net/ipv6.ts'
 import { mentions } from '../attributes/as-path.ts'
 import type { Attributes } from '../attributes/attributes.ts'
 import { isLeak, type Role } from '../attributes/only-to-customer.ts'
@@ -9,14 +10,18 @@ import type { Family } from '../wire/capabilities.ts'
 
 /** Who told the routes: a peer during one session, or ourselves. */
 export interface Source {
-  /** The peer's address as text, or `local`. */
+  /** The peer as text, or `local`. */
   readonly id: string
   readonly kind: 'local' | 'internal' | 'external'
   readonly name: string
-  readonly address: Ipv4
+  readonly address: AnyAddress
+  /** The interface on which its link-local next hops are; left out: they mean nothing. */
+  readonly zone?: string
   readonly routerId: Ipv4
   /** Our end of the session. */
-  readonly localAddress: Ipv4
+  readonly localAddress: AnyAddress
+  /** Our other address on the link that we share with it. */
+  readonly linkLocal?: Ipv6
   /** An internal peer whose routes are reflected to all. RFC 4456 §6. */
   readonly client?: boolean
   /** How often our own AS may be in a path of this peer; left out: never. */
@@ -77,7 +82,12 @@ export function flawOf(attributes: Attributes, source: Source, self: Self): Inel
   if (attributes.clusterList.includes(self.clusterId ?? self.routerId)) return 'cluster-loop'
   if (source.role !== undefined && isLeak(attributes, source.role.ours, source.role.remoteAsn)) return 'route-leak'
   if (attributes.nextHop6 === undefined) return nextHopFlaw(attributes.nextHop, source)
-  return isUsableHost6(attributes.nextHop6.address) ? undefined : 'next-hop-unusable'
+  return nextHop6Flaw(attributes.nextHop6.address, source)
+}
+
+function nextHop6Flaw(address: Ipv6, { localAddress, linkLocal, zone }: Source): Ineligible | undefined {
+  if (address === localAddress || address === linkLocal) return 'next-hop-is-ours'
+  return !isUsableHost6(address) || (isLinkLocal(address) && zone === undefined) ? 'next-hop-unusable' : undefined
 }
 
 export function nextHopFlaw(nextHop: Ipv4, source: Source): Ineligible | undefined {

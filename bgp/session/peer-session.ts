@@ -1,5 +1,5 @@
 /** The driver of one peer: performs what the state machine decides, on wires and timers. */
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
 import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
 import {
@@ -39,14 +39,14 @@ import { decodeUpdate, KEEPALIVE } from '../wire/update.ts'
 import { Alarm } from './alarm.ts'
 import { interpret, type SoundUpdate } from './interpret.ts'
 import { guardOf, sayUnanswered } from './protection.ts'
-import type { Dial, DialFailure, Endpoint, Transport, Wire, WireListener } from './transport.ts'
+import type { Dial, DialFailure, Endpoint, LocalEnd, Transport, Wire, WireListener } from './transport.ts'
 
 export interface SessionTools {
   readonly clock: Clock
   readonly random: Random
   readonly transport: Transport
-  /** Where dialled connections start from. */
-  readonly from: Ipv4 | undefined
+  /** Where connections dialled to there start from. */
+  readonly from: (to: Endpoint) => AnyAddress | undefined
   readonly connectRetry: Millis
   /** Called after every chunk read: while the event loop is long busy with reading, timers do not run. */
   readonly pulse?: () => void
@@ -55,7 +55,8 @@ export interface SessionTools {
 /** What stands while a session is established. */
 export interface Standing {
   readonly terms: SessionTerms
-  readonly local: Endpoint
+  readonly local: LocalEnd
+  readonly remote: Endpoint
   readonly dialledBy: 'us' | 'peer'
 }
 
@@ -63,6 +64,8 @@ export interface Standing {
 export interface SessionListener {
   /** Asked for what to say in OPEN at this moment. */
   open(): Open
+  /** Asked for where to dial; undefined: nobody knows yet. */
+  where(): Endpoint | undefined
   stateChanged(state: ConnState): void
   up(standing: Standing): void
   /** An established session ended. */
@@ -255,10 +258,14 @@ export class PeerSession implements LineOwner {
   }
 
   #startDial(): void {
-    const to = { address: this.#peer.address, port: this.#peer.port }
+    const to = this.#listener.where()
+    if (to === undefined) {
+      this.#tools.transport.turn(() => this.#feed(DIALLER_ID, { is: 'tcp-down', why: 'nobody knows where the peer is' }))
+      return
+    }
     this.#dial = this.#tools.transport.dial(
       to,
-      this.#peer.localAddress ?? this.#tools.from,
+      this.#peer.localAddress ?? this.#tools.from(to),
       {
         opened: wire => {
           this.#dial = undefined
@@ -308,7 +315,8 @@ export class PeerSession implements LineOwner {
   #goUp(id: ConnId, terms: SessionTerms): void {
     const line = this.#lines.get(id)
     if (line === undefined) return
-    this.#listener.up({ terms, local: line.wire.local, dialledBy: id === DIALLER_ID ? 'us' : 'peer' })
+    const { local, remote } = line.wire
+    this.#listener.up({ terms, local, remote, dialledBy: id === DIALLER_ID ? 'us' : 'peer' })
   }
 
   #attach(id: ConnId, wire: Wire): WireListener {
@@ -407,10 +415,14 @@ export class PeerSession implements LineOwner {
     for (const which of ['keepalive', 'connectRetry', 'hold', 'sendHold'] as const) {
       const due = this.#connOf(id)?.deadlines[which]
       const spared = which === 'hold' && this.#graceEnds !== undefined
-      if (due !== undefined && due <= now && this.#connOf(id)?.state === 'connect')
-        this.#listener.dialFailed({ code: 'ETIMEDOUT', says: sayUnanswered(this.#peer) })
+      if (due !== undefined && due <= now && this.#connOf(id)?.state === 'connect') this.#sayUnanswered()
       if (due !== undefined && due <= now && !spared) this.#feed(id, { is: 'deadline', which })
     }
+  }
+
+  #sayUnanswered(): void {
+    const to = this.#listener.where()
+    if (to !== undefined) this.#listener.dialFailed({ code: 'ETIMEDOUT', says: sayUnanswered(this.#peer, to) })
   }
 
   #config(): PeeringConfig {

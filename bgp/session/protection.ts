@@ -1,10 +1,9 @@
 /** What the settings of a peer ask of its streams, and what a dial without an answer may mean then. */
-import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
-import { formatIpv4 } from '@network/base/net/ipv4.ts'
-import { toPrefix } from '@network/base/net/prefix.ts'
+import { formatAddress } from '@network/base/net/any-address.ts'
+import { type AnyPrefix, hostPrefix } from '@network/base/net/any-prefix.ts'
 import type { DynamicPeers, PeerConfig } from '../options.ts'
 import type { PeerStatus } from '../status.ts'
-import { type Expected, type Guard, UNGUARDED } from './transport.ts'
+import { type Endpoint, type Expected, type Guard, UNGUARDED } from './transport.ts'
 
 const FULL_TTL = 255
 
@@ -21,9 +20,14 @@ export function guardOf({ password, ttlSecurity, ttl, device }: Protected): Guar
   }
 }
 
-/** What a listener is to know of those who may come, named or not. */
-export function expectedOf(peers: Iterable<PeerConfig>, ranges: readonly DynamicPeers[]): readonly Expected[] {
-  const named = [...peers].map((peer): [AnyPrefix, Protected] => [toPrefix(peer.address, 32), peer])
+/** What a listener is to know of those who may come, named or not; who is known by an interface alone counts once somebody was found there. */
+export function expectedOf(
+  peers: Iterable<{ readonly peer: PeerConfig; readonly at: Endpoint | undefined }>,
+  ranges: readonly DynamicPeers[],
+): readonly Expected[] {
+  const named = [...peers].flatMap(({ peer, at }): readonly [AnyPrefix, Protected][] =>
+    at === undefined ? [] : [[hostPrefix(at.address), peer]],
+  )
   const unnamed = ranges.map(({ range, peer }): [AnyPrefix, Protected] => [range, peer])
   return [...named, ...unnamed].flatMap(([range, peer]) => {
     const guard = guardOf(peer)
@@ -32,14 +36,15 @@ export function expectedOf(peers: Iterable<PeerConfig>, ranges: readonly Dynamic
 }
 
 /** A segment that is signed wrongly, or comes from too far, is dropped without a word: nobody can tell it from silence. */
-export function sayUnanswered({ address, port, password, ttlSecurity }: PeerConfig): string {
+export function sayUnanswered({ password, ttlSecurity }: PeerConfig, { address, port, zone }: Endpoint): string {
   const doubts = [
     ...(password === undefined ? [] : ['a password is set here, and one that differs or is missing there looks like this']),
     ...(ttlSecurity === undefined
       ? []
       : [`TTL security is set here for ${ttlSecurity.hops} hops, and a peer without it looks like this`]),
   ]
-  return [`no answer from ${formatIpv4(address)} port ${port}`, ...doubts].join(': ')
+  const place = zone === undefined ? '' : `%${zone}`
+  return [`no answer from ${formatAddress(address)}${place} port ${port}`, ...doubts].join(': ')
 }
 
 export function sayProtection({ password, ttlSecurity, ttl, device }: Protected): PeerStatus['protection'] {

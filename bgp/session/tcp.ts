@@ -1,15 +1,19 @@
 /** TCP for BGP: the only file of the speaker that knows sockets. */
 import { createServer, type Server, Socket } from 'node:net'
+import { type AnyAddress, isUnspecified } from '@network/base/net/any-address.ts'
 import { formatAnyPrefix } from '@network/base/net/any-prefix.ts'
-import { formatIpv4, type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { Secret } from '@network/base/run/secret.ts'
-import { AF_INET } from '@network/base/sys/sockaddr.ts'
+import { AF_INET, AF_INET6 } from '@network/base/sys/sockaddr.ts'
 import { closeDescriptor, openSocket, SOCK_CLOEXEC, SOCK_NONBLOCK } from '@network/base/sys/socket.ts'
-import type { Cancel, Clock } from '@network/base/time/clock.ts'
+import { type Cancel, type Clock, systemRandom } from '@network/base/time/clock.ts'
 import { after, type Millis, millis } from '@network/base/time/units.ts'
 import { udpDatagrams } from '../bfd/datagrams.ts'
+import { Discovery } from '../unnumbered/discovery.ts'
+import { openIcmp } from '../unnumbered/icmp.ts'
 import { applyGuard, FULL_TTL, setKeyOfRange, setListenerTtl } from './guard.ts'
+import { endOf, hostOf } from './hosts.ts'
+import { ourEnd } from './links.ts'
 import {
   type Dial,
   type DialFailure,
@@ -18,6 +22,7 @@ import {
   type Expected,
   type Guard,
   type Listening,
+  type LocalEnd,
   type Transport,
   UNGUARDED,
   type Wire,
@@ -55,6 +60,7 @@ export function tcpTransport(clock: Clock): Transport {
       }
     },
     datagrams: udpDatagrams,
+    links: new Discovery(clock, systemRandom, openIcmp),
     turn: act => void setImmediate(act),
   }
 }
@@ -80,9 +86,9 @@ async function listen(at: Endpoint, accept: (wire: Wire) => WireListener | undef
   await bind(server, at)
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : at.port
-  const keys = new Keys(server)
+  const keys = new Keys(server, typeof at.address === 'number')
   return {
-    endpoint: { address: at.address, port },
+    endpoint: { ...at, port },
     expect: peers => keys.replace(peers),
     close: () => new Promise(resolve => server.close(() => resolve())),
   }
@@ -93,19 +99,22 @@ class Keys {
   readonly #server: Server
   #present = new Map<string, Expected>()
   #isFull = false
+  readonly #isV4: boolean
 
-  constructor(server: Server) {
+  constructor(server: Server, isV4: boolean) {
     this.#server = server
+    this.#isV4 = isV4
   }
 
-  replace(peers: readonly Expected[]): void {
+  replace(all: readonly Expected[]): void {
+    const peers = all.filter(({ range }) => (typeof range.address === 'number') === this.#isV4)
     const wanted = new Map(
       peers.flatMap(peer => (peer.guard.password === undefined ? [] : [[formatAnyPrefix(peer.range), peer]])),
     )
     const isFull = peers.some(({ guard }) => guard.minTtl !== undefined)
     if (wanted.size === 0 && this.#present.size === 0 && isFull === this.#isFull) return
     const fd = descriptorOf(this.#server)
-    if (isFull !== this.#isFull) setListenerTtl(fd, true, isFull ? FULL_TTL : undefined)
+    if (isFull !== this.#isFull) setListenerTtl(fd, this.#isV4, isFull ? FULL_TTL : undefined)
     this.#isFull = isFull
     for (const [name, { range }] of this.#present)
       if (!wanted.has(name)) {
@@ -133,7 +142,8 @@ function bind(server: Server, at: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: Error) => reject(listenFault(at, error))
     server.once('error', refuse)
-    server.listen({ host: formatIpv4(at.address), port: at.port, backlog: BACKLOG }, () => {
+    // A socket of both families would have to know the keys of IPv4 peers by other names: who wants both listens twice.
+    server.listen({ host: hostOf(at), port: at.port, backlog: BACKLOG, ipv6Only: true }, () => {
       server.off('error', refuse)
       // One connection that the system could not hand over is no reason to end all others: it stays in the backlog, or its peer dials again.
       server.on('error', ignore)
@@ -145,7 +155,7 @@ function bind(server: Server, at: Endpoint): Promise<void> {
 function listenFault(at: Endpoint, error: Error): Fault {
   const errno = codeOf(error)
   const mend = MENDS.get(errno)
-  const detail = { doing: 'listen for BGP on', on: `${formatIpv4(at.address)} port ${at.port}`, says: reasonOf(error), errno }
+  const detail = { doing: 'listen for BGP on', on: `${hostOf(at)} port ${at.port}`, says: reasonOf(error), errno }
   return new Fault('bgp.listen', mend === undefined ? detail : { ...detail, mend }, { cause: error })
 }
 
@@ -166,7 +176,7 @@ function welcome(socket: Socket, accept: (wire: Wire) => WireListener | undefine
 
 interface Route {
   readonly to: Endpoint
-  readonly from: Ipv4 | undefined
+  readonly from: AnyAddress | undefined
   readonly guard: Guard
 }
 
@@ -186,11 +196,11 @@ function dial(route: Route, listener: DialListener, clock: Clock): Dial {
   socket.once('connect', () => {
     socket.off('error', failed)
     const wire = wireOf(socket, clock, guard)
-    if (wire === undefined) failed(new Error('the connection has no IPv4 addresses'))
+    if (wire === undefined) failed(new Error('the connection has no addresses'))
     else wire.attach(listener.opened(wire))
   })
-  const origin = from === undefined ? {} : { localAddress: formatIpv4(from) }
-  socket.connect({ host: formatIpv4(to.address), port: to.port, ...origin })
+  const origin = from === undefined || isUnspecified(from) ? {} : { localAddress: hostOf({ ...to, address: from }) }
+  socket.connect({ host: hostOf(to), port: to.port, ...origin })
   return {
     cancel() {
       socket.removeAllListeners()
@@ -203,7 +213,7 @@ function dial(route: Route, listener: DialListener, clock: Clock): Dial {
 /** A socket that has its options before the first segment, which Node's own do not; in words why not. */
 function make({ to, guard }: Route): Socket | string {
   if (Object.values(guard).every(each => each === undefined)) return new Socket()
-  const fd = openSocket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+  const fd = openSocket(typeof to.address === 'number' ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
   try {
     applyGuard(fd, to.address, UNGUARDED, guard)
     return new Socket({ fd, readable: true, writable: true })
@@ -214,7 +224,7 @@ function make({ to, guard }: Route): Socket | string {
 }
 
 function failureOf(error: Error, to: Endpoint): DialFailure {
-  return { code: codeOf(error), says: `cannot connect to ${formatIpv4(to.address)} port ${to.port}: ${error.message}` }
+  return { code: codeOf(error), says: `cannot connect to ${hostOf(to)} port ${to.port}: ${error.message}` }
 }
 
 function codeOf(error: Error): string {
@@ -222,16 +232,10 @@ function codeOf(error: Error): string {
 }
 
 function wireOf(socket: Socket, clock: Clock, guard: Guard = UNGUARDED): SocketWire | undefined {
-  const local = parseIpv4(socket.localAddress ?? '')
-  const remote = parseIpv4(socket.remoteAddress ?? '')
-  const { localPort, remotePort } = socket
-  if (local === undefined || remote === undefined || localPort === undefined || remotePort === undefined) return undefined
-  return new SocketWire(
-    socket,
-    { local: { address: local, port: localPort }, remote: { address: remote, port: remotePort } },
-    clock,
-    guard,
-  )
+  const local = endOf(socket.localAddress, socket.localPort)
+  const remote = endOf(socket.remoteAddress, socket.remotePort)
+  if (local === undefined || remote === undefined) return undefined
+  return new SocketWire(socket, { local: ourEnd(local, remote, clock), remote }, clock, guard)
 }
 
 /** Who listens to a socket, until its loss is told: five closures for each of thousands would be more. */
@@ -264,13 +268,13 @@ function tellLoss(socket: Socket, why: string): void {
 }
 
 class SocketWire implements Wire {
-  readonly local: Endpoint
+  readonly local: LocalEnd
   readonly remote: Endpoint
   readonly #socket: Socket
   readonly #clock: Clock
   #guard: Guard
 
-  constructor(socket: Socket, ends: { readonly local: Endpoint; readonly remote: Endpoint }, clock: Clock, guard: Guard) {
+  constructor(socket: Socket, ends: { readonly local: LocalEnd; readonly remote: Endpoint }, clock: Clock, guard: Guard) {
     this.#guard = guard
     this.#socket = socket
     this.local = ends.local

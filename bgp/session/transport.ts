@@ -1,12 +1,22 @@
 /** What the driver needs from a network: TCP in life, a network in memory in tests. */
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import type { AnyPrefix } from '@network/base/net/any-prefix.ts'
-import type { Ipv4 } from '@network/base/net/ipv4.ts'
+import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import type { Secret } from '@network/base/run/secret.ts'
 import type { Datagrams } from '../bfd/datagrams.ts'
+import type { Links } from '../unnumbered/discovery.ts'
 
 export interface Endpoint {
-  readonly address: Ipv4
+  readonly address: AnyAddress
   readonly port: number
+  /** The interface of a link-local address. RFC 4007 §11. */
+  readonly zone?: string
+}
+
+/** Our end of a stream. */
+export interface LocalEnd extends Endpoint {
+  /** Our link-local address on the link that we share with the peer; left out: there is no such link, or nobody knows. */
+  readonly linkLocal?: Ipv6
 }
 
 /** RFC 2385 leaves it open; the kernel takes so many octets. */
@@ -34,7 +44,7 @@ export interface Expected {
 
 /** One byte stream. Nothing is told to its listener after `close`. */
 export interface Wire {
-  readonly local: Endpoint
+  readonly local: LocalEnd
   readonly remote: Endpoint
   /** False asks the sender to wait for `drained`. The bytes may be read later: they never change again. */
   send(bytes: Uint8Array): boolean
@@ -74,9 +84,11 @@ export interface DialFailure {
 export interface Transport {
   /** Resolves when bound; `accept` returns undefined to refuse. Rejects with a Fault that names the address. */
   listen(at: Endpoint, accept: (wire: Wire) => WireListener | undefined): Promise<Listening>
-  dial(to: Endpoint, from: Ipv4 | undefined, listener: DialListener, guard?: Guard): Dial
+  dial(to: Endpoint, from: AnyAddress | undefined, listener: DialListener, guard?: Guard): Dial
   /** UDP, for BFD; left out: there is none. */
   readonly datagrams?: Datagrams
+  /** Who is at the other end of an interface; left out: nobody can say. */
+  readonly links?: Links
   /** Calls back when all that has arrived by now has been told to its listeners. */
   turn(act: () => void): void
 }

@@ -1,7 +1,7 @@
 /** A network in memory under one clock: the fake of session/tcp, with latency, lost streams, cuts, crashes and power failures. */
-import { isPrefix6 } from '@network/base/net/any-prefix.ts'
-import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
-import { contains } from '@network/base/net/prefix.ts'
+import { type AnyAddress, formatAddress } from '@network/base/net/any-address.ts'
+import { coversAny, hostPrefix } from '@network/base/net/any-prefix.ts'
+import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import { Secret } from '@network/base/run/secret.ts'
 import type { Clock } from '@network/base/time/clock.ts'
 import { after, type Instant, type Millis, millis } from '@network/base/time/units.ts'
@@ -17,45 +17,77 @@ import {
   type Wire,
   type WireListener,
 } from '../session/transport.ts'
+import type { Seeking } from '../unnumbered/discovery.ts'
 
 type Accept = (wire: Wire) => WireListener | undefined
 
+interface Watcher {
+  readonly device: string
+  readonly address: AnyAddress
+  readonly seen: (address: Ipv6) => void
+}
+
 export class MemoryNetwork {
   readonly clock: Clock
-  readonly #latency: (from: Ipv4, to: Ipv4) => Millis
+  readonly #latency: (from: AnyAddress, to: AnyAddress) => Millis
   readonly #listening = new Map<string, Accept>()
   readonly #expected = new Map<string, readonly Expected[]>()
   readonly #wires = new Set<MemoryWire>()
   /** What is under way on a line that is cut, in order: TCP sends it again once the line is whole. */
   readonly #cuts = new Map<string, (() => void)[]>()
-  readonly #lives = new Map<Ipv4, { over: boolean }>()
-  readonly #asleep = new Map<Ipv4, (() => void)[]>()
+  readonly #lives = new Map<AnyAddress, { over: boolean }>()
+  readonly #asleep = new Map<AnyAddress, (() => void)[]>()
+  readonly #watchers = new Set<Watcher>()
   #nextPort = 40000
 
   /** Octets of one stream arrive in order, however the latency of its line changes. */
-  constructor(clock: Clock, latency: (from: Ipv4, to: Ipv4) => Millis = () => millis(1)) {
+  constructor(clock: Clock, latency: (from: AnyAddress, to: AnyAddress) => Millis = () => millis(1)) {
     this.clock = clock
     this.#latency = latency
   }
 
   /** The network as one host sees it, until it crashes or loses power; ask again for its next life. */
-  host(address: Ipv4): Transport {
+  host(address: AnyAddress): Transport {
     const life = this.#lives.get(address) ?? { over: false }
     this.#lives.set(address, life)
     return {
       listen: async (at, accept) => this.#listen(at, accept),
       dial: (to, _from, listener, guard = UNGUARDED) =>
-        life.over ? NO_DIAL : this.#dial({ address, port: this.#nextPort++ }, to, { listener, guard }),
+        life.over ? NO_DIAL : this.#dial(this.#endOf(address, to), to, { listener, guard }),
+      links: { watch: (device, seen) => this.#watch({ device, address, seen }) },
       turn: act => void this.clock.wakeAt(this.clock.now(), act),
     }
   }
 
+  /** Both ends of a link have one name for it. */
+  #endOf(address: AnyAddress, { zone }: Endpoint): Endpoint {
+    return { address, port: this.#nextPort++, ...(zone === undefined ? {} : { zone }) }
+  }
+
+  /** Those who watch an interface of the same name see each other. */
+  #watch(watcher: Watcher): Seeking {
+    for (const other of this.#watchers) {
+      if (other.device !== watcher.device) continue
+      this.#show(other, watcher)
+      this.#show(watcher, other)
+    }
+    this.#watchers.add(watcher)
+    return { again: () => undefined, close: () => void this.#watchers.delete(watcher) }
+  }
+
+  #show(to: Watcher, { address }: Watcher): void {
+    const arrival = after(this.clock.now(), this.#latency(address, to.address))
+    this.clock.wakeAt(arrival, () => {
+      if (this.#watchers.has(to) && typeof address === 'bigint') to.seen(address)
+    })
+  }
+
   /** What arrives at a host waits in its kernel, as if the process were stopped, until `wake`. */
-  sleep(address: Ipv4): void {
+  sleep(address: AnyAddress): void {
     this.#asleep.set(address, [])
   }
 
-  wake(address: Ipv4): void {
+  wake(address: AnyAddress): void {
     const waiting = this.#asleep.get(address) ?? []
     this.#asleep.delete(address)
     for (const arrive of waiting) arrive()
@@ -67,19 +99,19 @@ export class MemoryNetwork {
   }
 
   /** Nothing passes between the two, without a word to either. */
-  cut(a: Ipv4, b: Ipv4): void {
+  cut(a: AnyAddress, b: AnyAddress): void {
     if (!this.#isCut(a, b)) this.#cuts.set(pair(a, b), [])
   }
 
   /** What was sent meanwhile arrives now, if its stream still stands. */
-  mend(a: Ipv4, b: Ipv4): void {
+  mend(a: AnyAddress, b: AnyAddress): void {
     const held = this.#cuts.get(pair(a, b)) ?? []
     this.#cuts.delete(pair(a, b))
     for (const carry of held) carry()
   }
 
   /** Streams between the two are lost: both ends hear of it, or only the one at `a`, and the other is left half-open. */
-  lose(a: Ipv4, b: Ipv4, who: 'both' | 'first'): void {
+  lose(a: AnyAddress, b: AnyAddress, who: 'both' | 'first'): void {
     for (const wire of [...this.#wires]) {
       if (wire.local.address !== a || wire.remote.address !== b) continue
       const { far } = wire
@@ -93,20 +125,20 @@ export class MemoryNetwork {
   }
 
   /** The process on a host dies: its kernel resets its streams and refuses new ones. */
-  crash(address: Ipv4): void {
+  crash(address: AnyAddress): void {
     this.#silence(address, wire => wire.far?.deliver(() => wire.lose('connection reset')))
   }
 
   /** The host loses power: nobody is told. */
-  powerOff(address: Ipv4): void {
+  powerOff(address: AnyAddress): void {
     this.#silence(address, () => undefined)
   }
 
-  #silence(address: Ipv4, tell: (far: MemoryWire) => void): void {
+  #silence(address: AnyAddress, tell: (far: MemoryWire) => void): void {
     const life = this.#lives.get(address)
     if (life !== undefined) life.over = true
     this.#lives.delete(address)
-    for (const key of [...this.#listening.keys()]) if (key.startsWith(`${address}:`)) this.#listening.delete(key)
+    for (const key of [...this.#listening.keys()]) if (key.startsWith(`${formatAddress(address)} `)) this.#listening.delete(key)
     for (const wire of [...this.#wires]) {
       if (wire.local.address !== address) continue
       wire.mute()
@@ -116,7 +148,7 @@ export class MemoryNetwork {
   }
 
   #listen(at: Endpoint, accept: Accept): Listening {
-    const key = `${at.address}:${at.port}`
+    const key = doorOf(at)
     this.#listening.set(key, accept)
     return {
       endpoint: at,
@@ -133,7 +165,7 @@ export class MemoryNetwork {
     const arrival = after(this.clock.now(), this.#latency(from.address, to.address))
     const cancel = this.clock.wakeAt(arrival, () => {
       if (this.#isCut(from.address, to.address) || !this.#isSigned(from, to, guard)) return
-      const accept = this.#listening.get(`${to.address}:${to.port}`)
+      const accept = this.#listening.get(doorOf(to))
       if (accept === undefined) listener.failed({ code: 'ECONNREFUSED', says: `connection refused by port ${to.port}` })
       else this.#join(from, to, { accept, listener })
     })
@@ -142,10 +174,8 @@ export class MemoryNetwork {
 
   /** As TCP does it: what is signed otherwise than expected is dropped without a word. */
   #isSigned(from: Endpoint, to: Endpoint, { password }: Guard): boolean {
-    const peers = this.#expected.get(`${to.address}:${to.port}`) ?? []
-    const keys = peers.filter(
-      ({ range, guard }) => guard.password !== undefined && !isPrefix6(range) && contains(range, from.address),
-    )
+    const peers = this.#expected.get(doorOf(to)) ?? []
+    const keys = peers.filter(({ range, guard }) => guard.password !== undefined && coversAny(range, hostPrefix(from.address)))
     const best = keys.reduce<Expected | undefined>(
       (a, b) => (a === undefined || b.range.length > a.range.length ? b : a),
       undefined,
@@ -184,13 +214,13 @@ export class MemoryNetwork {
     return wire
   }
 
-  #arrive(at: Ipv4, arrive: () => void): void {
+  #arrive(at: AnyAddress, arrive: () => void): void {
     const waiting = this.#asleep.get(at)
     if (waiting === undefined) arrive()
     else waiting.push(arrive)
   }
 
-  #isCut(a: Ipv4, b: Ipv4): boolean {
+  #isCut(a: AnyAddress, b: AnyAddress): boolean {
     return this.#cuts.has(pair(a, b))
   }
 }
@@ -263,6 +293,10 @@ class MemoryWire implements Wire {
   }
 }
 
-function pair(a: Ipv4, b: Ipv4): string {
-  return `${toIpv4(Math.min(a, b))}-${toIpv4(Math.max(a, b))}`
+function doorOf({ address, port }: Endpoint): string {
+  return `${formatAddress(address)} ${port}`
+}
+
+function pair(a: AnyAddress, b: AnyAddress): string {
+  return a < b ? `${a}-${b}` : `${b}-${a}`
 }

@@ -38,6 +38,7 @@ export function observed(transport: Transport, observer: Observer): Transport {
       return transport.dial(to, from, watching, guard)
     },
     ...(transport.datagrams === undefined ? {} : { datagrams: transport.datagrams }),
+    ...(transport.links === undefined ? {} : { links: transport.links }),
     turn: act => transport.turn(act),
   }
 }

@@ -432,10 +432,9 @@ describe('the codec', () => {
   })
 
   test('IPv6 routes and their next hops survive the wire', () => {
-    const far = fc.record(
-      { address: anyAddress6, linkLocal: fc.constantFrom(undefined, ipv6('fe80::1')) },
-      { noNullPrototype: true },
-    )
+    const far = fc
+      .record({ address: anyAddress6, linkLocal: fc.constantFrom(undefined, ipv6('fe80::1')) }, { noNullPrototype: true })
+      .filter(({ address, linkLocal }) => address !== 0n || linkLocal === undefined)
     const prefixLists = fc.array(anyPrefix6, { minLength: 1, maxLength: 20 })
     fc.assert(
       fc.property(anyAttributes, far, prefixLists, (some, nextHop6, prefixes) => {
@@ -467,6 +466,16 @@ describe('the codec', () => {
     const verdict = decodeUpdate(message.subarray(19), BOTH)
     assert.ok(verdict.is === 'routes')
     assert.deepEqual(verdict.announced[0]?.attributes, attributes)
+  })
+
+  test('IPv6 next hop with nothing but a link-local address, however it is spelled', () => {
+    const NOWHERE6 = '0'.repeat(32)
+    for (const hops of [LINK6, LINK6 + LINK6, NOWHERE6 + LINK6, LINK6 + NOWHERE6]) {
+      const verdict = decodeUpdate(body({ attributes: `${OTHERS} ${reach6(hops)}`, announced: '' }), BOTH)
+      assert.ok(verdict.is === 'routes')
+      const said = { address: ipv6('fe80::9'), linkLocal: undefined }
+      assert.deepEqual(verdict.ipv6.announced[0]?.attributes.nextHop6, said, hops)
+    }
   })
 
   test('the End-of-RIB of a family names it', () => {

@@ -18,6 +18,7 @@ import { type WatchOptions, watched } from './watching.ts'
 
 export interface ShowOptions {
   readonly blocks?: true
+  readonly showBlocks?: true
   readonly ip?: string
 }
 
@@ -30,6 +31,7 @@ export function addIpam(program: Command, act: Act): void {
     .command('show')
     .description('show how full pools are, their blocks, or who has one address')
     .option('--blocks', 'a line a block; with -o wide or json also who has which address of it')
+    .option('--show-blocks', 'the same, as calicoctl calls it')
     .option('--ip <address>', 'who has this address')
     .addHelpText('after', examples('calictl ipam show', 'calictl ipam show --blocks', 'calictl ipam show --ip 10.244.7.5'))
     .option('-w, --watch', 'go on, and show what changes')
@@ -107,7 +109,8 @@ function collected(value: string, before: readonly string[] | undefined): readon
   return [...(before ?? []), value]
 }
 
-export async function showIpam(context: Context, { ip, blocks }: ShowOptions): Promise<ExitCode> {
+async function showIpam(context: Context, { ip, ...which }: ShowOptions): Promise<ExitCode> {
+  const blocks = which.blocks ?? which.showBlocks
   const address = ip === undefined ? undefined : addressFrom(ip)
   if (address !== undefined && blocks) throw misused('--ip with --blocks', 'they ask for different things', 'give one of them')
   const usage = await ipamUsage(await context.store(), { signal: context.signal })

@@ -1,6 +1,6 @@
 /** `calictl ippool set`: changes a pool on the running cluster, and waits until the agents act on it. */
 
-import { between, type Millis, seconds, toMillis } from '@network/base/time/units.ts'
+import { between, type Millis } from '@network/base/time/units.ts'
 import { type PoolChange, setPool } from '@network/datastore/pools.ts'
 import { IP_POOL, type IpPool } from '@network/model/resources/ip-pool.ts'
 import { NODE } from '@network/model/resources/node.ts'
@@ -21,7 +21,7 @@ import {
 } from '../pools.ts'
 import { byName, readAll } from '../read.ts'
 import { completeness, surveyAgents } from '../survey.ts'
-import { type Aim, poolsReached, untilActing, type Waited } from '../wait.ts'
+import { type Aim, patienceFrom, poolsReached, untilActing, type Waited } from '../wait.ts'
 
 export interface SetOptions extends TunnelOptions {
   readonly natOutgoing?: boolean
@@ -50,19 +50,6 @@ export async function changePool(context: Context, name: string | undefined, opt
   const aim = { pool: pool.name, ipipMode, vxlanMode, natOutgoing: after.natOutgoing }
   await finish(context, aim, { former: before, asked, patience })
   return completeness(survey)
-}
-
-const LONGEST_WAIT = 3600
-
-export function patienceFrom({ timeout }: Pick<SetOptions, 'timeout'>): Millis {
-  const wanted = /^\d+$/.test(timeout) ? Number(timeout) : 0
-  if (wanted >= 1 && wanted <= LONGEST_WAIT) return toMillis(seconds(wanted))
-  throw failure('usage', {
-    doing: 'use',
-    on: `--timeout ${timeout}`,
-    says: 'it takes whole seconds',
-    mend: `write 1 to ${LONGEST_WAIT}; ${NOTHING_CHANGED}`,
-  })
 }
 
 function chosen(pools: readonly IpPool[], name: string | undefined): IpPool {

@@ -50,7 +50,7 @@ test('create, get, delete', async () => {
   const document = {
     apiVersion: 'projectcalico.org/v3',
     kind: 'IPPool',
-    metadata: { name: 'default' },
+    metadata: { name: 'default', resourceVersion: '1' },
     spec: {
       cidr: '10.244.0.0/16',
       blockSize: 26,
@@ -70,6 +70,22 @@ test('create, get, delete', async () => {
   assert.match((await stage.calictl('ippool get default -o yaml')).out, /^apiVersion: projectcalico.org\/v3\nkind: IPPool\n/)
   assert.deepEqual(await stage.calictl('ippool delete default'), { exit: 0, out: 'pool default deleted', err: '' })
   assert.equal((await stage.calictl('ippool get default')).exit, 3)
+})
+
+test('get by the noun prints the whole document: labels survive a way through a file', async () => {
+  await using stage = await openStage()
+  await withDefault(stage)
+  await node(stage, 'a', '172.16.20.11')
+  for (const [noun, name] of [
+    ['ippool', 'default'],
+    ['node', 'a'],
+  ] as const) {
+    await stage.calictl(`label ${noun} ${name} rack=r1`)
+    const printed = (await stage.calictl(`${noun} get ${name} -o yaml`)).out
+    assert.equal(printed, (await stage.calictl(`get ${noun} ${name} -o yaml`)).out)
+    const replaced = await stage.calictl('replace -f -', { readText: async () => printed })
+    assert.deepEqual(replaced, { exit: 0, out: `${noun}/${name} unchanged`, err: '' })
+  }
 })
 
 const REFUSED: readonly (readonly [string, number, RegExp])[] = [

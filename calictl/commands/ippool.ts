@@ -8,9 +8,10 @@ import { type Act, type Context, type Result, show } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
 import { noSuchPool, tunnelFrom } from '../pools.ts'
-import { byName, listDocument, readAll } from '../read.ts'
 import { table } from '../render/table.ts'
 import { blocksCell, freeCell, usedCell } from '../render/usage.ts'
+import { readRows, valuesOf } from '../resources/stock.ts'
+import { listOfRows } from '../resources/view.ts'
 import { type CreateOptions, makePool } from './ippool-create.ts'
 import { removePool } from './ippool-delete.ts'
 import { changePool, type SetOptions } from './ippool-set.ts'
@@ -80,12 +81,13 @@ async function setPool(context: Context, words: readonly string[], options: Pool
   return (await import('../resources/noun.ts')).setNoun(context, 'ippools', { name, pairs: all }, options)
 }
 
-export async function getPools(context: Context, name: string | undefined): Promise<ExitCode> {
-  const all = (await readAll(context, IP_POOL)).toSorted(byName)
-  const wanted = all.filter(pool => name === undefined || pool.name === name)
-  if (name !== undefined && wanted.length === 0) throw noSuchPool('show', name, all)
-  const [one] = wanted
-  const document = name !== undefined && one !== undefined ? IP_POOL.print(one) : listDocument(IP_POOL, wanted)
+async function getPools(context: Context, name: string | undefined): Promise<ExitCode> {
+  const all = await readRows(context, IP_POOL)
+  const rows = all.filter(({ document }) => name === undefined || document.metadata.name === name)
+  if (name !== undefined && rows.length === 0) throw noSuchPool('show', name, valuesOf(IP_POOL, all))
+  const [one] = rows
+  const document = name !== undefined && one !== undefined ? one.document : listOfRows([IP_POOL], rows)
+  const wanted = valuesOf(IP_POOL, rows)
   if (wanted.length === 0)
     await show(context, { document, text: 'There are no pools; make one: calictl ippool create default --cidr 10.244.0.0/16' })
   else await show(context, { document, ...(await poolTables(context, wanted)) })

@@ -260,7 +260,16 @@ const CHECKS: readonly (readonly [string, AgentStatus, number, string])[] = [
     'a stale store',
     statusOf('a', { datastore: { url: 'sqlite:/x', state: 'stale', since: '2025-12-31T23:00:00Z', error: null } }),
     1,
-    'check: node a: its datastore sqlite:/x is stale; traffic goes on as it was',
+    'check: node a: its datastore sqlite:/x is stale since 2025-12-31T23:00:00Z; traffic goes on as it was',
+  ],
+  [
+    'a stale store that is to be told something',
+    statusOf('a', {
+      datastore: { url: 'etcd://x', state: 'stale', since: '2025-12-31T23:00:00Z', error: 'no answer' },
+      books: { unwritten: 2, notices: [] },
+    }),
+    1,
+    'check: node a: its datastore etcd://x is stale since 2025-12-31T23:00:00Z: no answer; traffic goes on as it was; 2 endpoints not yet written to it',
   ],
 ]
 
@@ -302,9 +311,24 @@ test('delete: refused while its agent answers, unless forced', async () => {
     refused.err,
     /cannot delete node a: its agent is at work; stop cali-agent on that node first, or add --force; nothing was changed/,
   )
+  const verb = await stage.calictl('delete node a')
+  assert.equal(verb.exit, 4)
+  assert.match(verb.err, /its agent is at work; .* or use calictl node delete a --force; nothing was changed/)
   assert.equal((await stage.calictl('node get a')).exit, 0)
   assert.equal((await stage.calictl('node delete a --force')).exit, 0)
   assert.equal((await stage.calictl('node get a')).exit, 3)
+})
+
+test('delete: refused by either way of saying it where the agent may be at work and does not answer', async () => {
+  await using stage = await openStage()
+  await node(stage, 'a', '172.16.20.11')
+  await stage.agent('a', () => 'no status')
+  for (const line of ['node delete a', 'delete node a']) {
+    const refused = await stage.calictl(line)
+    assert.deepEqual([line, refused.exit], [line, 4])
+    assert.match(refused.err, /cannot delete node a: its agent may be at work: /)
+  }
+  assert.equal((await stage.calictl('node get a')).exit, 0)
 })
 
 test('delete: a node without socket here goes, with a word of caution', async () => {

@@ -10,8 +10,9 @@ import { type Act, type Context, type Result, show } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
 import { noSuchNode } from '../nodes.ts'
-import { byName, listDocument, readAll } from '../read.ts'
 import { table } from '../render/table.ts'
+import { readRows, valuesOf } from '../resources/stock.ts'
+import { listOfRows } from '../resources/view.ts'
 import { completeness, surveyAgents, surveyOne } from '../survey.ts'
 import { type DeleteOptions, removeNode } from './node-delete.ts'
 import { type StatusOptions, showStatus } from './node-status.ts'
@@ -54,12 +55,13 @@ export function addNode(program: Command, act: Act): void {
     .action((name: string, options: DeleteOptions) => act(context => removeNode(context, name, options)))
 }
 
-export async function getNodes(context: Context, name: string | undefined): Promise<ExitCode> {
-  const all = (await readAll(context, NODE)).toSorted(byName)
-  const wanted = all.filter(node => name === undefined || node.name === name)
-  if (name !== undefined && wanted.length === 0) throw noSuchNode('show', name, all)
-  const [one] = wanted
-  const document = name !== undefined && one !== undefined ? NODE.print(one) : listDocument(NODE, wanted)
+async function getNodes(context: Context, name: string | undefined): Promise<ExitCode> {
+  const all = await readRows(context, NODE)
+  const rows = all.filter(({ document }) => name === undefined || document.metadata.name === name)
+  if (name !== undefined && rows.length === 0) throw noSuchNode('show', name, valuesOf(NODE, all))
+  const [one] = rows
+  const document = name !== undefined && one !== undefined ? one.document : listOfRows([NODE], rows)
+  const wanted = valuesOf(NODE, rows)
   if (wanted.length === 0) {
     await show(context, { document, text: 'There are no nodes; each machine joins when its cali-agent starts.' })
     return EXIT.ok

@@ -1,9 +1,13 @@
 /** Nouns with `field=value`, explanations, IPAM's commands, and what agents and reports tell of BGP and of what happened. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ipv4 } from '@network/base/net/ipv4.ts'
 import { prefix } from '@network/base/net/prefix.ts'
+import type { Clock } from '@network/base/time/clock.ts'
+import { impatientClock } from '@network/datastore/testing/impatient-clock.ts'
 import { IPAM_BLOCK } from '@network/model/resources/ipam-block.ts'
 import { NODE_STATUS } from '@network/model/resources/node-status.ts'
+import { WORKLOAD_ENDPOINT } from '@network/model/resources/workload-endpoint.ts'
 import type { BgpPath } from '@network/model/status.ts'
 import { openStage, type Stage } from '../testing/stage.ts'
 import { peerOf, statusOf, withPeers } from '../testing/statuses.ts'
@@ -57,8 +61,44 @@ test('explain: kinds, fields, and what was mistyped', async () => {
   ])
 })
 
-test('IPAM: what is leaked is told and released, what is used is not', async () => {
+test('IPAM: an address whose pod is just being started is not leaked, and one that changed hands is not freed', async () => {
   await using stage = await openStage()
+  await stage.calictl('ippool create default --cidr 10.1.0.0/16')
+  const of = (handle: string) => ({ handle, node: 'a', use: `default/${handle}` })
+  const block = { cidr: prefix('10.1.0.0/30'), node: 'a', free: [0] }
+  const allocations = new Map([1, 2, 3].map(ordinal => [ordinal, of(`h${ordinal}`)]))
+  const key = IPAM_BLOCK.keyOf({ ...block, allocations })
+  const created = await stage.store.create(key, IPAM_BLOCK.print({ ...block, allocations }), stage.options)
+  assert.ok(created.is === 'written')
+  const meanwhile = async () => {
+    const pod = {
+      namespace: 'default',
+      pod: 'h1',
+      node: 'a',
+      containerId: 'c',
+      endpoint: 'eth0',
+      interfaceName: 'cali00000000001',
+    }
+    const value = { ...pod, mac: 'ee:ee:ee:ee:ee:ee', addresses: [ipv4('10.1.0.1')] }
+    await stage.store.create(WORKLOAD_ENDPOINT.keyOf(value), WORKLOAD_ENDPOINT.print(value), stage.options)
+    const taken = IPAM_BLOCK.print({ ...block, allocations: new Map([...allocations, [2, of('another')]]) })
+    await stage.store.update(key, taken, created.revision, stage.options)
+  }
+  let waited = 0
+  const clock: Clock = {
+    ...impatientClock,
+    wakeAt(_, wake) {
+      waited++
+      void meanwhile().then(wake)
+      return () => undefined
+    },
+  }
+  assert.deepEqual(await stage.calictl('ipam release --leaked', { clock }), { exit: 0, out: '10.1.0.3 released', err: '' })
+  assert.equal(waited, 1)
+})
+
+test('IPAM: what is leaked is told and released, what is used is not', async () => {
+  await using stage = await openStage(impatientClock)
   await stage.calictl('ippool create default --cidr 10.1.0.0/16')
   const block = {
     cidr: prefix('10.1.0.0/31'),
@@ -76,11 +116,13 @@ test('IPAM: what is leaked is told and released, what is used is not', async () 
     ['ipam release', 2, /none is given/],
     ['ipam release --leaked --dry-run', 0, /^10\.1\.0\.1 released \(dry run\)/],
     ['ipam show --ip 10.1.0.1', 0, /belongs to default\/web/],
+    ['ipam show --show-blocks', 0, /^BLOCK .*\n10\.1\.0\.0\/31 +default +a /],
     ['ipam release --ip 10.1.0.1', 0, /^10\.1\.0\.1 released/],
     ['ipam show --ip 10.1.0.1', 0, /is free/],
     ['ipam reserve 10.1.0.0/30', 0, /ipreservation\/reserved created/],
     ['ipam reserve 10.1.0.8', 0, /reservedCIDRs: \["10\.1\.0\.0\/30"\] -> \["10\.1\.0\.0\/30","10\.1\.0\.8/],
-    ['ipam reserve nonsense', 2, /spec\.reservedCIDRs/],
+    ['ipam reserve 10.1.0.8', 0, /^ipreservation\/reserved unchanged\n$/],
+    ['ipam reserve nonsense', 2, /spec\.reservedCIDRs\[0\]: "nonsense"/],
     ['ipam configure --strictaffinity false', 0, /ipamconfiguration\/default created/],
     ['ipam configure', 0, /default +false/],
     ['ipam split --into 3', 2, /a power of two/],
@@ -110,11 +152,7 @@ test('BGP: sessions, routes and why, from the agents; sessions of other nodes as
   await using stage = await openStage()
   const lost = { ...PATH, from: '172.16.20.13', name: 'tor-b', best: false, verdict: 'lost by router-id' }
   const down = peerOf('c', { state: 'idle', lastError: 'hold timer expired' })
-  await stage.agent(
-    'a',
-    () => withPeers('a', [peerOf('b'), down]),
-    () => ({ node: 'a', paths: [PATH, lost] }),
-  )
+  await stage.agent('a', () => withPeers('a', [peerOf('b'), down]), { table: () => ({ node: 'a', paths: [PATH, lost] }) })
   const reported = NODE_STATUS.parse({
     apiVersion: 'projectcalico.org/v3',
     kind: 'NodeStatus',

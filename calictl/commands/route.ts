@@ -51,7 +51,7 @@ interface NodeRoute {
   readonly route: RouteStatus | null
 }
 
-export async function getRoutes(context: Context, to: string | undefined, { node }: RouteOptions): Promise<ExitCode> {
+async function getRoutes(context: Context, to: string | undefined, { node }: RouteOptions): Promise<ExitCode> {
   const targets = to === undefined ? undefined : await targetsOf(context, to)
   const { survey, answers } = await mustTell(context, node)
   if (node === undefined) reportSilences(context, survey)

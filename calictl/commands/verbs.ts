@@ -34,7 +34,7 @@ export function addVerbs(program: Command, act: Act): void {
 function addGet(program: Command, act: Act): void {
   inNamespaces(program.command('get'))
     .description('show resources of any kind')
-    .argument('<kind>', 'kind, kinds with commas, or kind/name')
+    .argument('<kind>', 'kind, kinds with commas, all, or kind/name')
     .argument('[names...]', 'only these')
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('-l, --selector <selector>', "only those with such labels: rack=r1,gpu or rack == 'r1' && has(gpu)")

@@ -1,6 +1,7 @@
 /** `calictl version`: of this command and of the agents that answer. */
 
 import type { Command } from 'commander'
+import type { Survey } from '../agents.ts'
 import { type Act, type Context, show } from '../context.ts'
 import type { ExitCode } from '../exit.ts'
 import { examples } from '../help.ts'
@@ -12,12 +13,19 @@ export function addVersion(program: Command, act: Act): void {
   program
     .command('version')
     .description('show the versions of calictl and of the agents that answer')
-    .addHelpText('after', examples('calictl version', 'calictl version -o json'))
-    .action(() => act(showVersion))
+    .option('--client', 'only of calictl: no agent is asked')
+    .addHelpText('after', examples('calictl version', 'calictl version --client', 'calictl version -o json'))
+    .action((options: VersionOptions) => act(context => showVersion(context, options)))
 }
 
-async function showVersion(context: Context): Promise<ExitCode> {
-  const survey = await surveyAgents(context)
+interface VersionOptions {
+  readonly client?: true
+}
+
+const NOBODY: Survey = { answers: [], silences: [], unreadable: undefined }
+
+async function showVersion(context: Context, { client }: VersionOptions): Promise<ExitCode> {
+  const survey = client === true ? NOBODY : await surveyAgents(context)
   const { answers } = survey
   const agents = answers.map(({ node, status }) => ({ node, version: status.version }))
   const rows = [['calictl', VERSION], ...agents.map(({ node, version }) => [`agent of ${node}`, version])]

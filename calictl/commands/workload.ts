@@ -33,7 +33,7 @@ export function addWorkload(program: Command, act: Act): void {
     )
 }
 
-export async function getWorkloads(context: Context, pod: string | undefined): Promise<ExitCode> {
+async function getWorkloads(context: Context, pod: string | undefined): Promise<ExitCode> {
   const all = await readWorkloads(context)
   const wanted = pod === undefined ? all : named(all, pod)
   const survey = await surveyAgents(context)

@@ -51,7 +51,8 @@ interface User {
   readonly who: string
 }
 
-interface Taken {
+/** An address, and who took it. */
+export interface Taken {
   readonly address: Ipv4
   readonly allocation: Allocation
 }
@@ -68,9 +69,9 @@ export function checkIpam(state: IpamState): IpamCheck {
 }
 
 /** Addresses that are taken in a block, and that nobody uses. */
-export function leakedIn(state: IpamState): readonly Ipv4[] {
+export function leakedIn(state: IpamState): readonly Taken[] {
   const used = new Set(usersOf(state).map(({ address }) => address))
-  return state.blocks.flatMap(takenIn).flatMap(({ address }) => (used.has(address) ? [] : [address]))
+  return state.blocks.flatMap(takenIn).filter(({ address }) => !used.has(address))
 }
 
 function usersOf({ nodes, workloads }: IpamState): readonly User[] {

@@ -2,6 +2,8 @@
 
 import { formatIpv4, type Ipv4, parseIpv4 } from '@network/base/net/ipv4.ts'
 import { contains } from '@network/base/net/prefix.ts'
+import { sleep } from '@network/base/time/clock.ts'
+import { millis } from '@network/base/time/units.ts'
 import { ordinalOf, release } from '@network/datastore/ipam/blocks.ts'
 import { listOf, updateOf } from '@network/datastore/records.ts'
 import { IPAM_BLOCK } from '@network/model/resources/ipam-block.ts'
@@ -13,7 +15,7 @@ import type { ChangeOptions } from '../resources/change.ts'
 import { change, rewritten, typedWish } from '../resources/change.ts'
 import { readRows } from '../resources/stock.ts'
 import { kindFrom } from '../resources/which.ts'
-import { checkIpam, leakedIn } from './check.ts'
+import { checkIpam, leakedIn, type Taken } from './check.ts'
 import { readState } from './state.ts'
 
 export async function showCheck(context: Context): Promise<ExitCode> {
@@ -35,16 +37,19 @@ export interface ReleaseOptions {
 
 /** Frees addresses in their blocks; those that somebody uses only with `--force`. */
 export async function releaseAddresses(context: Context, options: ReleaseOptions): Promise<ExitCode> {
-  const state = await readState(context)
-  const leaked = leakedIn(state)
-  const wanted = options.leaked === true ? leaked : (options.ip ?? []).map(addressFrom)
-  if (wanted.length === 0 && options.leaked !== true)
+  const named = (options.ip ?? []).map(addressFrom)
+  if (named.length === 0 && options.leaked !== true)
     throw failure('usage', {
       doing: 'release',
       on: 'addresses',
       says: 'none is given',
       mend: 'write --ip with each, or --leaked; nothing was changed',
     })
+  const state = await readState(context)
+  const isHasty = options.dryRun === true || options.force === true
+  const leaked = isHasty ? leakedIn(state) : await leakedForSome(context, leakedIn(state))
+  const wanted = options.leaked === true ? leaked.map(({ address }) => address) : named
+  const chosen: Taken[] = []
   for (const address of wanted) {
     const block = state.blocks.find(({ cidr }) => contains(cidr, address))
     const taken = block?.allocations.get(ordinalOf(block.cidr, address))
@@ -55,7 +60,8 @@ export async function releaseAddresses(context: Context, options: ReleaseOptions
         says: 'it is free already',
         mend: 'calictl ipam show --ip tells about it; nothing was changed',
       })
-    if (options.force !== true && !leaked.includes(address))
+    chosen.push({ address, allocation: taken })
+    if (options.force !== true && !leaked.some(one => one.address === address))
       throw failure('refused', {
         doing: 'release',
         on: formatIpv4(address),
@@ -63,7 +69,7 @@ export async function releaseAddresses(context: Context, options: ReleaseOptions
         mend: 'delete the pod, or add --force, and another pod may get the address; nothing was changed',
       })
   }
-  if (options.dryRun !== true) for (const address of wanted) await releaseOne(context, address)
+  if (options.dryRun !== true) for (const one of chosen) await releaseOne(context, one)
   const items = wanted.map(formatIpv4)
   const done = options.dryRun === true ? ' (dry run)' : ''
   const text = items.length === 0 ? 'nothing is leaked' : items.map(address => `${address} released${done}`).join('\n')
@@ -82,15 +88,27 @@ function addressFrom(text: string): Ipv4 {
   })
 }
 
+/** An agent takes an address, wires the pod, and only then says whose it is. */
+const BEING_STARTED = millis(2000)
+
+/** Those of the leaked that still are after a while: what is not may be of pods that were just being started. */
+async function leakedForSome(context: Context, first: readonly Taken[]): Promise<readonly Taken[]> {
+  if (first.length === 0) return first
+  await sleep(context.clock, BEING_STARTED, context.signal)
+  const then = new Map(first.map(({ address, allocation: { handle } }) => [address, handle]))
+  return leakedIn(await readState(context)).filter(({ address, allocation: { handle } }) => then.get(address) === handle)
+}
+
 const ATTEMPTS = 50
 
-async function releaseOne(context: Context, address: Ipv4): Promise<void> {
+/** Frees an address of whoever had it then; if another has it by now, it is his. */
+async function releaseOne(context: Context, { address, allocation: { handle } }: Taken): Promise<void> {
   const store = await context.store()
   for (let tried = 0; tried < ATTEMPTS; tried++) {
     const { read } = await listOf(store, IPAM_BLOCK, context)
     const block = read.find(({ value }) => contains(value.cidr, address))
     const allocation = block?.value.allocations.get(ordinalOf(block.value.cidr, address))
-    if (block === undefined || allocation === undefined) return
+    if (block === undefined || allocation?.handle !== handle) return
     const { block: value } = release(block.value, one => one === allocation)
     const { revision, document } = block
     if ((await updateOf(store, IPAM_BLOCK, { value, revision, document }, context)).is === 'written') return
@@ -115,15 +133,15 @@ export async function reserve(
 ): Promise<ExitCode> {
   const kind = kindFrom('ipreservations')
   const row = (await readRows(context, kind)).find(({ document }) => document.metadata.name === name)
-  const before = row?.document.spec['reservedCIDRs']
-  const all = [...new Set([...(Array.isArray(before) ? before : []), ...cidrs])]
-  if (row !== undefined) {
-    const next = { ...row.document, spec: { ...row.document.spec, reservedCIDRs: all } }
-    return change(context, 'patch', [rewritten(context, 'reserve', row, next)], options)
-  }
-  const document = { apiVersion: API_VERSION, kind: kind.kind, metadata: { name }, spec: { reservedCIDRs: all } }
+  const document = { apiVersion: API_VERSION, kind: kind.kind, metadata: { name }, spec: { reservedCIDRs: cidrs } }
   const parsed = kind.parse(document)
-  if (parsed.ok) return change(context, 'create', [typedWish(kind, kind.keyOf(parsed.value), parsed.document)], options)
-  const says = parsed.problems.map(({ at, says }) => `${at}: ${says}`).join('; ')
-  throw failure('usage', { doing: 'reserve', on: cidrs.join(', '), says, mend: 'nothing was changed' })
+  if (!parsed.ok) {
+    const says = parsed.problems.map(({ at, says }) => `${at}: ${says}`).join('; ')
+    throw failure('usage', { doing: 'reserve', on: cidrs.join(', '), says, mend: 'nothing was changed' })
+  }
+  if (row === undefined) return change(context, 'create', [typedWish(kind, kind.keyOf(parsed.value), parsed.document)], options)
+  // As the kind writes them: an address that is reserved already may have been typed without its length.
+  const all = [...new Set([row.document, parsed.document].flatMap(({ spec }) => spec['reservedCIDRs']))]
+  const next = { ...row.document, spec: { ...row.document.spec, reservedCIDRs: all } }
+  return change(context, 'patch', [rewritten(context, 'reserve', row, next)], options)
 }

@@ -57,11 +57,12 @@ function typeFrom(typed: string): Event['type'] {
 }
 
 function eventsOf(status: AgentStatus): readonly Event[] {
-  const { node, datastore, repairs, startedAt, version } = status
+  const { node, books, datastore, repairs, startedAt, version } = status
   return [
     { at: startedAt, node, type: 'Agent', about: version, says: 'started' },
     ...sessionEvents({ node, peers: status.bgp.peers }),
     ...repairs.last.map(({ at, object, found }): Event => ({ at, node, type: 'Repair', about: object, says: found })),
+    ...books.notices.map(({ at, about, says }): Event => ({ at, node, type: 'Store', about, says })),
     ...(datastore.state === 'in-sync'
       ? []
       : [{ at: datastore.since, node, type: 'Store' as const, about: datastore.url, says: datastore.error ?? datastore.state }]),

@@ -1,7 +1,7 @@
 /** How a command is to print: the names that `-o` takes, and what may follow them. */
 
-export const PLAIN_FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const
-export const TEMPLATE_FORMATS = ['jsonpath', 'custom-columns'] as const
+const PLAIN_FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const
+const TEMPLATE_FORMATS = ['jsonpath', 'custom-columns'] as const
 /** As they are typed. */
 export const FORMATS: readonly string[] = [...PLAIN_FORMATS, ...TEMPLATE_FORMATS.map(name => `${name}=…`)]
 

@@ -6,10 +6,10 @@ import { NOT_ENFORCED } from '@network/model/resources/describe.ts'
 import { IP_POOL, type IpPool } from '@network/model/resources/ip-pool.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import type { Context } from '../context.ts'
-import { failure } from '../exit.ts'
+import { refuseAlive } from '../nodes.ts'
 import { refuseUnsupported, subnetWarning, type Tunnel, tunnelText } from '../pools.ts'
 import { byName } from '../read.ts'
-import { surveyAgents, surveyOne } from '../survey.ts'
+import { surveyAgents } from '../survey.ts'
 import type { Step } from './plan.ts'
 
 /** Pools whose tunnel a kernel lacks, and nodes that are alive, are refused by whoever knows: the agents. */
@@ -24,20 +24,8 @@ export async function refuseImpossible(context: Context, steps: readonly Step[])
   }
   for (const { wish, before, does } of steps) {
     const node = wish.kind.kind === NODE.kind && does === 'delete' ? NODE.parseStored(before?.document) : undefined
-    if (node?.ok === true) await refuseAlive(context, node.value.name)
+    if (node?.ok === true) await refuseAlive(context, node.value.name, `use calictl node delete ${node.value.name} --force`)
   }
-}
-
-/** A live agent would only put its node back. */
-async function refuseAlive(context: Context, name: string): Promise<void> {
-  const { answers } = await surveyOne(context, name)
-  if (!answers.some(({ node }) => node === name)) return
-  throw failure('refused', {
-    doing: 'delete',
-    on: `node ${name}`,
-    says: 'its agent is at work',
-    mend: `stop cali-agent on that node first, or use calictl node delete ${name} --force; nothing was changed`,
-  })
 }
 
 export async function adviseOn(

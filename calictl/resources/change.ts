@@ -3,6 +3,7 @@
 import { DEFAULT_NAMESPACE, type Document, type Kind, keyOfNamed, type Problem } from '@network/model/resources/kind.ts'
 import type { Context } from '../context.ts'
 import { EXIT, type ExitCode, failure } from '../exit.ts'
+import { patienceFrom } from '../wait.ts'
 import { adviseOn, refuseImpossible } from './advice.ts'
 import { type FileOptions, wishesFrom } from './files.ts'
 import { noSuch } from './get.ts'
@@ -108,7 +109,7 @@ export function typedWish(kind: Kind<unknown>, key: string, document: Document |
 }
 
 /** The one resource that a kind and a name mean. */
-export async function theOne(context: Context, doing: string, words: readonly string[], where: Where): Promise<Row> {
+async function theOne(context: Context, doing: string, words: readonly string[], where: Where): Promise<Row> {
   const [first, ...more] = wantedFrom(words)
   const [name, ...others] = first?.names ?? []
   if (first === undefined || name === undefined || more.length > 0 || others.length > 0)
@@ -183,6 +184,13 @@ export async function labelNamed(
   options: LabelOptions,
 ): Promise<ExitCode> {
   const row = await theOne(context, 'label', words, options)
+  if (labels.length === 0)
+    throw failure('usage', {
+      doing: 'label',
+      on: titleOf(row),
+      says: 'no label is given',
+      mend: 'write label=value to put one, label- to take it away; nothing was changed',
+    })
   const now: Record<string, string> = { ...row.document.metadata.labels }
   for (const text of labels) {
     const [name = '', ...value] = text.split('=')
@@ -219,6 +227,7 @@ export async function change(
   wishes: readonly Wish[],
   options: ChangeOptions & { readonly skipExists?: true; readonly ignoreNotFound?: true },
 ): Promise<ExitCode> {
+  const patience = options.wait === true ? patienceFrom(options) : undefined
   const request = {
     verb,
     wishes,
@@ -237,5 +246,5 @@ export async function change(
   }
   const done = await carryOut(context, request, plan)
   await report(context, done, { verb, dryRun: false })
-  return options.wait === true ? awaitAgents(context, done, options) : EXIT.ok
+  return patience === undefined ? EXIT.ok : awaitAgents(context, done, patience)
 }

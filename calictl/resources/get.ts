@@ -4,6 +4,7 @@ import type { Fault } from '@network/base/run/fault.ts'
 import { didYouMean } from '@network/base/text/closest.ts'
 import type { Kind } from '@network/model/resources/kind.ts'
 import { DEFAULT_NAMESPACE } from '@network/model/resources/kind.ts'
+import { KINDS } from '@network/model/resources/kinds.ts'
 import { type Context, isForPeople, show } from '../context.ts'
 import { EXIT, type ExitCode, failure } from '../exit.ts'
 import { listed } from '../read.ts'
@@ -19,7 +20,7 @@ export interface GetOptions extends Where {
 }
 
 export async function getResources(context: Context, words: readonly string[], options: GetOptions): Promise<ExitCode> {
-  const wanted = wantedFrom(words)
+  const wanted = isAll(words) ? KINDS.map(kind => ({ kind, names: undefined })) : wantedFrom(words)
   const selector = options.selector === undefined ? undefined : selectorFrom(options.selector)
   const isWanted = (row: Row) => isSelected(selector, row) && wanted.some(one => covers(one, row, options))
   const kinds = [...new Set(wanted.map(({ kind }) => kind))]
@@ -39,6 +40,11 @@ export async function getResources(context: Context, words: readonly string[], o
   for (const fault of more) context.err(`error: ${fault.message}`)
   if (first !== undefined) throw first
   return EXIT.ok
+}
+
+/** `get all`, as kubectl's users type it: here it is everything. */
+function isAll([first, ...names]: readonly string[]): boolean {
+  return first?.toLowerCase() === 'all' && names.length === 0
 }
 
 function covers({ kind, names }: Wanted, row: Row, where: Where): boolean {
@@ -81,7 +87,7 @@ export function noSuch(doing: string, kind: Kind<unknown>, typed: string, all: r
 
 /** What people read where a table would be empty. */
 function nothing(context: Context, kinds: readonly Kind<unknown>[], all: readonly Row[], options: GetOptions): string {
-  const names = kinds.map(({ plural }) => plural).join(' and ')
+  const names = kinds.length === KINDS.length ? 'resources' : kinds.map(({ plural }) => plural).join(' and ')
   const elsewhere = options.allNamespaces === true || options.selector !== undefined ? 0 : all.length
   if (elsewhere > 0 && isForPeople(context))
     return `There are no ${names} in namespace ${options.namespace ?? DEFAULT_NAMESPACE}; ${elsewhere} in others: --all-namespaces shows them.`

@@ -68,7 +68,7 @@ export async function setNoun(
 }
 
 /** With one resource its name may be left out; with several they are listed. */
-export function onlyOne({ kind, plural }: Kind<unknown>, rows: readonly Row[]): string {
+function onlyOne({ kind, plural }: Kind<unknown>, rows: readonly Row[]): string {
   const [only, ...others] = rows
   if (only !== undefined && others.length === 0) return only.document.metadata.name
   const names = rows.map(({ document: { metadata } }) =>

@@ -8,7 +8,9 @@ export type PatchType = (typeof PATCH_TYPES)[number]
 
 /** A document with a patch applied; no document knows lists that a strategic patch would merge, so it is a merge patch. */
 export function patched(document: unknown, patch: unknown, type: PatchType): unknown {
-  return type === 'json' ? operated(document, patch) : merged(document, patch)
+  if (type === 'json') return operated(document, patch)
+  if (isRecord(patch)) return merged(document, patch)
+  throw wrong(Array.isArray(patch) ? 'a list of operations goes with --type json' : 'it is no mapping of fields')
 }
 
 /** RFC 7396: null takes a member away, a mapping goes into a mapping, anything else replaces. */

@@ -172,6 +172,9 @@ const WRONG: readonly (readonly [string, number, RegExp])[] = [
   ['get pools -l ((', 2, /cannot use -l: /],
   ['get pools -o custom-columns=NAME', 2, /a column is a title and a path/],
   ['get pools -o jsonpath={.items', 2, /a brace has no partner/],
+  ['label pool a', 2, /cannot label ippool\/a: no label is given; write label=value/],
+  ['patch pool a -p [{}]', 2, /a list of operations goes with --type json/],
+  ['patch pool a -p 7', 2, /it is no mapping of fields/],
   ['delete pools', 2, /no name is given; name them, or write --all/],
   ['delete', 2, /neither a kind nor a file is given/],
   ['delete pool b', 3, /cannot delete IPPool b: there is no such IPPool/],
@@ -182,6 +185,7 @@ const WRONG: readonly (readonly [string, number, RegExp])[] = [
   ['patch pool a -p {"metadata":{"name":"b"}}', 2, /its name and namespace cannot be changed/],
   ['patch pool a --type json -p [{"op":"test","path":"/spec/natOutgoing","value":true}]', 4, /it is not true/],
   ['label pool a b', 2, /it has no value; write b=value/],
+  ['label pool a b=c --wait --timeout soon', 2, /--timeout soon: it takes whole seconds; .*nothing was changed$/],
   ['apply', 2, /required option '-f, --filename <path>' not specified/],
 ]
 
@@ -196,6 +200,31 @@ test('what cannot be is told in a sentence, and nothing changes', async t => {
       assert.deepEqual([ended.exit, ended.out], [exit, ''])
     })
   assert.equal((await stage.calictl('get pools -o json')).out, before)
+})
+
+test('get all: everything that there is, kind by kind', async () => {
+  await using stage = await openStage()
+  await stage.calictl('ippool create a --cidr 10.1.0.0/16')
+  await stage.calictl('bgp peer create tor peerIP=192.0.2.1 asNumber=64601')
+  const { exit, out } = await stage.calictl('get all')
+  assert.equal(exit, 0)
+  assert.match(out, /^NAME +CIDR .*\nippool\/a .*\n\nNAME +PEERIP .*\nbgppeer\/tor /)
+  assert.equal((await stage.calictl('get all -o name')).out, 'ippool/a\nbgppeer/tor')
+  assert.equal((await stage.calictl('get all -l no')).out, 'There are no resources with such labels.')
+})
+
+test('a document that lies under the key of another is told, and not shown as what it says', async () => {
+  await using stage = await openStage()
+  await stage.calictl('ippool create a --cidr 10.1.0.0/16')
+  const lost = JSON.parse((await stage.calictl('get pool a -o json')).out)
+  await stage.store.create('/cali/v1/ippools/z', { ...lost, metadata: { name: 'y' } }, stage.options)
+  const { out, err } = await stage.calictl('get pools -o name')
+  assert.equal(out, 'ippool/a')
+  assert.match(
+    err,
+    /ippools\/z cannot be read and counts as absent: metadata\.name lies under .*ippools\/z but names itself .*\/y$/,
+  )
+  assert.equal((await stage.calictl('delete pool z')).out, 'ippool/z deleted')
 })
 
 test('a watch tells what is there and then every change, until its reader goes', async () => {

@@ -1,6 +1,7 @@
 /** Resources as they lie in the store, read once and looked at by commands and plans. */
 
 import type { Datastore, Entry } from '@network/datastore/port.ts'
+import { inItsPlace } from '@network/datastore/records.ts'
 import { type Document, type Kind, keyPrefixOf } from '@network/model/resources/kind.ts'
 import type { Context } from '../context.ts'
 import { reportJunk } from '../read.ts'
@@ -32,10 +33,18 @@ export async function readRows(context: Context, kind: Kind<unknown>): Promise<r
 
 /** An entry as a row; undefined, and named on stderr, where its kind cannot read it. */
 export function rowOf(context: Context, kind: Kind<unknown>, { key, document, revision }: Entry): Row | undefined {
-  const parsed = kind.parseStored(document)
+  const parsed = inItsPlace(kind, key, kind.parseStored(document))
   if (parsed.ok) return { kind, key, document: shown(parsed.document, revision) }
   reportJunk(context, [{ key, revision, problems: parsed.problems }])
   return undefined
+}
+
+/** What rows are to those who reckon with them. */
+export function valuesOf<T>(kind: Kind<T>, rows: readonly Row[]): readonly T[] {
+  return rows.flatMap(({ document }) => {
+    const parsed = kind.parseStored(document)
+    return parsed.ok ? [parsed.value] : []
+  })
 }
 
 /** A stored document with what the store knows of it. */

@@ -2,7 +2,7 @@
 
 import { systemRandom } from '@network/base/time/clock.ts'
 import { sync } from '@network/datastore/sync.ts'
-import { type Document, KEY_ROOT, type Kind, keyPrefixOf } from '@network/model/resources/kind.ts'
+import { type Document, EVERY_KEY, type Kind, keyPrefixOf } from '@network/model/resources/kind.ts'
 import type { Change } from '@network/model/snapshot.ts'
 import { type Context, isForPeople } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
@@ -28,7 +28,7 @@ export async function watchRows(
   const store = await context.store()
   const signal = AbortSignal.any([context.signal, context.readerGone])
   const [only, ...others] = kinds
-  const prefix = only !== undefined && others.length === 0 ? keyPrefixOf(only.plural) : KEY_ROOT
+  const prefix = only !== undefined && others.length === 0 ? keyPrefixOf(only.plural) : EVERY_KEY
   const known = new Map<string, Row>()
   const printer = printerFor(context, look)
   for await (const event of sync(store, { prefix, clock: context.clock, random: systemRandom, signal })) {

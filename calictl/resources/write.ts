@@ -4,6 +4,7 @@ import { formatPrefix } from '@network/base/net/prefix.ts'
 import { deleteNode } from '@network/datastore/nodes.ts'
 import { deletePool } from '@network/datastore/pools.ts'
 import type { Datastore, Entry, Options } from '@network/datastore/port.ts'
+import { inItsPlace } from '@network/datastore/records.ts'
 import type { Document } from '@network/model/resources/kind.ts'
 import { checkChange, kindsToCheck } from '@network/model/rules/check.ts'
 import type { Context } from '../context.ts'
@@ -131,7 +132,7 @@ const EXCLUSIVE: ReadonlySet<string> = new Set(['IPPool', 'Node'])
 async function remove(store: Datastore, step: Step, options: Options): Promise<Done | 'lost'> {
   const { wish, before } = step
   if (before === undefined) return 'lost'
-  const parsed = wish.kind.parseStored(before.document)
+  const parsed = inItsPlace(wish.kind, wish.key, wish.kind.parseStored(before.document))
   const also = parsed.ok ? REMOVE.get(wish.kind.kind) : undefined
   if (also !== undefined && parsed.ok) {
     const told = await also(store, parsed.document.metadata.name, options)

@@ -8,7 +8,7 @@ import { type Clock, systemClock, systemRandom } from '@network/base/time/clock.
 import { openDatastore } from '@network/datastore/open.ts'
 import type { Datastore } from '@network/datastore/port.ts'
 import type { AgentStatus, BgpTable } from '@network/model/status.ts'
-import { agentsIn } from '../agents.ts'
+import { agentsIn, type HeardOf } from '../agents.ts'
 import type { ExitCode } from '../exit.ts'
 import { run } from '../program.ts'
 import type { World } from '../world.ts'
@@ -27,9 +27,15 @@ export interface Stage extends AsyncDisposable {
   /** Runs a command line, given whole or by its words; `but` replaces parts of its world. */
   calictl(line: string | readonly string[], but?: Partial<World>): Promise<Ended>
   /** Starts an agent; it is asked anew for every answer. */
-  agent(node: string, status: () => AgentStatus | string, table?: () => BgpTable): Promise<void>
+  agent(node: string, status: () => AgentStatus | string, more?: AgentAnswers): Promise<void>
   /** Leaves a file where an agent once listened. */
   deadAgent(node: string): Promise<void>
+}
+
+/** What an agent is asked besides its status; what is left out it does not know. */
+export interface AgentAnswers {
+  readonly table?: () => BgpTable
+  readonly heardOf?: () => HeardOf
 }
 
 export async function openStage(clock: Clock = systemClock): Promise<Stage> {
@@ -60,10 +66,10 @@ export async function openStage(clock: Clock = systemClock): Promise<Stage> {
       })
       return { exit, out: out.join('\n'), err: err.join('\n') }
     },
-    async agent(node, status, table) {
-      servers.push(
-        await serve(join(directory, `${node}.sock`), { '/status': status, ...(table === undefined ? {} : { '/bgp': table }) }),
-      )
+    async agent(node, status, { table, heardOf } = {}) {
+      const answers = [['/status', status] as const, ['/bgp', table] as const, ['/heard-of', heardOf] as const]
+      const given = answers.flatMap(([path, answer]) => (answer === undefined ? [] : [[path, answer] as const]))
+      servers.push(await serve(join(directory, `${node}.sock`), Object.fromEntries(given)))
     },
     async deadAgent(node) {
       await writeFile(join(directory, `${node}.sock`), '')

@@ -13,6 +13,7 @@ export function statusOf(node: string, but: Partial<AgentStatus> = {}): AgentSta
     addressFrom: 'default route',
     asn: 64512,
     datastore: { url: 'sqlite:/x.db', state: 'in-sync', since: '2025-12-31T23:00:01.000Z', error: null },
+    books: { unwritten: 0, notices: [] },
     ipip: { supported: true, reason: null, device: { name: 'tunl0', address: '10.244.7.0', mtu: 1480, up: true } },
     vxlan: {
       supported: true,

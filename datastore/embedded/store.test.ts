@@ -21,6 +21,7 @@ import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { systemClock } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import { openDatastore } from '../open.ts'
+import { NOT_JSON } from '../port.ts'
 import { contractOf } from '../testing/contract.ts'
 import { temporaryDirectory } from '../testing/directory.ts'
 import { EmbeddedStore } from './store.ts'
@@ -125,6 +126,23 @@ describe('trouble later', () => {
       await again.list('', options)
     }
     await assert.rejects(cut, fault('datastore.corrupt', path))
+  })
+
+  test('a row that is not JSON hides no other', async () => {
+    await using directory = await temporaryDirectory()
+    const path = join(directory.path, 'cali.db')
+    await using store = await openDatastore(`sqlite:${path}`, chance)
+    for (const key of ['/a', '/b']) await store.create(key, 1, options)
+    const db = new DatabaseSync(path)
+    db.exec(`UPDATE entries SET document = '{' WHERE key = '/a'`)
+    db.close()
+    const { entries } = await store.list('/', options)
+    assert.deepEqual(
+      entries.map(({ document }) => document),
+      [NOT_JSON, 1],
+    )
+    const spoilt = await store.get('/a', options)
+    assert.equal((await store.delete('/a', spoilt?.revision ?? '', options)).is, 'deleted')
   })
 
   test('a removed or replaced file is not written to', async () => {

@@ -8,6 +8,7 @@ import { type Log, silentLog } from '@network/base/run/log.ts'
 import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
 import { after, millis } from '@network/base/time/units.ts'
 import type { Created, Datastore, Deleted, Entry, Listing, Options, Revision, Updated, WatchEvent } from '../port.ts'
+import { readJson } from '../read-json.ts'
 import { Ear, tellOthers } from './ear.ts'
 import { checkAccess, makeFile, prepareTables, refuseAbsent } from './schema.ts'
 import { isBusy, lockedOut, troubleOf } from './trouble.ts'
@@ -212,21 +213,12 @@ export class EmbeddedStore implements Datastore {
   }
 
   #entry(row: Row): Entry {
-    return { key: String(row['key']), document: this.#parse(row), revision: String(row['revision']) }
+    return { key: String(row['key']), document: readJson(String(row['document'])), revision: String(row['revision']) }
   }
 
   #event(row: Row): WatchEvent {
     const entry = row['document'] === null ? undefined : this.#entry(row)
     return { key: String(row['key']), entry, revision: String(row['revision']) }
-  }
-
-  #parse(row: Row): unknown {
-    try {
-      return JSON.parse(String(row['document']))
-    } catch (cause) {
-      const detail = { doing: 'read', on: `${String(row['key'])} in ${this.#path}`, says: 'it is not JSON' }
-      throw new Fault('datastore.corrupt', { ...detail, mend: 'delete the row with sqlite3' }, { cause })
-    }
   }
 }
 

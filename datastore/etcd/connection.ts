@@ -4,7 +4,7 @@ import { InterceptingCall, type Interceptor } from '@grpc/grpc-js'
 import { Fault } from '@network/base/run/fault.ts'
 import { backoff } from '@network/base/time/backoff.ts'
 import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
-import { after, between, type Millis, millis } from '@network/base/time/units.ts'
+import { after, between, millis } from '@network/base/time/units.ts'
 import { noop } from 'cockatiel'
 import { Etcd3, type IOptions } from 'etcd3'
 import { beforeAbort } from '../ipam/turns.ts'
@@ -85,7 +85,7 @@ export class Connection {
       const session = this.session()
       try {
         // A write on its way is waited for: whoever gave up and looks at once must not find it undone and done a moment later.
-        return await this.#within(TRY, repeatable ? ending : this.#closing.signal, question(session.client))
+        return await this.#within(repeatable ? ending : this.#closing.signal, question(session.client))
       } catch (reason) {
         ending.throwIfAborted()
         const meaning = meaningOf(reason)
@@ -96,6 +96,11 @@ export class Connection {
       }
       await sleep(clock, backoff(tried, RETRY, random), ending)
     }
+  }
+
+  /** What one member has to answer at once: rejects when it does not, and when the signal aborts. */
+  soon<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#within(AbortSignal.any([signal, this.#closing.signal]), promise)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -122,12 +127,10 @@ export class Connection {
   }
 
   /** Our own deadline, by a clock that does not jump: the library repeats what is late, and is later. */
-  async #within<T>(duration: Millis, signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  async #within<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
     const { clock } = this.#options
     const late = Promise.withResolvers<never>()
-    const cancel = clock.wakeAt(after(clock.now(), duration), () =>
-      late.reject(new Late(`no answer within ${duration / 1000} s`)),
-    )
+    const cancel = clock.wakeAt(after(clock.now(), TRY), () => late.reject(new Late(`no answer within ${TRY / 1000} s`)))
     try {
       return await beforeAbort(Promise.race([promise, late.promise]), signal)
     } finally {

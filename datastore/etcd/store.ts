@@ -7,6 +7,7 @@ import { type Clock, type Random, sleep } from '@network/base/time/clock.ts'
 import { between, type Instant, millis, type Seconds } from '@network/base/time/units.ts'
 import type { IKeyValue, IRangeRequest, IRangeResponse, ITxnRequest, IWatchResponse } from 'etcd3'
 import type { Created, Datastore, Deleted, Entry, Listing, Options, Revision, Updated, WatchEvent } from '../port.ts'
+import { readJson } from '../read-json.ts'
 import { Connection, type ConnectionOptions, type Session } from './connection.ts'
 import { keepAlive } from './lease.ts'
 import { justAfter, type Range, rangeOf } from './range.ts'
@@ -55,6 +56,22 @@ export class EtcdStore implements Datastore {
       } catch (reason) {
         if (!(reason instanceof Fault && reason.code === 'datastore.compacted') || attempt === LIST_ATTEMPTS) throw reason
       }
+    }
+  }
+
+  async *pages(prefix: string, { signal }: Options): AsyncGenerator<Listing, void> {
+    const { key: first, range_end } = rangeOf(this.#prefix + prefix)
+    let revision: Revision | undefined
+    let limit = PAGE
+    for (let key: Buffer | undefined = first; key !== undefined; ) {
+      const request = { key, range_end, limit, ...(revision === undefined ? {} : { revision }) }
+      const page = await this.#page(request, prefix, signal)
+      const { header, kvs, more } = page.answer
+      limit = page.limit
+      revision ??= header.revision
+      const last = kvs.at(-1)
+      key = more && last !== undefined ? justAfter(last.key) : undefined
+      yield { entries: kvs.map(kv => this.#entry(kv)), revision }
     }
   }
 
@@ -125,13 +142,15 @@ export class EtcdStore implements Datastore {
     const session = this.#connection.session()
     const until = AbortSignal.any([ending, session.signal])
     try {
-      using stream = await WatchStream.open(session, range, following(last))
+      using stream = await WatchStream.open(this.#connection, session, range, following(last), until)
       while (!until.aborted)
         for (const answer of await stream.next(until)) {
           if (answer.canceled) throw canceled(answer)
           yield answer
         }
     } catch (reason) {
+      // Who is told to end while it opens has nothing against the member.
+      ending.throwIfAborted()
       this.#leave(session, reason)
       throw reason
     }
@@ -163,28 +182,28 @@ export class EtcdStore implements Datastore {
   }
 
   async #listAtOneRevision(prefix: string, signal: AbortSignal): Promise<Listing> {
-    const { key: first, range_end } = rangeOf(this.#prefix + prefix)
     const entries: Entry[] = []
-    let revision: Revision | undefined
-    let limit = PAGE
-    for (let key = first, more = true; more; ) {
+    let revision = ''
+    for await (const page of this.pages(prefix, { signal })) {
+      entries.push(...page.entries)
+      revision = page.revision
+    }
+    return { entries, revision }
+  }
+
+  /** Of fewer entries than wanted where those would be too large together, and of how many. */
+  async #page(
+    request: IRangeRequest & { readonly limit: number },
+    prefix: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly answer: IRangeResponse; readonly limit: number }> {
+    for (let limit = request.limit; ; limit = Math.ceil(limit / 4)) {
       try {
-        const answer = await this.#range(
-          { key, range_end, limit, ...(revision === undefined ? {} : { revision }) },
-          `list ${prefix} in`,
-          signal,
-        )
-        revision ??= answer.header.revision
-        for (const kv of answer.kvs) entries.push(this.#entry(kv))
-        const last = answer.kvs.at(-1)
-        more = answer.more && last !== undefined
-        if (last !== undefined) key = justAfter(last.key)
+        return { answer: await this.#range({ ...request, limit }, `list ${prefix} in`, signal), limit }
       } catch (reason) {
         if (!(reason instanceof Fault && reason.code === 'datastore.too-much') || limit === 1) throw reason
-        limit = Math.ceil(limit / 4)
       }
     }
-    return { entries, revision: revision ?? '' }
   }
 
   /** Does it if the key still has the revision; a text that is no revision of etcd's equals none. */
@@ -221,25 +240,17 @@ export class EtcdStore implements Datastore {
     return Buffer.from(this.#prefix + key)
   }
 
+  /** Not cut out of a longer text, which would stay in memory with it. */
   #keyOf({ key }: IKeyValue): string {
-    return key.toString().slice(this.#prefix.length)
+    return key.toString('utf8', Buffer.byteLength(this.#prefix))
   }
 
   #entry(kv: IKeyValue): Entry {
-    return { key: this.#keyOf(kv), document: this.#parse(kv), revision: kv.mod_revision }
+    return { key: this.#keyOf(kv), document: readJson(kv.value.toString()), revision: kv.mod_revision }
   }
 
   #event(isDeletion: boolean, kv: IKeyValue): WatchEvent {
     return { key: this.#keyOf(kv), entry: isDeletion ? undefined : this.#entry(kv), revision: kv.mod_revision }
-  }
-
-  #parse(kv: IKeyValue): unknown {
-    try {
-      return JSON.parse(kv.value.toString())
-    } catch (cause) {
-      const detail = { doing: 'read', on: `${this.#keyOf(kv)} in ${this.url}`, says: 'it is not JSON' }
-      throw new Fault('datastore.corrupt', { ...detail, mend: 'delete the key with etcdctl' }, { cause })
-    }
   }
 }
 

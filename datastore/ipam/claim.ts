@@ -35,10 +35,8 @@ export type Outcome = 'done' | 'lost' | 'not-ours'
 
 /** Claims a block for a node; `not-ours` when another has it. */
 export async function claim(store: Datastore, cidr: Prefix, node: string, options: Options): Promise<Outcome> {
-  const revision = await stake(store, cidr, node, options)
-  return revision === undefined
-    ? 'not-ours'
-    : settle(store, { value: { block: cidr, node, state: 'pending' }, revision }, options)
+  const staked = await stake(store, cidr, node, options)
+  return staked === undefined ? 'not-ours' : settle(store, staked, options)
 }
 
 /** Finishes what a crash or a race left of an own claim: confirms it when its block is there, else gives it up, and then it is `not-ours`. */
@@ -52,26 +50,28 @@ export async function mend(store: Datastore, affinity: Pending, options: Options
 /** Gives a block up as it was read; `lost` when it is in use again, and then it is confirmed again. */
 export async function vacate(store: Datastore, block: Stored<IpamBlock>, options: Options): Promise<Outcome> {
   const { cidr, node } = block.value
-  const revision = await stake(store, cidr, node, options)
-  if (revision === undefined) return 'not-ours'
+  const staked = await stake(store, cidr, node, options)
+  if (staked === undefined) return 'not-ours'
   const deleted = await store.delete(ipamBlockKey(cidr), block.revision, options)
   if (deleted.is === 'conflict') {
-    await settle(store, { value: { block: cidr, node, state: 'pending' }, revision }, options)
+    await settle(store, staked, options)
     return 'lost'
   }
-  await store.delete(affinityKey(cidr), revision, options)
+  await store.delete(affinityKey(cidr), staked.revision, options)
   return 'done'
 }
 
-type Pending = Pick<Stored<BlockAffinity>, 'value' | 'revision'>
+type Pending = Pick<Stored<BlockAffinity>, 'value' | 'revision' | 'document'>
 
 /** Writes a pending affinity for the node, taking over what nobody owns; undefined when the block is somebody else's. */
-async function stake(store: Datastore, cidr: Prefix, node: string, options: Options): Promise<Revision | undefined> {
+async function stake(store: Datastore, cidr: Prefix, node: string, options: Options): Promise<Pending | undefined> {
   const value: BlockAffinity = { block: cidr, node, state: 'pending' }
   const present = await getOf(store, BLOCK_AFFINITY, affinityKey(cidr), options)
-  if (present === undefined) return revisionOf(await createOf(store, BLOCK_AFFINITY, value, options))
+  const document = present?.document
+  const staked = (revision: Revision | undefined) => (revision === undefined ? undefined : { value, revision, document })
+  if (present === undefined) return staked(revisionOf(await createOf(store, BLOCK_AFFINITY, value, options)))
   if (present.value.node !== node && !(await isVacant(store, present.value, node, options))) return undefined
-  return revisionOf(await updateOf(store, BLOCK_AFFINITY, { value, revision: present.revision }, options))
+  return staked(revisionOf(await updateOf(store, BLOCK_AFFINITY, { ...present, value }, options)))
 }
 
 async function isVacant(store: Datastore, affinity: BlockAffinity, node: string, options: Options): Promise<boolean> {
@@ -81,12 +81,12 @@ async function isVacant(store: Datastore, affinity: BlockAffinity, node: string,
 }
 
 /** From pending to confirmed, by way of the block. */
-async function settle(store: Datastore, { value, revision }: Pending, options: Options): Promise<Outcome> {
+async function settle(store: Datastore, { value, revision, document }: Pending, options: Options): Promise<Outcome> {
   const owner = await writeBlock(store, value, options)
   if (owner === undefined) return 'lost'
   const isOurs = owner === value.node
   const settled: BlockAffinity = { ...value, node: owner, state: isOurs ? 'confirmed' : 'pending' }
-  const written = await updateOf(store, BLOCK_AFFINITY, { value: settled, revision }, options)
+  const written = await updateOf(store, BLOCK_AFFINITY, { value: settled, revision, document }, options)
   if (written.is !== 'written') return 'lost'
   return isOurs ? 'done' : 'not-ours'
 }

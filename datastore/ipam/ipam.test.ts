@@ -7,9 +7,10 @@ import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { affinityKey, BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
 import { poolKey } from '@network/model/resources/ip-pool.ts'
 import { IPAM_BLOCK, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
+import { isRecord } from '@network/model/resources/kind.ts'
 import { createPool, setPool } from '../pools.ts'
 import type { Datastore } from '../port.ts'
-import { createOf } from '../records.ts'
+import { createOf, getOf, updateOf } from '../records.ts'
 import { impatientClock } from '../testing/impatient-clock.ts'
 import { MemoryStore } from '../testing/memory.ts'
 import { emptyBlock } from './blocks.ts'
@@ -61,6 +62,33 @@ test('without a pool, or with disabled ones only, there is no address; what was 
   await setPool(store, 'p', { disabled: true }, options)
   assert.deepEqual(await take(ipam, '2'), { is: 'no-pool' })
   assert.deepEqual(await take(ipam, '1'), first)
+})
+
+test('what somebody else wrote beside a block and its affinity stays through giving out, taking back and mending', async () => {
+  const store = await withPools('10.244.0.0/16 26')
+  const ipam = ipamOf(store, 'a')
+  await take(ipam, 'h1')
+  const { cidr } = (await ipamUsage(store, options)).blocks[0] ?? assert.fail('there is no block')
+  const mark = async (key: string) => {
+    const entry = (await store.get(key, options)) ?? assert.fail(`there is no ${key}`)
+    assert.ok(isRecord(entry.document) && isRecord(entry.document['metadata']))
+    const metadata = { ...entry.document['metadata'], labels: { rack: 'r1' } }
+    await store.update(key, { ...entry.document, metadata }, entry.revision, options)
+  }
+  const keys = [affinityKey(cidr), ipamBlockKey(cidr)]
+  for (const key of keys) await mark(key)
+  await take(ipam, 'h2')
+  await ipam.release('h1', options)
+  const affinity = (await getOf(store, BLOCK_AFFINITY, affinityKey(cidr), options)) ?? assert.fail('there is no affinity')
+  const pending = { ...affinity, value: { ...affinity.value, state: 'pending' as const } }
+  await updateOf(store, BLOCK_AFFINITY, pending, options)
+  await take(ipam, 'h3')
+  for (const key of keys) {
+    const document = (await store.get(key, options))?.document
+    assert.ok(isRecord(document) && isRecord(document['metadata']))
+    assert.deepEqual([key, document['metadata']['labels']], [key, { rack: 'r1' }])
+  }
+  assert.equal((await getOf(store, BLOCK_AFFINITY, affinityKey(cidr), options))?.value.state, 'confirmed')
 })
 
 test('the last address given back takes the block with it, affinity and all', async () => {

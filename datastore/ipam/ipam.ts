@@ -14,6 +14,7 @@ import { IP_POOL, type IpPool, poolKey } from '@network/model/resources/ip-pool.
 import { type Allocation, IPAM_BLOCK, type IpamBlock, ipamBlockKey } from '@network/model/resources/ipam-block.ts'
 import type { Datastore, Options } from '../port.ts'
 import { getOf, listOf, type Records, type Stored, updateOf } from '../records.ts'
+import { type Adopted, type Adoption, tryAdopt } from './adopt.ts'
 import { addressAt, allocate, blockOf, blocksFor, ordinalFor, release } from './blocks.ts'
 import { claim, mend, vacate } from './claim.ts'
 import { readable } from './readable.ts'
@@ -25,6 +26,8 @@ export interface Request {
   readonly handle: string
   /** `namespace/pod`, or `tunnel`. */
   readonly use: string
+  /** Not to be given, free as they may look. */
+  readonly avoid?: ReadonlySet<Ipv4>
   readonly signal: AbortSignal
 }
 
@@ -36,8 +39,8 @@ export type Assignment =
   /** Nothing is free in these pools that this node may take. */
   | { readonly is: 'pools-full'; readonly pools: readonly string[] }
 
-/** An address that was given back, and what it had been for. */
-export interface Released {
+/** An address that somebody has, or that was given back, and what it is or was for. */
+export interface Taken {
   readonly address: Ipv4
   readonly handle: string
   readonly use: string
@@ -66,6 +69,24 @@ export class Ipam {
     return this.#untilSettled('assign an address for', request.use, request, () => this.#tryAssign(request))
   }
 
+  /** Takes one address that the node has given out already. */
+  adopt(wanted: Adoption): Promise<Adopted> {
+    return this.#untilSettled('write down', wanted.use, wanted, () => tryAdopt(this.#store, this.#node, wanted))
+  }
+
+  /** What the node has in its own blocks. */
+  held(options: Options): Promise<readonly Taken[]> {
+    return this.#untilSettled('read the addresses of', `node ${this.#node}`, options, async () => {
+      const blocks = await this.#ownBlocks(await listOf(this.#store, BLOCK_AFFINITY, options), options)
+      if (blocks === 'lost') return 'lost'
+      return blocks.flatMap(({ value: { cidr, allocations } }) =>
+        [...allocations]
+          .filter(([, { node }]) => node === this.#node)
+          .map(([ordinal, { handle, use }]) => ({ address: addressAt(cidr, ordinal), handle, use })),
+      )
+    })
+  }
+
   /**
    * Frees what the handle has, if anything, and gives up blocks that become empty. `known` are addresses that it is thought to have: one
    * that was borrowed is looked for where it lies.
@@ -80,7 +101,7 @@ export class Ipam {
    * Frees what nobody answers for any more: what a crash left between taking an address and recording its use. `used` are the handles that
    * stay. Call it only while no request is between `assign` and the record of its use.
    */
-  releaseUnused(used: ReadonlySet<string>, options: Options): Promise<readonly Released[]> {
+  releaseUnused(used: ReadonlySet<string>, options: Options): Promise<readonly Taken[]> {
     const lent = () => this.#foreignBlocks(options)
     return this.#releaseWhere(({ handle }) => !used.has(handle), { on: `node ${this.#node}`, lent }, options)
   }
@@ -128,9 +149,9 @@ export class Ipam {
   ): Promise<Assignment | 'lost' | undefined> {
     for (const block of blocks) {
       const pool = poolOf(terms.open, block.value.cidr)
-      const { handle, use } = request
-      const taken =
-        pool && allocate(block.value, { handle, use, node: this.#node }, address => !isReserved(address, terms.reserved))
+      const { handle, use, avoid } = request
+      const may = (address: Ipv4) => !isReserved(address, terms.reserved) && avoid?.has(address) !== true
+      const taken = pool && allocate(block.value, { handle, use, node: this.#node }, may)
       if (pool !== undefined && taken !== undefined) return this.#take(block, taken, pool, request)
     }
     return undefined
@@ -183,7 +204,7 @@ export class Ipam {
   ): Promise<Assignment | 'lost'> {
     const { cidr } = block.value
     if (!(await this.#isRouted(block.value, request))) return 'lost'
-    const written = await updateOf(this.#store, IPAM_BLOCK, { value: taken.block, revision: block.revision }, request)
+    const written = await updateOf(this.#store, IPAM_BLOCK, { ...block, value: taken.block }, request)
     if (written.is !== 'written') return 'lost'
     if (!(await this.#isStillOpen(pool, request))) {
       await this.#giveBack(block.key, request.handle, request)
@@ -259,8 +280,8 @@ export class Ipam {
     unused: (allocation: Allocation) => boolean,
     { on, lent }: { readonly on: string; readonly lent: () => Promise<readonly Stored<IpamBlock>[]> },
     options: Options,
-  ): Promise<readonly Released[]> {
-    const released: Released[] = []
+  ): Promise<readonly Taken[]> {
+    const released: Taken[] = []
     const mine = (allocation: Allocation) => allocation.node === this.#node && unused(allocation)
     return this.#untilSettled('release the addresses of', on, options, async () => {
       const blocks = await this.#ownBlocks(await listOf(this.#store, BLOCK_AFFINITY, options), options)
@@ -280,11 +301,11 @@ export class Ipam {
     block: Stored<IpamBlock>,
     unused: (allocation: Allocation) => boolean,
     options: Options,
-  ): Promise<readonly Released[] | 'lost'> {
+  ): Promise<readonly Taken[] | 'lost'> {
     const { block: value, ordinals } = release(block.value, unused)
     let { revision } = block
     if (ordinals.length > 0) {
-      const written = await updateOf(this.#store, IPAM_BLOCK, { value, revision }, options)
+      const written = await updateOf(this.#store, IPAM_BLOCK, { ...block, value }, options)
       if (written.is !== 'written') return 'lost'
       revision = written.revision
     }

@@ -4,7 +4,7 @@ import { isPrefix6 } from '@network/base/net/any-prefix.ts'
 import type { Ipv4 } from '@network/base/net/ipv4.ts'
 import { contains, covers, overlaps, type Prefix, sizeOf } from '@network/base/net/prefix.ts'
 import { IP_POOL, type IpPool, type PoolUse } from '@network/model/resources/ip-pool.ts'
-import { IP_RESERVATION, IPAM_CONFIGURATION, MAX_BLOCKS } from '@network/model/resources/ipam.ts'
+import { IP_RESERVATION, IPAM_CONFIGURATION, type IpReservation, MAX_BLOCKS } from '@network/model/resources/ipam.ts'
 import { keyOfNamed } from '@network/model/resources/kind.ts'
 import { NODE, nodeKey } from '@network/model/resources/node.ts'
 import { matches } from '@network/model/selector/selector.ts'
@@ -36,7 +36,7 @@ export async function readTerms(store: Datastore, node: string, use: string, opt
   return {
     pools,
     open: pools.read.map(({ value }) => value).filter(pool => isOpenTo(pool, wanted, labels)),
-    reserved: reservations.read.flatMap(({ value }) => value.spec.reservedCIDRs).flatMap(cidr => (isPrefix6(cidr) ? [] : [cidr])),
+    reserved: reservedBy(reservations.read.map(({ value }) => value)),
     mayBorrow: !strictAffinity,
     maxBlocks: autoAllocateBlocks ? maxBlocksPerHost || MAX_BLOCKS : 0,
   }
@@ -53,6 +53,11 @@ export function isOpenTo(pool: IpPool, use: PoolUse, labels: Readonly<Record<str
   const { disabled, assignmentMode, allowedUses, nodeSelector } = pool
   if (disabled || assignmentMode === 'Manual' || allowedUses?.includes(use) === false) return false
   return nodeSelector === undefined || matches(nodeSelector, labels)
+}
+
+/** The IPv4 ranges of reservations. */
+export function reservedBy(reservations: Iterable<IpReservation>): readonly Prefix[] {
+  return [...reservations].flatMap(({ spec }) => spec.reservedCIDRs).flatMap(cidr => (isPrefix6(cidr) ? [] : [cidr]))
 }
 
 export function isReserved(address: Ipv4, reserved: readonly Prefix[]): boolean {

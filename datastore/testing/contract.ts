@@ -15,8 +15,10 @@ export interface Backend {
 /** Declares the suite for one backend. */
 export function contractOf(name: string, backend: Backend): void {
   const promise = (says: string, check: (opened: Opened) => Promise<void>) =>
-    test(says, { timeout: 20_000 }, async () => {
+    test(says, { timeout: 20_000 }, async ({ signal }) => {
       const opened = await backend.open({ keep: KEEP })
+      // When the time is over, whatever still waits for a store hears that it is closed.
+      signal.addEventListener('abort', () => void opened.close())
       try {
         await check(opened)
       } finally {

@@ -2,7 +2,18 @@
 
 import { Fault } from '@network/base/run/fault.ts'
 import { Bell } from '../bell.ts'
-import type { Created, Datastore, Deleted, Entry, Listing, Options, Revision, Updated, WatchEvent } from '../port.ts'
+import {
+  type Created,
+  type Datastore,
+  type Deleted,
+  type Entry,
+  type Listing,
+  NOT_JSON,
+  type Options,
+  type Revision,
+  type Updated,
+  type WatchEvent,
+} from '../port.ts'
 
 interface Past {
   readonly revision: number
@@ -45,6 +56,13 @@ export class MemoryStore implements Datastore {
     this.#ring()
   }
 
+  /** Somebody else puts there what is not JSON. */
+  spoil(key: string): void {
+    const entry = { key, document: NOT_JSON, revision: String(this.#revision + 1) }
+    this.#entries.set(key, entry)
+    this.#record(key, entry)
+  }
+
   async get(key: string, options: Options): Promise<Entry | undefined> {
     this.#check(options)
     return this.#entries.get(key)
@@ -54,6 +72,16 @@ export class MemoryStore implements Datastore {
     this.#check(options)
     const entries = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix))
     return { entries: entries.sort(byCodePoints), revision: String(this.#revision) }
+  }
+
+  /** Of two entries each; in between, the store may have been broken or have forgotten. */
+  async *pages(prefix: string, options: Options): AsyncGenerator<Listing, void> {
+    const { entries, revision } = await this.list(prefix, options)
+    for (let at = 0; at === 0 || at < entries.length; at += 2) {
+      this.#check(options)
+      this.#after(Number(revision))
+      yield { entries: entries.slice(at, at + 2), revision }
+    }
   }
 
   async create(key: string, document: unknown, options: Options): Promise<Created> {

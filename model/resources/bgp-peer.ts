@@ -1,9 +1,10 @@
 /** BGPPeer: a BGP session besides the mesh. */
 
+import { type AnyAddress, formatAddress, parseAddress } from '@network/base/net/any-address.ts'
 import { seconds } from '@network/base/time/units.ts'
 import { list, object } from '../schema/compound.ts'
 import { type Field, type Made, optional, parsed, standard } from '../schema/field.ts'
-import { type AnyAddress, address, asn, duration, formatAddress, parseAddress } from '../schema/network.ts'
+import { address, asn, duration } from '../schema/network.ts'
 import { choice, flag, name, text, whole } from '../schema/plain.ts'
 import { selector } from '../selector/field.ts'
 import { RESTART_TIME } from './bgp-configuration.ts'
@@ -18,7 +19,7 @@ export interface PeerAddress {
 }
 
 /** `192.0.2.1`, `192.0.2.1:1179`, `2001:db8::1` or `[2001:db8::1]:1179`. */
-export function parsePeerAddress(input: string): PeerAddress | undefined {
+function parsePeerAddress(input: string): PeerAddress | undefined {
   const plain = parseAddress(input)
   if (plain !== undefined) return { address: plain, port: undefined }
   const [, host = '', digits = ''] = /^(?:\[(?=.*:)|(?!\[))([0-9a-fA-F:.]+?)\]?:(\d{1,5})$/.exec(input) ?? []

@@ -35,7 +35,7 @@ export function explainPath(kind: Kind<unknown>, path: string): Explained | unde
 export const NOT_ENFORCED = 'Resources of this kind are stored and validated; nothing enforces them yet.'
 
 /** Sentences that are to be said with the kind: not enforced, written by agents. */
-export function noteOf({ enforced, writtenBy }: Pick<Kind<unknown>, 'enforced' | 'writtenBy'>): readonly string[] {
+function noteOf({ enforced, writtenBy }: Pick<Kind<unknown>, 'enforced' | 'writtenBy'>): readonly string[] {
   return [
     ...(enforced ? [] : [NOT_ENFORCED]),
     ...(writtenBy === 'agents' ? ['Agents write it; look at it, and leave it as it is.'] : []),

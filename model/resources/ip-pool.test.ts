@@ -83,7 +83,7 @@ const NOT_A_POOL: readonly (readonly [string, unknown, readonly string[]])[] = [
     { ...poolOf({ cidr: '10.0.0.0/16' }), apiVersion: 'v1', metadata: { name: 'My Pool' } },
     [
       'apiVersion: must be projectcalico.org/v3, not "v1"',
-      'metadata.name: must consist of lower-case letters, digits, "-" and ".", and begin and end with a letter or digit',
+      'metadata.name: must consist of lower-case letters, digits, "-" and ".", and each part between dots begin and end with a letter or digit',
     ],
   ],
 ]

@@ -43,7 +43,7 @@ export interface IpPool {
 
 const MIN_BLOCK = 20
 const MAX_BLOCK = 32
-export const DEFAULT_BLOCK_SIZE = 26
+const DEFAULT_BLOCK_SIZE = 26
 
 const OFF = { former: { Off: 'Never', off: 'Never' } }
 

@@ -4,7 +4,7 @@ import { list, object } from '../schema/compound.ts'
 import { standard } from '../schema/field.ts'
 import { net } from '../schema/network.ts'
 import { flag, whole } from '../schema/plain.ts'
-import { type Kind, type Resource, resourceKind } from './kind.ts'
+import { type Kind, resourceKind } from './kind.ts'
 import { refuseOtherThanDefault } from './shared.ts'
 
 const reservation = object('What is kept back.', {
@@ -62,4 +62,3 @@ export type IpamConfiguration = ValueOf<typeof IPAM_CONFIGURATION>
 
 /** The type of a kind's values. */
 export type ValueOf<K> = K extends Kind<infer T> ? T : never
-export type SpecOf<K> = K extends Kind<Resource<infer S>> ? S : never

@@ -79,13 +79,18 @@ export interface Kind<T> extends KindFacts {
 
 export const API_VERSION = 'projectcalico.org/v3'
 /** Every key of ours begins so. */
-export const KEY_ROOT = '/cali/v1/'
+export const EVERY_KEY = '/cali/'
+/** What agents follow, and what is carried from one store to another. */
+export const KEY_ROOT = `${EVERY_KEY}v1/`
+/** Of what each agent says of itself, again and again: of a thousand agents that follow all the rest none shall be woken by it. */
+const ASIDE_ROOT = `${EVERY_KEY}aside/v1/`
+const ASIDE: ReadonlySet<string> = new Set(['nodestatuses'])
 /** Of namespaced resources that name no namespace. */
 export const DEFAULT_NAMESPACE = 'default'
 
 /** The prefix under which all documents of a kind lie. */
 export function keyPrefixOf(plural: string): string {
-  return `${KEY_ROOT}${plural}/`
+  return `${ASIDE.has(plural) ? ASIDE_ROOT : KEY_ROOT}${plural}/`
 }
 
 /** Where a document lies in the datastore, for kinds whose keys are made of nothing but the name. */

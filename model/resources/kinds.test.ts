@@ -13,7 +13,7 @@ import { NODE } from './node.ts'
 import { WORKLOAD_ENDPOINT } from './workload-endpoint.ts'
 
 const PLAIN = { noNullPrototype: true } as const
-const name = fc.stringMatching(/^[a-z0-9]([-a-z0-9.]{0,20}[a-z0-9])?$/)
+const name = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,9}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,9}[a-z0-9])?)?$/)
 const text = fc.string({ minLength: 1, maxLength: 20 })
 const address = fc.nat(0xffffffff).map(toIpv4)
 const host = fc.integer({ min: 0x01000000, max: 0x7effffff }).map(toIpv4)

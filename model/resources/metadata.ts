@@ -2,7 +2,7 @@
 
 import { map, type ObjectField, object } from '../schema/compound.ts'
 import { type Field, optional } from '../schema/field.ts'
-import { name, text, whole } from '../schema/plain.ts'
+import { NAME, name, text, whole } from '../schema/plain.ts'
 import type { Labels } from '../selector/selector.ts'
 
 export interface Metadata {
@@ -19,12 +19,13 @@ export interface Metadata {
 
 const PART = /^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/
 const VALUE = /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/
-const DOMAIN = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+const LONGEST_DOMAIN = 253
 
 /** What is wrong with the name of a label or an annotation; undefined when nothing is. */
-export function refuseKey(key: string): string | undefined {
+function refuseKey(key: string): string | undefined {
   const [last = '', domain, ...more] = key.split('/').reverse()
-  const good = more.length === 0 && PART.test(last) && (domain === undefined || DOMAIN.test(domain))
+  const good =
+    more.length === 0 && PART.test(last) && (domain === undefined || (domain.length <= LONGEST_DOMAIN && NAME.test(domain)))
   return good
     ? undefined
     : 'has a wrong name: write up to 63 letters, digits, "-", "_" and ".", after a domain and "/" if you like'

@@ -5,7 +5,7 @@ import type { Field, Problem } from '../schema/field.ts'
 import { choice, name, text } from '../schema/plain.ts'
 import type { Metadata } from './metadata.ts'
 
-export const LOG_LEVELS = ['Debug', 'Info', 'Warning', 'Error', 'Fatal'] as const
+const LOG_LEVELS = ['Debug', 'Info', 'Warning', 'Error', 'Fatal'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export function logLevel(doc: string): Field<LogLevel> {

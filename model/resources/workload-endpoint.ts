@@ -89,6 +89,6 @@ function networkOf(annotations: Readonly<Record<string, string>> = {}): { readon
 }
 
 /** Calico's form: node, orchestrator, pod and interface joined by "-", with "-" inside a part doubled. */
-export function workloadName({ node, pod, endpoint }: Pick<WorkloadEndpoint, 'node' | 'pod' | 'endpoint'>): string {
+function workloadName({ node, pod, endpoint }: Pick<WorkloadEndpoint, 'node' | 'pod' | 'endpoint'>): string {
   return [node, 'k8s', pod, endpoint].map(part => part.replaceAll('-', '--')).join('-')
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { loadDocuments } from '../documents/load.ts'
 import { BGP_PEER } from '../resources/bgp-peer.ts'
 import { IP_POOL } from '../resources/ip-pool.ts'
-import { checkChange, kindsToCheck, planChanges } from './check.ts'
+import { checkChange, kindsToCheck } from './check.ts'
 import type { Documents } from './stock.ts'
 
 /** A document on one line: kind, name, spec in YAML's flow form. */
@@ -138,30 +138,6 @@ test('a document that lies elsewhere, or under no kind, is refused', () => {
   assert.deepEqual(told(checkChange(THERE, { key: '/cali/v1/things/x', document })), [
     'kind: no kind has documents under /cali/v1/things/x',
   ])
-})
-
-test('a plan sees what its earlier steps do, and not what they may not', () => {
-  const change = ([key, document]: readonly [string, unknown]) => ({ key, document })
-  const steps = planChanges(THERE, [
-    change(documentOf('BGPPeer', 'p', '{node: c, peerIP: 192.0.2.9, asNumber: 65000}')),
-    change(node('c', '172.16.20.13')),
-    change(documentOf('BGPPeer', 'p', '{node: c, peerIP: 192.0.2.9, asNumber: 65000}')),
-    change(pool('spare', '{cidr: 10.250.0.0/16}')),
-    { key: '/cali/v1/ippools/spare', document: undefined },
-    change(pool('instead', '{cidr: 10.250.0.0/15}')),
-  ])
-  assert.deepEqual(
-    steps.map(({ does, problems }) => [does, problems.length]),
-    [
-      ['create', 1],
-      ['create', 0],
-      ['create', 0],
-      ['nothing', 0],
-      ['delete', 0],
-      ['create', 0],
-    ],
-  )
-  assert.equal(THERE.has('/cali/v1/ippools/spare'), true)
 })
 
 test('what has to be read before a check is named', () => {

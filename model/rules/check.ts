@@ -13,7 +13,7 @@ import { checkFilterGone, checkPeer } from './bgp.ts'
 import { checkImmutable } from './immutable.ts'
 import { checkNode } from './nodes.ts'
 import { checkPool, checkPoolGone } from './pools.ts'
-import { changed, type Documents, heldOf, kindOfKey } from './stock.ts'
+import { type Documents, heldOf, kindOfKey } from './stock.ts'
 
 /**
  * Problems of one change among the documents that are there; empty when it may be made. `documents` need only hold the kinds that
@@ -34,31 +34,6 @@ export function checkChange(documents: Documents, change: Change): readonly Prob
 /** The kinds that rules look at when one of `kind` changes: what to read before `checkChange`. */
 export function kindsToCheck(kind: Kind<unknown>): readonly Kind<unknown>[] {
   return [...new Set([kind, ...(NEEDS.get(kind.kind) ?? [])])]
-}
-
-export interface Step {
-  readonly change: Change
-  /** Undefined where nothing was there. */
-  readonly before: unknown
-  readonly does: 'create' | 'change' | 'delete' | 'nothing'
-  readonly problems: readonly Problem[]
-}
-
-/** What several changes would do, one after the other; a change with problems is left out of what the next ones see. */
-export function planChanges(documents: Documents, changes: readonly Change[]): readonly Step[] {
-  let now = documents
-  return changes.map(change => {
-    const before = now.get(change.key)
-    const problems = checkChange(now, change)
-    if (problems.length === 0) now = changed(now, change)
-    return { change, before, does: what(before, change.document), problems }
-  })
-}
-
-function what(before: unknown, after: unknown): Step['does'] {
-  if (JSON.stringify(before) === JSON.stringify(after)) return 'nothing'
-  if (before === undefined) return 'create'
-  return after === undefined ? 'delete' : 'change'
 }
 
 type Check = (document: unknown, documents: Documents) => readonly Problem[]

@@ -8,7 +8,8 @@ import type { Problem } from '../resources/kind.ts'
 import { NODE } from '../resources/node.ts'
 import { type Documents, heldOf } from './stock.ts'
 
-const RESERVED = [
+/** Ranges that no pool may touch, and what each is for. */
+export const RESERVED = [
   { range: prefix('0.0.0.0/8'), what: '"this network"' },
   { range: prefix('127.0.0.0/8'), what: 'loopback' },
   { range: prefix('169.254.0.0/16'), what: 'link-local, where every pod has its gateway 169.254.1.1' },

@@ -2,7 +2,6 @@
 
 import type { Kind, KindFacts } from '../resources/kind.ts'
 import { keyPrefixOf } from '../resources/kind.ts'
-import type { Change } from '../snapshot.ts'
 
 /** What is in the datastore, by key. */
 export type Documents = ReadonlyMap<string, unknown>
@@ -20,14 +19,6 @@ export function heldOf<T>(kind: Kind<T>, documents: Documents): readonly Held<T>
     const parsed = kind.parseStored(document)
     return parsed.ok ? [{ key, value: parsed.value }] : []
   })
-}
-
-/** The documents as they are after a change. */
-export function changed(documents: Documents, { key, document }: Change): Documents {
-  const after = new Map(documents)
-  if (document === undefined) after.delete(key)
-  else after.set(key, document)
-  return after
 }
 
 /** The kind whose documents lie under a key. */

@@ -175,6 +175,7 @@ export function named(input: unknown): string {
   if (typeof input === 'string') return JSON.stringify(input.length > 60 ? `${input.slice(0, 60)}…` : input)
   if (typeof input === 'number' || typeof input === 'boolean') return String(input)
   if (input === null || input === undefined) return 'nothing'
+  if (typeof input === 'symbol') return input.description ?? 'a symbol'
   return Array.isArray(input) ? 'a list' : typeof input === 'object' ? 'a mapping' : `a ${typeof input}`
 }
 

@@ -1,5 +1,6 @@
 /** Fields that mean something on a network: addresses, prefixes, AS numbers, communities, ports. */
 
+import { type AnyAddress, formatAddress, parseAddress } from '@network/base/net/any-address.ts'
 import { type AnyPrefix, formatAnyPrefix, parseAnyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4, type Ipv4, isUsableHost, parseIpv4 } from '@network/base/net/ipv4.ts'
 import { formatIpv6, type Ipv6, parseIpv6 } from '@network/base/net/ipv6.ts'
@@ -9,8 +10,6 @@ import { type Field, leaf, type Made, named, parsed, refuse } from './field.ts'
 import { text } from './plain.ts'
 
 const IPV4 = '([0-9]{1,3}\\.){3}[0-9]{1,3}'
-
-export type AnyAddress = Ipv4 | Ipv6
 
 export function address4(doc: string): Field<Ipv4> {
   return parsed(doc, {
@@ -35,14 +34,6 @@ export function address(doc: string): Field<AnyAddress> {
     parse: input => made(parseAddress(input), `"${input}" is not an address such as 172.16.20.11 or 2001:db8::11`),
     print: formatAddress,
   })
-}
-
-export function parseAddress(input: string): AnyAddress | undefined {
-  return input.includes(':') ? parseIpv6(input) : parseIpv4(input)
-}
-
-export function formatAddress(value: AnyAddress): string {
-  return typeof value === 'bigint' ? formatIpv6(value) : formatIpv4(value)
 }
 
 export function prefix4(doc: string): Field<Prefix> {
@@ -124,7 +115,7 @@ export function asn(doc: string): Field<number> {
 }
 
 /** `64512`, or `1.10` for 65546. */
-export function parseAsn(input: string): number | undefined {
+function parseAsn(input: string): number | undefined {
   if (/^\d{1,10}$/.test(input)) return Number(input)
   const [, high, low] = /^(\d{1,5})\.(\d{1,5})$/.exec(input) ?? []
   if (high === undefined || low === undefined || Number(high) > 65535 || Number(low) > 65535) return undefined
@@ -141,7 +132,7 @@ export function community(doc: string): Field<string> {
   })
 }
 
-export function communitySays(input: string): string {
+function communitySays(input: string): string {
   return `"${input}" is no community: write two numbers up to 65535, as 64512:300, or three up to 4294967295, as 64512:300:100`
 }
 
@@ -214,7 +205,7 @@ function parseDuration(input: string): number | undefined {
   return ['h', 'm', 's'].reduce((sum, unit, at) => sum + Number(found[at + 1] ?? 0) * (UNITS[unit] ?? 0), 0)
 }
 
-export function formatDuration(value: Seconds): string {
+function formatDuration(value: Seconds): string {
   return value >= 60 && value % 60 === 0 && value < 600 ? `${value / 60}m` : `${value}s`
 }
 

@@ -47,13 +47,13 @@ function unquoteIt(input: unknown, pattern: RegExp): string {
 }
 
 /** RFC 1123 subdomain, what Kubernetes takes as a name. */
-export const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
+export const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 
 export function name(doc: string, max = 253): Field<string> {
   return text(doc, {
     max,
     pattern: NAME,
-    says: 'must consist of lower-case letters, digits, "-" and ".", and begin and end with a letter or digit',
+    says: 'must consist of lower-case letters, digits, "-" and ".", and each part between dots begin and end with a letter or digit',
     type: 'name',
   })
 }

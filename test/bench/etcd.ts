@@ -8,9 +8,13 @@ import { sleepUntil, systemClock, systemRandom } from '@network/base/time/clock.
 import { after, between, millis } from '@network/base/time/units.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import type { Datastore } from '@network/datastore/port.ts'
+import { createOf } from '@network/datastore/records.ts'
+import { BGP_CONFIGURATION } from '@network/model/resources/bgp-configuration.ts'
 import { BLOCK_AFFINITY } from '@network/model/resources/block-affinity.ts'
-import { keyPrefixOf } from '@network/model/resources/kind.ts'
+import { API_VERSION, keyPrefixOf } from '@network/model/resources/kind.ts'
+import { NODE, type Node } from '@network/model/resources/node.ts'
 import { startEtcd } from '../lab/etcd.ts'
+import { type FirstSync, firstSync } from './etcd-agent.ts'
 import { type FollowerReport, wall } from './follower-report.ts'
 import type { Bench, Measurement } from './measurement.ts'
 import { median, percentile } from './statistics.ts'
@@ -21,9 +25,10 @@ const ROUNDS = 3
 const BAR = { sync: 2_000, memory: 150, late: 200 }
 const RATE = 1_000
 const SECONDS = 60
-const AT_ONCE = 64
+const AT_ONCE = 256
 const WATCHERS = 3
 const FIRST_BLOCK = ipv4('10.0.0.0')
+const FIRST_NODE = ipv4('172.16.0.1')
 const CHANCE = { clock: systemClock, random: systemRandom }
 const options = { signal: new AbortController().signal }
 
@@ -34,11 +39,12 @@ export const etcdBench: Bench = {
     await using store = await openDatastore(etcd.url('/bench'), CHANCE)
     say(`${BLOCKS} blocks and ${NODES} nodes into etcd`)
     await fill(store)
-    const firsts: FollowerReport[] = []
-    for (let round = 1; round <= ROUNDS; round++) {
+    const firsts: FirstSync[] = []
+    // The first of all is not counted: it has everything compiled, and registers its node.
+    for (let round = 0; round <= ROUNDS; round++) {
       say(`first sync, round ${round} of ${ROUNDS}`)
-      const follower = await startFollower(etcd.url('/bench'))
-      firsts.push(await follower.end())
+      const first = await firstSync(etcd.url('/bench'))
+      if (round > 0) firsts.push(first)
     }
     say(`${RATE} changes a second for ${SECONDS} s, ${WATCHERS} watchers`)
     const followers = await Promise.all(Array.from({ length: WATCHERS }, () => startFollower(etcd.url('/bench'))))
@@ -51,10 +57,14 @@ export const etcdBench: Bench = {
 
 async function fill(store: Datastore): Promise<void> {
   const jobs: (() => Promise<unknown>)[] = []
-  for (let at = 0; at < NODES; at++) jobs.push(() => store.create(`${keyPrefixOf('nodes')}n${at}`, nodeDocument(at), options))
+  // So many nodes peer with route reflectors.
+  const spec = { nodeToNodeMeshEnabled: false }
+  const config = { apiVersion: API_VERSION, kind: BGP_CONFIGURATION.kind, metadata: { name: 'default' }, spec }
+  jobs.push(() => store.create(`${keyPrefixOf(BGP_CONFIGURATION.plural)}default`, config, options))
+  for (let at = 0; at < NODES; at++) jobs.push(() => createOf(store, NODE, nodeAt(at), options))
   for (let at = 0; at < BLOCKS; at++) {
     const affinity = { block: toPrefix(toIpv4(FIRST_BLOCK + at * 64), 26), node: `n${at % NODES}`, state: 'confirmed' } as const
-    jobs.push(() => store.create(BLOCK_AFFINITY.keyOf(affinity), BLOCK_AFFINITY.print(affinity), options))
+    jobs.push(() => createOf(store, BLOCK_AFFINITY, affinity, options))
   }
   const rest = jobs.values()
   const worker = async () => {
@@ -63,10 +73,16 @@ async function fill(store: Datastore): Promise<void> {
   await Promise.all(Array.from({ length: 64 }, worker))
 }
 
-function nodeDocument(at: number) {
-  const address = `172.${16 + (at >> 16)}.${(at >> 8) & 255}.${at & 255}`
-  const spec = { machineID: `machine-${at}`, bgp: { ipv4Address: `${address}/16` } }
-  return { apiVersion: 'projectcalico.org/v3', kind: 'Node', metadata: { name: `n${at}` }, spec }
+function nodeAt(at: number): Node {
+  return {
+    name: `n${at}`,
+    id: `machine ${at}`,
+    address: toIpv4(FIRST_NODE + at),
+    subnetLength: 16,
+    asn: undefined,
+    tunnelAddress: toIpv4(FIRST_BLOCK + at * 64),
+    vxlanMac: undefined,
+  }
 }
 
 /** As many writes as asked for, each at its moment, or as soon as fewer than `AT_ONCE` are on their way. */
@@ -86,7 +102,7 @@ async function change(store: Datastore): Promise<{ readonly written: number; rea
 
 async function startFollower(url: string) {
   const child = fork(`${import.meta.dirname}/follower.ts`, [url], {
-    execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'],
+    execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--optimize-for-size'],
   })
   const failed = once(child, 'exit').then(([code]) => Promise.reject(new Error(`a follower ended with ${String(code)}`)))
   failed.catch(() => undefined)
@@ -103,11 +119,11 @@ async function startFollower(url: string) {
 }
 
 function results(
-  firsts: readonly FollowerReport[],
+  firsts: readonly FirstSync[],
   followed: readonly FollowerReport[],
   { written, took }: { readonly written: number; readonly took: number },
 ): Measurement[] {
-  const sync = median(firsts.map(one => one.sync))
+  const sync = median(firsts.map(one => one.inSync))
   const memory = median(firsts.map(one => one.memory))
   const late = percentile(
     followed.flatMap(one => one.late),
@@ -115,10 +131,17 @@ function results(
   )
   const inOrder = followed.every(one => one.disorder === 0 && one.late.length === written)
   const bar = (text: string, met: boolean) => ({ to: 'the bar', bar: { text, met } })
-  const name = `etcd, ${BLOCKS.toLocaleString('en')} blocks, ${NODES.toLocaleString('en')} nodes`
+  const name = `agent on etcd, ${BLOCKS.toLocaleString('en')} blocks, ${NODES.toLocaleString('en')} nodes`
   const changes = `etcd, ${RATE.toLocaleString('en')} changes/s for ${SECONDS} s, ${WATCHERS} watchers`
   return [
-    { what: `${name}: first sync`, value: sync, unit: 'ms', runs: ROUNDS, comparison: bar('under 2 s', sync < BAR.sync) },
+    {
+      what: `${name}: start to the whole snapshot`,
+      value: sync,
+      unit: 'ms',
+      runs: ROUNDS,
+      comparison: bar('under 2 s', sync < BAR.sync),
+    },
+    { what: `${name}: start to all programmed`, value: median(firsts.map(one => one.content)), unit: 'ms', runs: ROUNDS },
     {
       what: `${name}: resident then`,
       value: memory,

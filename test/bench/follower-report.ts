@@ -1,9 +1,6 @@
 /** What a follower of the datastore tells of itself, and the clock that it shares with the writer. */
 
 export interface FollowerReport {
-  /** Milliseconds from before the store is opened to the first whole list; MB resident then. */
-  readonly sync: number
-  readonly memory: number
   /** Milliseconds from a write's beginning to its arrival, one a change. */
   readonly late: readonly number[]
   /** How many came before one of an older revision. */

@@ -1,9 +1,7 @@
 /** The datastore's side of an agent, in a process of its own: follows everything, and reports what it took. */
 
-import { readFileSync } from 'node:fs'
 import { silentLog } from '@network/base/run/log.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
-import { between } from '@network/base/time/units.ts'
 import { openDatastore } from '@network/datastore/open.ts'
 import { sync } from '@network/datastore/sync.ts'
 import { isRecord, KEY_ROOT } from '@network/model/resources/kind.ts'
@@ -12,22 +10,17 @@ import { type FollowerReport, wall } from './follower-report.ts'
 
 const chance = { clock: systemClock, random: systemRandom }
 const signal = new AbortController().signal
-const began = systemClock.now()
 const store = await openDatastore(process.argv[2] ?? '', { ...chance, log: silentLog })
 const builder = new SnapshotBuilder()
 const late: number[] = []
 const arrived: string[] = []
-let first = { sync: 0, memory: 0 }
 const ended = Promise.withResolvers<void>()
 process.on('message', () => {
   void report()
 })
 
 for await (const event of sync(store, { prefix: KEY_ROOT, signal, ...chance })) {
-  if (event.is === 'in-sync' && first.sync === 0) {
-    first = { sync: between(began, systemClock.now()), memory: residentMb() }
-    process.send?.('in sync')
-  }
+  if (event.is === 'in-sync') process.send?.('in sync')
   if (event.is === 'changes') for (const change of event.changes) take(change)
 }
 
@@ -41,7 +34,7 @@ function take(change: { readonly key: string; readonly document: unknown }): voi
 
 async function report(): Promise<void> {
   if (arrived.length > 0) await ended.promise
-  process.send?.({ ...first, late, disorder: await disorder() } satisfies FollowerReport)
+  process.send?.({ late, disorder: await disorder() } satisfies FollowerReport)
 }
 
 /** Against the revisions, as the store has them. */
@@ -50,9 +43,4 @@ async function disorder(): Promise<number> {
   const revisions = new Map(entries.map(({ key, revision }) => [key, Number(revision)]))
   const order = arrived.map(key => revisions.get(key) ?? 0)
   return order.filter((revision, at) => revision <= (order[at - 1] ?? 0)).length
-}
-
-function residentMb(): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-  return (Number(kib) * 1024) / 1e6
 }

@@ -1,15 +1,6 @@
 /* The same routes by the shortest way there is: many messages a system call, one acknowledgement a batch, and one list to read them back.
  * routes COUNT GATEWAY DEVICE: adds COUNT /26 routes from 10.0.0.0 up, prints milliseconds to add and to read back. */
-#include <arpa/inet.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "batch.h"
 
 #define BATCH 1024
 #define PROTOCOL 80
@@ -21,29 +12,9 @@ struct request {
   char attributes[32];
 };
 
-static char buffer[256 << 10];
-
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static double now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
-}
-
-static void put(struct nlmsghdr *header, int type, unsigned value) {
-  struct rtattr *attribute = (struct rtattr *)((char *)header + header->nlmsg_len);
-  attribute->rta_type = type;
-  attribute->rta_len = RTA_LENGTH(4);
-  memcpy(RTA_DATA(attribute), &value, 4);
-  header->nlmsg_len += RTA_LENGTH(4);
-}
-
 static int write_route(char *at, unsigned number, int flags, unsigned gateway, unsigned device) {
   struct request *request = (struct request *)at;
+  unsigned destination = htonl(0x0a000000u + number * 64), metric = METRIC;
   memset(request, 0, sizeof *request);
   request->header.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg));
   request->header.nlmsg_type = RTM_NEWROUTE;
@@ -54,25 +25,11 @@ static int write_route(char *at, unsigned number, int flags, unsigned gateway, u
   request->route.rtm_table = RT_TABLE_MAIN;
   request->route.rtm_protocol = PROTOCOL;
   request->route.rtm_type = RTN_UNICAST;
-  put(&request->header, RTA_DST, htonl(0x0a000000u + number * 64));
-  put(&request->header, RTA_GATEWAY, gateway);
-  put(&request->header, RTA_PRIORITY, METRIC);
-  put(&request->header, RTA_OIF, device);
+  put(at, RTA_DST, &destination, 4);
+  put(at, RTA_GATEWAY, &gateway, 4);
+  put(at, RTA_PRIORITY, &metric, 4);
+  put(at, RTA_OIF, &device, 4);
   return request->header.nlmsg_len;
-}
-
-/* Any error is the end: nothing may be in the way of these routes. */
-static void wait_for_ack(int fd) {
-  int length = recv(fd, buffer, sizeof buffer, 0);
-  if (length < 0) die("recv");
-  for (struct nlmsghdr *header = (struct nlmsghdr *)buffer; NLMSG_OK(header, length); header = NLMSG_NEXT(header, length)) {
-    if (header->nlmsg_type != NLMSG_ERROR) continue;
-    int error = ((struct nlmsgerr *)NLMSG_DATA(header))->error;
-    if (error != 0) {
-      fprintf(stderr, "route %u: %s\n", header->nlmsg_seq - 1, strerror(-error));
-      exit(1);
-    }
-  }
 }
 
 static void add_routes(int fd, unsigned count, unsigned gateway, unsigned device) {
@@ -81,28 +38,22 @@ static void add_routes(int fd, unsigned count, unsigned gateway, unsigned device
     int length = 0;
     for (unsigned number = from; number < to; number++)
       length += write_route(buffer + length, number, number == to - 1 ? NLM_F_ACK : 0, gateway, device);
-    if (send(fd, buffer, length, 0) != length) die("send");
-    wait_for_ack(fd);
+    send_batch(fd, length);
   }
+}
+
+static int is_ours(const void *row) {
+  return ((const struct rtmsg *)row)->rtm_protocol == PROTOCOL;
 }
 
 static unsigned count_routes(int fd) {
   struct request request;
-  unsigned found = 0;
   memset(&request, 0, sizeof request);
   request.header.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg));
   request.header.nlmsg_type = RTM_GETROUTE;
   request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request.route.rtm_family = AF_INET;
-  if (send(fd, &request, request.header.nlmsg_len, 0) < 0) die("send");
-  for (;;) {
-    int length = recv(fd, buffer, sizeof buffer, 0);
-    if (length < 0) die("recv");
-    for (struct nlmsghdr *header = (struct nlmsghdr *)buffer; NLMSG_OK(header, length); header = NLMSG_NEXT(header, length)) {
-      if (header->nlmsg_type == NLMSG_DONE) return found;
-      if (header->nlmsg_type == RTM_NEWROUTE && ((struct rtmsg *)NLMSG_DATA(header))->rtm_protocol == PROTOCOL) found++;
-    }
-  }
+  return count_listed(fd, &request.header, RTM_NEWROUTE, is_ours);
 }
 
 int main(int argc, char **argv) {
@@ -111,12 +62,8 @@ int main(int argc, char **argv) {
     return 2;
   }
   unsigned count = strtoul(argv[1], NULL, 10);
-  unsigned device = if_nametoindex(argv[3]);
-  if (device == 0) die(argv[3]);
-  int octets = 1 << 20;
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) die("socket");
-  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets);
+  unsigned device = device_named(argv[3]);
+  int fd = open_socket();
   double began = now_ms();
   add_routes(fd, count, inet_addr(argv[2]), device);
   double added = now_ms();

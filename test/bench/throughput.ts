@@ -116,7 +116,7 @@ async function wireAll(lab: Lab, { pool, carriage, across }: Mode): Promise<read
   await Promise.all(cali.map(({ name }) => contentAgent(lab, name)))
   for (const { name } of pairs[BARE] ?? []) {
     await lab.agents.kill(name, 'SIGKILL')
-    await mustIn(name, ['nft', 'delete', 'table', 'inet', 'cali'])
+    await mustIn(name, ['sh', '-c', 'nft delete table inet cali && nft delete table netdev cali'])
   }
   return routes
 }

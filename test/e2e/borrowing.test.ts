@@ -1,7 +1,6 @@
 /** A pool of one block on three nodes: pods of all of them get addresses, and packets find the borrowed ones. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { millis } from '@network/base/time/units.ts'
 import { agentStatus, everyAgent } from '../lab/agent-status.ts'
 import { createLab, type Lab } from '../lab/lab.ts'
 import { ping } from '../lab/ping.ts'
@@ -20,7 +19,7 @@ before(async () => {
   const owns = async (node: string) => (await agentStatus(node)).bgp.originated.includes('10.244.0.0/26')
   const nodes = ['a1', 'a2', 'a3']
   const found = async () => (await Promise.all(nodes.map(async node => ((await owns(node)) ? node : undefined)))).find(Boolean)
-  owner = await until(found, { clock: lab.clock, what: 'an owner of the block', within: millis(20_000) })
+  owner = await until(found, { clock: lab.clock, what: 'an owner of the block' })
   ;[borrower = '', third = ''] = nodes.filter(node => node !== owner)
 })
 after(() => lab[Symbol.asyncDispose]())
@@ -66,7 +65,6 @@ test('a borrowed address that is given back is known to nobody any more, and can
   await until(async () => !(await lab.routes(owner)).some(({ dst }) => dst === address), {
     clock: lab.clock,
     what: 'the owner to forget it',
-    within: millis(5_000),
   })
   const used: unknown = await lab.calictlJson(['ipam', 'show', '--ip', address])
   assert.doesNotMatch(JSON.stringify(used), new RegExp(`${borrower}-p1`))

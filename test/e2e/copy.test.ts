@@ -3,30 +3,22 @@ import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { agentStatus, everyAgent, meshIsUp } from '../lab/agent-status.ts'
-import { type Etcd, startEtcd } from '../lab/etcd.ts'
-import { createLab, type Lab } from '../lab/lab.ts'
+import type { Etcd } from '../lab/etcd.ts'
+import type { Lab } from '../lab/lab.ts'
 import { flood } from '../lab/ping.ts'
-import { ROUTER, topology } from '../lab/topology.ts'
+import { topology } from '../lab/topology.ts'
+import { createEtcdLab, type EtcdLab } from './etcd-lab.ts'
 import { listenToKernel } from './listen.ts'
 import { kernelState } from './meddlings.ts'
 
 let etcd: Etcd
 let lab: Lab
+let whole: EtcdLab
 before(async () => {
-  const racks = topology(1, 3, 1)
-  lab = await createLab(racks, {
-    pool: { cidr: '10.244.0.0/16', ipip: 'Never' },
-    datastore: async () => {
-      etcd = await startEtcd({ at: { where: ROUTER, address: racks.racks[0]?.gateway ?? '' } })
-      return etcd.url('/lab')
-    },
-  })
-  await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
+  whole = await createEtcdLab(topology(1, 3, 1))
+  ;({ etcd, lab } = whole)
 })
-after(async () => {
-  await lab[Symbol.asyncDispose]()
-  await etcd[Symbol.asyncDispose]()
-})
+after(() => whole[Symbol.asyncDispose]())
 
 test('P7: agents started without etcd find their peers by their copy, and nobody cuts them off; without the copy they have none', {
   timeout: 180_000,
@@ -50,16 +42,17 @@ test('P7: agents started without etcd find their peers by their copy, and nobody
   const copied = await everyAgent(
     lab,
     'a1 and a2 to speak again',
-    ({ bgp }) =>
-      bgp.peers.some(({ name, state, stale }) => name.startsWith('a') && name !== 'a3' && state === 'established' && stale === 0),
+    ({ bgp, routes }) =>
+      bgp.peers.some(
+        ({ name, state, stale }) => name.startsWith('a') && name !== 'a3' && state === 'established' && stale === 0,
+      ) && routes.some(({ kind, state }) => kind === 'remote' && state === 'installed'),
     { nodes: ['a1', 'a2'] },
   )
-  for (const { datastore, bgp, routes } of copied) {
+  for (const { datastore, bgp } of copied) {
     assert.equal(datastore.state, 'stale')
     assert.match(datastore.error ?? '', /acting from the copy of 20\d\d-/)
     assert.equal(datastore.since, /copy of (\S+)/.exec(datastore.error ?? '')?.[1])
     assert.equal(bgp.originated.length, 1)
-    assert.ok(routes.some(({ kind, state }) => kind === 'remote' && state === 'installed'))
   }
   const said = await lab.calictl(['node', 'status', 'a1'])
   assert.match(said.stdout + said.stderr, /from the copy of/)

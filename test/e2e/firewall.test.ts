@@ -8,7 +8,18 @@ import { createLab, type Lab } from '../lab/lab.ts'
 import { ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
 import { until } from '../lab/until.ts'
-import { assertArrives, assertDropped, COUNT, dropped, type Forgery, REPAIRED, tableIsBack, tableOf } from './firewall.ts'
+import {
+  assertArrives,
+  assertDropped,
+  COUNT,
+  DELETE_TABLES,
+  dropped,
+  type Forgery,
+  LIST_TABLES,
+  REPAIRED,
+  tableIsBack,
+  tableOf,
+} from './firewall.ts'
 import { hostInterfaceOf, must, whileFrozen } from './frozen.ts'
 
 /** As RHEL and Docker leave a machine, in the tables of iptables-nft. */
@@ -114,7 +125,7 @@ test('M68: a pod cannot send from an address that is not its own: dropped and co
     const device = await hostInterfaceOf(lab, 'a1-p1')
     for (const each of ['all', device]) await must(lab, 'a1', 'sysctl', '-qw', `net.ipv4.conf.${each}.rp_filter=0`)
     await assertDropped(lab, forgery, { node: 'a1', counter: 'spoofed-source' })
-    await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'cali')
+    await must(lab, 'a1', ...DELETE_TABLES)
     await assertArrives(lab, forgery)
   })
   await tableIsBack(lab, 'a1')
@@ -139,7 +150,7 @@ test('M68: a pod cannot send the address of another pod, nor protocol 4, not eve
   const forgery = await fromPod(inIpip({ source: address, destination: lab.node('a2').address }, inner), 'a2:eth0')
   await whileFrozen(lab, 'a1', async () => {
     await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-ipip' })
-    await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'cali')
+    await must(lab, 'a1', ...DELETE_TABLES)
     await assertArrives(lab, forgery)
   })
   await tableIsBack(lab, 'a1')
@@ -150,16 +161,21 @@ test('P7: the table is back after it was deleted, emptied, put to sleep or flush
   const { count } = (await agentStatus('a1')).repairs
   const meddlings = [
     ['delete', 'table', 'inet', 'cali'],
+    ['delete', 'table', 'netdev', 'cali'],
     ['flush', 'ruleset'],
-    ['flush', 'chain', 'inet', 'cali', 'from-pod'],
+    ['flush', 'chain', 'inet', 'cali', 'input'],
+    ['flush', 'chain', 'netdev', 'cali', await hostInterfaceOf(lab, 'a1-p1')],
     ['add', 'table', 'inet', 'cali', '{ flags dormant; }'],
+    ['add', 'table', 'netdev', 'cali', '{ flags dormant; }'],
     ['delete', 'element', 'inet', 'cali', 'nodes', `{ ${lab.node('a2').address} }`],
     ['add', 'element', 'inet', 'cali', 'nodes', '{ 192.0.2.1 }'],
-    ['insert', 'rule', 'inet', 'cali', 'from-pod', 'accept'],
+    ['insert', 'rule', 'netdev', 'cali', 'known', 'accept'],
+    ['insert', 'rule', 'netdev', 'cali', await hostInterfaceOf(lab, 'a1-p1'), 'accept'],
+    ['delete', 'chain', 'netdev', 'cali', await hostInterfaceOf(lab, 'a1-p1')],
   ]
   for (const [at, meddling] of meddlings.entries()) {
     await must(lab, 'a1', 'nft', ...meddling)
-    assert.notEqual((await lab.exec('a1', ['nft', 'list', 'table', 'inet', 'cali'])).stdout, whole, 'P0')
+    assert.notEqual((await lab.exec('a1', LIST_TABLES)).stdout, whole, 'P0')
     await until(async () => (await agentStatus('a1')).repairs.count > count + at, {
       clock: lab.clock,
       what: `nft ${meddling.join(' ')} to be repaired`,
@@ -169,12 +185,13 @@ test('P7: the table is back after it was deleted, emptied, put to sleep or flush
     await until(
       async () =>
         (await agentStatus('a1')).converged &&
-        (await lab.exec('a1', ['nft', 'list', 'table', 'inet', 'cali'])).exitCode === 0 &&
+        (await lab.exec('a1', LIST_TABLES)).exitCode === 0 &&
         (await tableOf(lab, 'a1')) === whole,
       {
         clock: lab.clock,
-        what: 'the table as it was',
+        what: `the table as it was before nft ${meddling.join(' ')}`,
         ...REPAIRED,
+        instead: async () => `${await tableOf(lab, 'a1')}\ninstead of\n${whole}`,
       },
     )
   }

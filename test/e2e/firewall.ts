@@ -5,19 +5,23 @@ import { capture } from '../lab/capture.ts'
 import { forge } from '../lab/forge.ts'
 import type { Frame } from '../lab/frame.ts'
 import type { Lab } from '../lab/lab.ts'
+import { tracePath } from '../lab/path.ts'
+import { ping } from '../lab/ping.ts'
 import { until } from '../lab/until.ts'
-import { must } from './frozen.ts'
+import { must, whileFrozen } from './frozen.ts'
 
 export const COUNT = 3
 export type Counter = 'forged-ipip' | 'forged-vxlan' | 'spoofed-source'
 
 /** P7 for nftables. */
-export const REPAIRED = { within: millis(5000), every: millis(50) }
+export const REPAIRED = { every: millis(50) }
 
-/** Packets that the node's table has dropped, as the kernel counts them. */
+/** Packets that the node's tables have dropped, as the kernel counts them. */
 export async function dropped(lab: Lab, node: string, counter: Counter): Promise<number> {
-  const text = await must(lab, node, 'nft', 'list', 'counter', 'inet', 'cali', counter)
-  return Number(/packets (\d+)/.exec(text)?.[1])
+  const text = await must(lab, node, 'sh', '-c', `for each in inet netdev; do nft list counters table $each cali; done`)
+  const counts = [...text.matchAll(/counter (\S+) \{\s+packets (\d+)/g)].filter(([, name]) => name === counter)
+  assert.ok(counts.length > 0, `${node} counts no ${counter}`)
+  return counts.reduce((sum, [, , packets]) => sum + Number(packets), 0)
 }
 
 export interface Forgery {
@@ -42,7 +46,6 @@ export async function assertDropped(
   await until(async () => (await dropped(lab, node, counter)) === before + COUNT, {
     clock: lab.clock,
     what: `${COUNT} packets to be counted by ${counter} of ${node}`,
-    within: millis(10_000),
     instead: async () => `before ${before}, now ${await dropped(lab, node, counter)}`,
   })
   assert.equal((await there.stop()).length, 0)
@@ -55,21 +58,52 @@ export async function assertArrives(lab: Lab, { from, to, packet, arrivesAt, isI
   await until(() => there.frames.length === COUNT, {
     clock: lab.clock,
     what: `${COUNT} packets to arrive at ${arrivesAt}`,
-    within: millis(10_000),
     instead: () => `${there.frames.length} came`,
   })
 }
 
-/** Resolves when the node's table stands again with all its chains; it throws past five seconds. */
+/** Resolves when the node's tables stand again with all their chains; it throws past five seconds. */
 export async function tableIsBack(lab: Lab, node: string): Promise<void> {
-  await until(async () => /chain postrouting/.test((await lab.exec(node, ['nft', 'list', 'table', 'inet', 'cali'])).stdout), {
+  const back = async () => /chain input .*chain known .*chain cali/s.test((await lab.exec(node, LIST_TABLES)).stdout)
+  await until(back, {
     clock: lab.clock,
     what: `the table of ${node} to be back`,
     ...REPAIRED,
   })
 }
 
-/** The table without what changes by itself: packets and bytes counted. */
+export const LIST_TABLES = ['sh', '-c', 'nft list table inet cali && nft list table netdev cali']
+export const DELETE_TABLES = ['sh', '-c', 'nft delete table inet cali && nft delete table netdev cali']
+
+/** The tables without what changes by itself, packets and bytes counted, and their parts in an order that does not tell which came first. */
 export async function tableOf(lab: Lab, node: string): Promise<string> {
-  return (await must(lab, node, 'nft', 'list', 'table', 'inet', 'cali')).replaceAll(/packets \d+ bytes \d+/g, '')
+  const text = (await must(lab, node, ...LIST_TABLES)).replaceAll(/packets \d+ bytes \d+/g, '')
+  const parts = text.split(/^(?=\t\w|}|table)/m).map(part => part.trim())
+  return parts.sort().join('\n')
+}
+
+/** A firewall that was there before us, in the words that make it: nothing comes in or passes but what it knows. */
+export const HOST_FIREWALL = `nft -f - <<'END'
+table inet host {
+  chain arriving { type filter hook input priority 0; policy accept; meta l4proto { tcp, icmp } ct state established,related accept; iifname lo accept; reject with icmpx admin-prohibited; }
+  chain passing { type filter hook forward priority 0; policy drop; }
+}
+END`
+
+/** Across racks in this form past `HOST_FIREWALL`; and nothing comes without our rule in it, until it is back. */
+export async function assertPastHostFirewall(lab: Lab, form: 'ipip' | 'vxlan'): Promise<void> {
+  const [here, far] = [lab.pod('a1-p1'), lab.pod('b1-p1')]
+  const path = await tracePath(lab, here, far, 'router:rack-a')
+  assert.deepEqual([path.ping.received, path.ping.ttls, path.forms], [3, [62], [form]])
+  const rule = `$(nft -a list chain inet host arriving | sed -n 's/.*"cali" # handle //p')`
+  const lost = await whileFrozen(lab, 'b1', async () => {
+    await must(lab, 'b1', 'sh', '-c', `nft delete rule inet host arriving handle ${rule}`)
+    return ping(lab, here.name, far.address, 1)
+  })
+  assert.equal(lost.received, 0, 'P0')
+  await until(async () => (await ping(lab, here.name, far.address, 1)).received === 1, {
+    clock: lab.clock,
+    what: 'our rule to be back',
+    ...REPAIRED,
+  })
 }

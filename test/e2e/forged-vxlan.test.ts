@@ -4,19 +4,22 @@ import { after, before, test } from 'node:test'
 import { agentStatus, everyAgent, meshIsUp } from '../lab/agent-status.ts'
 import { echoRequest, inVxlan } from '../lab/forge.ts'
 import { createLab, type Lab } from '../lab/lab.ts'
-import { tracePath } from '../lab/path.ts'
-import { ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
 import { until } from '../lab/until.ts'
-import { assertArrives, assertDropped, COUNT, type Forgery, REPAIRED, tableIsBack } from './firewall.ts'
+import {
+  assertArrives,
+  assertDropped,
+  assertPastHostFirewall,
+  COUNT,
+  DELETE_TABLES,
+  dropped,
+  type Forgery,
+  HOST_FIREWALL,
+  REPAIRED,
+  tableIsBack,
+} from './firewall.ts'
 import { must, whileFrozen } from './frozen.ts'
 
-const FIREWALL = `nft -f - <<'END'
-table inet host {
-  chain arriving { type filter hook input priority 0; policy accept; meta l4proto { tcp, icmp } ct state established,related accept; iifname lo accept; reject with icmpx admin-prohibited; }
-  chain passing { type filter hook forward priority 0; policy drop; }
-}
-END`
 /** RFC 7348; the capture knows no other. */
 const PORT = 4789
 const VNI = 77
@@ -26,33 +29,14 @@ before(async () => {
   lab = await createLab(topology(2, 1, 1), {
     pool: { cidr: '10.244.0.0/16', ipip: 'Never', vxlan: 'Always' },
     agentConfig: `vxlan: {vni: ${VNI}}`,
-    prepare: () => FIREWALL,
+    prepare: () => HOST_FIREWALL,
   })
   await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
 })
 after(() => lab[Symbol.asyncDispose]())
 
-test('M22, M51: across racks in VXLAN past FORWARD DROP and INPUT REJECT; P0: without our rule in INPUT nothing comes', async () => {
-  const [here, far] = [lab.pod('a1-p1'), lab.pod('b1-p1')]
-  const path = await tracePath(lab, here, far, 'router:rack-a')
-  assert.deepEqual([path.ping.received, path.ping.ttls, path.forms], [3, [62], ['vxlan']])
-  const lost = await whileFrozen(lab, 'b1', async () => {
-    await must(
-      lab,
-      'b1',
-      'sh',
-      '-c',
-      `nft delete rule inet host arriving handle $(nft -a list chain inet host arriving | sed -n 's/.*"cali" # handle //p')`,
-    )
-    return ping(lab, here.name, far.address, 1)
-  })
-  assert.equal(lost.received, 0, 'P0')
-  await until(async () => (await ping(lab, here.name, far.address, 1)).received === 1, {
-    clock: lab.clock,
-    what: 'our rule to be back',
-    ...REPAIRED,
-  })
-})
+test('M22, M51: across racks in VXLAN past FORWARD DROP and INPUT REJECT; P0: without our rule in INPUT nothing comes', () =>
+  assertPastHostFirewall(lab, 'vxlan'))
 
 test('VXLAN from a host that is no node: dropped and counted; P0: it arrives in the pod without our table', async () => {
   const { name, address } = lab.pod('a1-p1')
@@ -68,11 +52,29 @@ test('VXLAN from a host that is no node: dropped and counted; P0: it arrives in 
   }
   await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-vxlan' })
   await whileFrozen(lab, 'a1', async () => {
-    await must(lab, 'a1', 'sh', '-c', 'nft delete table inet cali; nft delete table inet host')
+    await must(lab, 'a1', 'sh', '-c', 'nft delete table inet cali; nft delete table netdev cali; nft delete table inet host')
     await assertArrives(lab, forgery)
   })
   await tableIsBack(lab, 'a1')
   await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-vxlan' })
+})
+
+test('VXLAN of another network on the same port is its owner’s business: it arrives, and nothing is counted', async () => {
+  await must(lab, 'a1', 'ip', 'link', 'add', 'other', 'type', 'vxlan', 'id', '5', 'dstport', String(PORT), 'nolearning')
+  await must(lab, 'a1', 'ip', 'link', 'set', 'other', 'up')
+  const ends = { source: lab.topology.racks[0]?.gateway ?? '', destination: lab.node('a1').address }
+  const inner = echoRequest({ source: '192.0.2.1', destination: '192.0.2.2' }, 79)
+  const forgery: Forgery = {
+    from: 'router:rack-a',
+    to: await macOf('eth0'),
+    packet: inVxlan(ends, { port: PORT, vni: 5, to: await macOf('other') }, inner),
+    arrivesAt: 'a1:other',
+    isIt: ({ ip }) => ip?.payload.is === 'icmp' && ip.payload.id === 79,
+  }
+  const before = await dropped(lab, 'a1', 'forged-vxlan')
+  await assertArrives(lab, forgery)
+  assert.equal(await dropped(lab, 'a1', 'forged-vxlan'), before)
+  await must(lab, 'a1', 'ip', 'link', 'delete', 'other')
 })
 
 test('M68: a pod cannot send VXLAN, not even to a node of ours; P0: it arrives there without our table', async () => {
@@ -89,7 +91,7 @@ test('M68: a pod cannot send VXLAN, not even to a node of ours; P0: it arrives t
   }
   await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-vxlan' })
   await whileFrozen(lab, 'a1', async () => {
-    await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'cali')
+    await must(lab, 'a1', ...DELETE_TABLES)
     await assertArrives(lab, forgery)
   })
   await tableIsBack(lab, 'a1')

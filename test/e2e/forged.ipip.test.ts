@@ -4,48 +4,28 @@ import { after, before, test } from 'node:test'
 import { everyAgent, meshIsUp } from '../lab/agent-status.ts'
 import { echoRequest, inIpip } from '../lab/forge.ts'
 import { createLab, type Lab } from '../lab/lab.ts'
-import { tracePath } from '../lab/path.ts'
 import { ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
-import { until } from '../lab/until.ts'
-import { assertArrives, assertDropped, type Forgery, REPAIRED, tableIsBack } from './firewall.ts'
+import {
+  assertArrives,
+  assertDropped,
+  assertPastHostFirewall,
+  DELETE_TABLES,
+  type Forgery,
+  HOST_FIREWALL,
+  tableIsBack,
+} from './firewall.ts'
 import { must, whileFrozen } from './frozen.ts'
-
-const FIREWALL = `nft -f - <<'END'
-table inet host {
-  chain arriving { type filter hook input priority 0; policy accept; meta l4proto { tcp, icmp } ct state established,related accept; iifname lo accept; reject with icmpx admin-prohibited; }
-  chain passing { type filter hook forward priority 0; policy drop; }
-}
-END`
 
 let lab: Lab
 before(async () => {
-  lab = await createLab(topology(2, 1, 1), { prepare: () => FIREWALL })
+  lab = await createLab(topology(2, 1, 1), { prepare: () => HOST_FIREWALL })
   await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
 })
 after(() => lab[Symbol.asyncDispose]())
 
-test('M22, M51: across racks in IPIP past FORWARD DROP and INPUT REJECT; P0: without our rule in INPUT nothing comes', async () => {
-  const [here, far] = [lab.pod('a1-p1'), lab.pod('b1-p1')]
-  const path = await tracePath(lab, here, far, 'router:rack-a')
-  assert.deepEqual([path.ping.received, path.ping.ttls, path.forms], [3, [62], ['ipip']])
-  const lost = await whileFrozen(lab, 'b1', async () => {
-    await must(
-      lab,
-      'b1',
-      'sh',
-      '-c',
-      `nft delete rule inet host arriving handle $(nft -a list chain inet host arriving | sed -n 's/.*"cali" # handle //p')`,
-    )
-    return ping(lab, here.name, far.address, 1)
-  })
-  assert.equal(lost.received, 0, 'P0')
-  await until(async () => (await ping(lab, here.name, far.address, 1)).received === 1, {
-    clock: lab.clock,
-    what: 'our rule to be back',
-    ...REPAIRED,
-  })
-})
+test('M22, M51: across racks in IPIP past FORWARD DROP and INPUT REJECT; P0: without our rule in INPUT nothing comes', () =>
+  assertPastHostFirewall(lab, 'ipip'))
 
 test('IPIP from a host that is no node: dropped and counted; P0: it arrives in the pod without our table', async () => {
   const { name, address } = lab.pod('a1-p1')
@@ -62,7 +42,7 @@ test('IPIP from a host that is no node: dropped and counted; P0: it arrives in t
   await whileFrozen(lab, 'a1', async () => {
     await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'host')
     await assertDropped(lab, forgery, { node: 'a1', counter: 'forged-ipip' })
-    await must(lab, 'a1', 'nft', 'delete', 'table', 'inet', 'cali')
+    await must(lab, 'a1', ...DELETE_TABLES)
     await assertArrives(lab, forgery)
   })
   await tableIsBack(lab, 'a1')

@@ -1,5 +1,4 @@
 /** Hears what the kernel of a node tells of its routes, links and addresses, and has proven that it hears. */
-import { millis } from '@network/base/time/units.ts'
 import type { Lab } from '../lab/lab.ts'
 import { until } from '../lab/until.ts'
 import { must } from './frozen.ts'
@@ -19,7 +18,7 @@ export async function listenToKernel(lab: Lab, node: string): Promise<KernelNews
   monitor.stdout.on('data', (chunk: Buffer) => {
     text += chunk
   })
-  const waits = { clock: lab.clock, within: millis(10_000) }
+  const waits = { clock: lab.clock }
   await until(
     async () => {
       await must(lab, node, 'ip', 'route', 'replace', 'blackhole', ...PROBE)

@@ -9,7 +9,7 @@ import { ping } from '../lab/ping.ts'
 import { topology } from '../lab/topology.ts'
 import { until } from '../lab/until.ts'
 import { must } from './frozen.ts'
-import { AGAINST_FIREWALL, firewallWords, kernelState, layBait, meddle } from './meddlings.ts'
+import { AGAINST_FIREWALL, assertStateIs, firewallWords, kernelState, layBait, meddle } from './meddlings.ts'
 
 let lab: Lab
 let right: ReadonlyMap<string, readonly string[]>
@@ -92,25 +92,7 @@ function wordsOf(row: string): string {
 }
 
 async function backToRight(node: string, what: string): Promise<void> {
-  const expected = right.get(node) ?? []
-  let seen: readonly string[] = []
-  await until(
-    () => {
-      seen = kernelState(node)
-      return seen.join('\n') === expected.join('\n')
-    },
-    {
-      clock: lab.clock,
-      what,
-      within: BACK,
-      every: millis(5),
-      instead: () =>
-        [
-          ...expected.filter(row => !seen.includes(row)).map(row => `- ${row}`),
-          ...seen.filter(row => !expected.includes(row)).map(row => `+ ${row}`),
-        ].join('\n'),
-    },
-  )
+  await assertStateIs(lab, node, right.get(node) ?? [], { what, within: BACK })
   await until(async () => (await firewallWords(lab, node)) === rules.get(node), {
     clock: lab.clock,
     what: `${what}: nftables`,

@@ -8,7 +8,7 @@ import { createLab, type Lab } from '../lab/lab.ts'
 import { topology } from '../lab/topology.ts'
 import { until } from '../lab/until.ts'
 import { must, whileFrozen } from './frozen.ts'
-import { kernelState, layBait, meddle } from './meddlings.ts'
+import { assertStateIs, kernelState, layBait, meddle } from './meddlings.ts'
 
 let lab: Lab
 let right: ReadonlyMap<string, readonly string[]>
@@ -114,24 +114,6 @@ function neighbourWords(row: string): string {
 }
 
 async function backToRight(node: string, what: string): Promise<void> {
-  const expected = right.get(node) ?? []
-  let seen: readonly string[] = []
-  await until(
-    () => {
-      seen = kernelState(node)
-      return seen.join('\n') === expected.join('\n')
-    },
-    {
-      clock: lab.clock,
-      what,
-      within: REPAIRED,
-      every: millis(5),
-      instead: () =>
-        [
-          ...expected.filter(row => !seen.includes(row)).map(row => `- ${row}`),
-          ...seen.filter(row => !expected.includes(row)).map(row => `+ ${row}`),
-        ].join('\n'),
-    },
-  )
+  await assertStateIs(lab, node, right.get(node) ?? [], { what, within: REPAIRED })
   await until(async () => (await agentStatus(node)).converged, { clock: lab.clock, what: `${node} to say so`, within: REPAIRED })
 }

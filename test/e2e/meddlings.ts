@@ -4,11 +4,13 @@ import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix } from '@network/base/net/prefix.ts'
 import { inNamespace } from '@network/base/sys/namespace.ts'
 import type { Random } from '@network/base/time/clock.ts'
+import { type Millis, millis } from '@network/base/time/units.ts'
 import { NetlinkClient } from '@network/netlink/client.ts'
 import type { Link } from '@network/netlink/link.ts'
 import { formatRoute, type Route, TABLE } from '@network/netlink/route.ts'
 import { namespaceOf } from '../lab/command.ts'
 import type { Lab } from '../lab/lab.ts'
+import { until } from '../lab/until.ts'
 import { must } from './frozen.ts'
 
 /** A stranger's act: a line of shell. */
@@ -25,7 +27,9 @@ const TOLD = ['proxy_arp', 'forwarding', 'rp_filter']
 export const AGAINST_FIREWALL = [
   'nft delete table inet cali',
   'nft flush table inet cali',
-  'nft flush chain inet cali from-pod',
+  'nft delete table netdev cali',
+  'nft flush table netdev cali',
+  'nft flush chain netdev cali known',
   'nft flush set inet cali nodes',
 ]
 const OURS = 'proto 80 metric 1024'
@@ -54,9 +58,36 @@ export function kernelState(node: string): string[] {
   ].sort()
 }
 
-/** Our nftables table as its words in order, for sets and maps list theirs in any. */
+/** Waits until the state of a node is as it was; what is missing or too much is told when it does not come to be. */
+export async function assertStateIs(
+  lab: Lab,
+  node: string,
+  expected: readonly string[],
+  { what, within }: { readonly what: string; readonly within: Millis },
+): Promise<void> {
+  let seen: readonly string[] = []
+  await until(
+    () => {
+      seen = kernelState(node)
+      return seen.join('\n') === expected.join('\n')
+    },
+    {
+      clock: lab.clock,
+      what,
+      within,
+      every: millis(5),
+      instead: () =>
+        [
+          ...expected.filter(row => !seen.includes(row)).map(row => `- ${row}`),
+          ...seen.filter(row => !expected.includes(row)).map(row => `+ ${row}`),
+        ].join('\n'),
+    },
+  )
+}
+
+/** Our nftables tables as their words in order, for sets and maps list theirs in any. */
 export async function firewallWords(lab: Lab, node: string): Promise<string> {
-  const { stdout } = await lab.exec(node, ['nft', '-s', 'list', 'table', 'inet', 'cali'])
+  const { stdout } = await lab.exec(node, ['sh', '-c', 'nft -s list table inet cali && nft -s list table netdev cali'])
   return stdout
     .split(/[\s,]+/)
     .sort()

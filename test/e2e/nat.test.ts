@@ -49,6 +49,7 @@ test('natOutgoing: outside of all pools the node speaks for its pods, and answer
   // The other node: nobody else masquerades there.
   const pod = lab.pod('a2-p1')
   assert.deepEqual(await sourcesOf('a2-p1', OUTSIDE, 'a2:eth0'), [pod.address], 'P0')
+  assert.equal(await translates('a2'), false, 'where nobody translates, no chain of ours has the kernel follow connections')
   await setNat(true)
   assert.deepEqual(await sourcesOf('a2-p1', OUTSIDE, 'a2:eth0'), [lab.node('a2').address])
   const { stdout } = await lab.exec('a2-p1', ['ping', '-n', '-c', '3', '-i', '0.2', '-W', '1', OUTSIDE])
@@ -65,6 +66,7 @@ test('natOutgoing never translates what goes to a pod, to a node, or from a pod 
     assert.deepEqual(await sourcesOf('a2-p1', addressOf(hearer), link), [address], hearer)
   await setNat(false)
   assert.deepEqual(await sourcesOf('a2-p1', OUTSIDE, 'a2:eth0'), [address])
+  assert.deepEqual([await translates('a1'), await translates('a2')], [true, false], 'kept where somebody else does')
 })
 
 test('an address that a pod gets has no connections of a pod before it, whoever freed it; P0: those of pods that live stay, and of others', async () => {
@@ -111,6 +113,10 @@ async function sourcesOf(from: string, to: string, link: string): Promise<string
   await lab.exec(from, ['ping', '-n', '-c', '2', '-i', '0.2', '-W', '1', to])
   const frames = await there.stop()
   return [...new Set(frames.flatMap(({ ip }) => (ip === undefined ? [] : [ip.source])))]
+}
+
+async function translates(node: string): Promise<boolean> {
+  return /chain postrouting/.test(await must(lab, node, 'nft', 'list', 'table', 'inet', 'cali'))
 }
 
 async function setNat(natOutgoing: boolean): Promise<void> {

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { millis } from '@network/base/time/units.ts'
 import { agentStatus, everyAgent, meshIsUp } from '../lab/agent-status.ts'
 import { createLab, type Lab } from '../lab/lab.ts'
 import { topology } from '../lab/topology.ts'
@@ -107,7 +106,6 @@ spec: { cidr: 10.244.0.0/16, disableBGPExport: true }
   await until(async () => !/BGP\.as_path/.test(await shown()), {
     clock: lab.clock,
     what: 'BIRD to forget',
-    within: millis(5_000),
   })
 })
 
@@ -126,7 +124,7 @@ async function birdHas(what: RegExp): Promise<void> {
       seen = await shown()
       return what.test(seen)
     },
-    { clock: lab.clock, what: `BIRD to have ${what}`, within: millis(10_000), instead: () => seen },
+    { clock: lab.clock, what: `BIRD to have ${what}`, instead: () => seen },
   )
 }
 
@@ -137,6 +135,6 @@ async function hears(node: string, has: readonly string[], lacks: readonly strin
       const found = (await lab.routes(node)).map(({ dst }) => dst)
       return has.every(one => found.includes(one)) && !lacks.some(one => found.includes(one))
     },
-    { clock: lab.clock, what: `${node} to have ${has} and not ${lacks}`, within: millis(10_000) },
+    { clock: lab.clock, what: `${node} to have ${has} and not ${lacks}` },
   )
 }

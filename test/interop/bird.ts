@@ -103,7 +103,6 @@ export class Bird implements AsyncDisposable {
     return until(look, {
       clock: systemClock,
       what,
-      within: millis(20_000),
       every: millis(50),
       instead: () => readFileSync(this.#file('bird.log'), 'utf8').split('\n').slice(-30).join('\n'),
     })

@@ -5,8 +5,10 @@ import { inWordsOfFrr, linesOfFrr } from './router-words.ts'
 import {
   FOREIGN_ROUTES6,
   OURS,
+  OURS6,
   type Part,
   Router,
+  THEIR_DEVICE,
   THEIR_ROUTES,
   THEIR_ROUTES6,
   THEIRS,
@@ -16,26 +18,15 @@ import {
 } from './routers.ts'
 
 export class FrrRouter extends Router {
+  /** What it calls us. */
+  #us: string = OURS
   /** It speaks BGP alone. */
   protected readonly zebra: readonly string[] = ['-Z']
 
   protected command(): readonly string[] {
     const paths = ['-f', this.file('config'), '-i', this.file('pid'), '--vty_socket', this.folder]
-    return [
-      '/usr/lib/frr/bgpd',
-      '-n',
-      ...this.zebra,
-      '-S',
-      ...paths,
-      '-A',
-      '127.0.0.1',
-      '-P',
-      '0',
-      '-l',
-      THEIRS,
-      '--log',
-      'stdout',
-    ]
+    const places = this.#us === THEIR_DEVICE ? [] : ['-l', THEIRS, '-l', THEIRS6]
+    return ['/usr/lib/frr/bgpd', '-n', ...this.zebra, '-S', ...paths, '-A', '127.0.0.1', '-P', '0', ...places, '--log', 'stdout']
   }
 
   protected async answers(): Promise<boolean> {
@@ -48,15 +39,15 @@ export class FrrRouter extends Router {
 
   /** Its log too: what ended the last session but one is nowhere else. */
   async session(): Promise<string> {
-    return `${await this.#ask(`show bgp neighbors ${OURS}`)}\n${readFileSync(this.file('log'), 'utf8')}`
+    return `${await this.#ask(`show bgp neighbors ${this.#us}`)}\n${readFileSync(this.file('log'), 'utf8')}`
   }
 
   askAgain(): Promise<unknown> {
-    return this.#ask(`clear bgp ${OURS} soft in`)
+    return this.#ask(`clear bgp ${this.#us} soft in`)
   }
 
   tellAgain(): Promise<unknown> {
-    return this.#ask(`clear bgp ${OURS} soft out`)
+    return this.#ask(`clear bgp ${this.#us} soft out`)
   }
 
   async attributes(prefix: string): Promise<readonly string[]> {
@@ -74,7 +65,9 @@ export class FrrRouter extends Router {
 
   protected config(part: Part): string {
     const third = thirdOf(part)
-    const peers = [{ address: OURS, asn: 64512 }, ...(third === undefined ? [] : [{ address: THIRD, asn: third }])]
+    const us = US[part.over ?? 'ipv4']
+    this.#us = us
+    const peers = [{ address: us, asn: 64512 }, ...(third === undefined ? [] : [{ address: THIRD, asn: third }])]
     const forEach = (line: (address: string, asn: number) => string) =>
       peers.map(({ address, asn }) => line(address, asn)).join('\n')
     const perFamily = (address: string) => `
@@ -98,13 +91,13 @@ router bgp ${part.asn}
  ${part.drains ? 'bgp graceful-shutdown' : ''}
  ${part.gracefulRestart ? 'bgp graceful-restart\n bgp graceful-restart preserve-fw-state' : ''}
 ${forEach(
-  (address, asn) => ` neighbor ${address} remote-as ${asn}
+  (address, asn) => ` neighbor ${address}${address === THEIR_DEVICE ? ' interface' : ''} remote-as ${asn}
  neighbor ${address} timers 3 ${part.holdTime ?? 9}
  neighbor ${address} timers connect 1
  neighbor ${address} advertisement-interval 0
- ${address === OURS ? roleOf(part) : ''}
+ ${address === us ? roleOf(part, us) : ''}
  ${part.ipv4OverIpv6 ? `neighbor ${address} capability extended-nexthop` : ''}
- ${address === OURS ? protectionOf(part) : ''}`,
+ ${address === us ? protectionOf(part, us) : ''}`,
 )}
  address-family ipv4 unicast
 ${THEIR_ROUTES.map(route => `  network ${route}`).join('\n')}
@@ -127,20 +120,22 @@ route-map out permit 10
  set extcommunity rt 64512:5`
      : ''
  }
- set ipv6 next-hop global ${THEIRS6}
+ ${part.over === 'link' ? '' : `set ipv6 next-hop global ${THEIRS6}`}
 `
   }
 }
 
-function protectionOf({ password, ttlSecurity, bfd }: Part): string {
-  return `${bfd === undefined ? '' : `neighbor ${OURS} bfd 3 100 100${bfd === 'multihop' ? `\n neighbor ${OURS} ebgp-multihop 3` : ''}`}
- ${password === undefined ? '' : `neighbor ${OURS} password ${password}`}
- ${ttlSecurity === undefined ? '' : `neighbor ${OURS} ttl-security hops ${ttlSecurity}`}`
+const US = { ipv4: OURS, ipv6: OURS6, link: THEIR_DEVICE } as const
+
+function protectionOf({ password, ttlSecurity, bfd }: Part, us: string): string {
+  return `${bfd === undefined ? '' : `neighbor ${us} bfd 3 100 100${bfd === 'multihop' ? `\n neighbor ${us} ebgp-multihop 3` : ''}`}
+ ${password === undefined ? '' : `neighbor ${us} password ${password}`}
+ ${ttlSecurity === undefined ? '' : `neighbor ${us} ttl-security hops ${ttlSecurity}`}`
 }
 
-function roleOf({ role, strictRole }: Part): string {
+function roleOf({ role, strictRole }: Part, us: string): string {
   if (role === undefined) return ''
-  return `neighbor ${OURS} local-role ${role === 'rs' ? 'rs-server' : role}${strictRole === true ? ' strict-mode' : ''}`
+  return `neighbor ${us} local-role ${role === 'rs' ? 'rs-server' : role}${strictRole === true ? ' strict-mode' : ''}`
 }
 
 function longLivedOf({ longLived }: Part): string {

@@ -1,5 +1,6 @@
 /** Our own speaker at the end of a cable to a real router. */
 import assert from 'node:assert/strict'
+import { anyAddress } from '@network/base/net/any-address.ts'
 import { anyPrefix } from '@network/base/net/any-prefix.ts'
 import { formatIpv4, ipv4 } from '@network/base/net/ipv4.ts'
 import { formatIpv6, ipv6 } from '@network/base/net/ipv6.ts'
@@ -7,6 +8,7 @@ import { silentLog } from '@network/base/run/log.ts'
 import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
 import { acceptAll } from '@network/bgp/options.ts'
+import { parsePeer } from '@network/bgp/peer-address.ts'
 import { recordedSpeaker } from '@network/bgp/record/recorder.ts'
 import { tcpTransport } from '@network/bgp/session/tcp.ts'
 import {
@@ -115,16 +117,18 @@ function sayRoute(key: string, { nextHop, nextHop6, asPath }: Attributes): strin
   return `${key} via ${via}${path.length === 0 ? '' : ` path ${path.join(' ')}`}`
 }
 
-function peerAt(address: string, changes: Partial<PeerConfig>): PeerConfig {
+function peerAt(text: string, changes: Partial<PeerConfig>): PeerConfig {
+  const address = parsePeer(text)
+  assert.ok(address !== undefined, `a peer at ${text}`)
   return {
-    address: ipv4(address),
+    address,
     name: 'router',
     asn: 64512,
     port: 179,
     passive: false,
     dialAfter: millis(0),
     families: [IPV4_UNICAST, IPV6_UNICAST],
-    localAddress6: ipv6(OURS6),
+    ...(typeof address === 'number' ? { localAddress6: ipv6(OURS6) } : {}),
     ...changes,
   }
 }
@@ -137,9 +141,9 @@ function restartFor(restarting: boolean, longLived: StartOptions['longLived']): 
 
 function optionsFor(address: string, clusterId: string | undefined): Omit<SpeakerOptions, 'gracefulRestart'> {
   return {
-    routerId: ipv4(address),
+    routerId: ipv4(address.includes(':') ? OURS : address),
     asn: 64512,
-    listen: { address: ipv4(address), port: 179 },
+    listen: { address: anyAddress(address), port: 179 },
     holdTime: seconds(9),
     connectRetry: millis(1000),
     importFilter: acceptAll,

@@ -4,7 +4,6 @@ import { before, describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { Secret } from '@network/base/run/secret.ts'
 import { systemClock } from '@network/base/time/clock.ts'
-import { millis } from '@network/base/time/units.ts'
 import type { PeerConfig } from '@network/bgp/options.ts'
 import { mustIn } from '../lab/command.ts'
 import { until } from '../lab/until.ts'
@@ -143,7 +142,7 @@ function established(router: Router, us: Us): Promise<unknown> {
 }
 
 function untilSeen(what: string, look: () => boolean): Promise<unknown> {
-  return until(look, { clock: systemClock, what, within: millis(20_000) })
+  return until(look, { clock: systemClock, what })
 }
 
 /** What arrives from us at the router, before TCP there looks at it. */

@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ipv4 } from '@network/base/net/ipv4.ts'
 import { systemClock } from '@network/base/time/clock.ts'
-import { millis } from '@network/base/time/units.ts'
 import { tcpTransport } from '@network/bgp/session/tcp.ts'
 import { RawPeer } from '@network/bgp/testing/raw-peer.ts'
 import { frame, type MessageKind } from '@network/bgp/wire/header.ts'
@@ -43,11 +42,10 @@ writeFileSync(join(PROJECT, 'bgp/wire/bird.fixture'), `${[head, ...lines].join('
 
 async function heard(more: number, what: string, cause: () => void = () => undefined): Promise<void> {
   count += more
-  if (peer.kinds.length === 0)
-    await until(() => peer.kinds.length > 0, { clock: systemClock, what: 'OPEN', within: millis(10_000) })
+  if (peer.kinds.length === 0) await until(() => peer.kinds.length > 0, { clock: systemClock, what: 'OPEN' })
   cause()
   const instead = () => `heard ${peer.kinds.join(', ')}`
-  await until(() => peer.kinds.length >= count, { clock: systemClock, what, within: millis(10_000), instead })
+  await until(() => peer.kinds.length >= count, { clock: systemClock, what, instead })
 }
 
 function kindOf(kind: string): MessageKind {

@@ -16,11 +16,18 @@ export const THEIRS = '10.9.0.2'
 export const THIRD = '10.9.0.3'
 export const OURS6 = 'fd00:9::1'
 export const THEIRS6 = 'fd00:9::2'
+/** Their link-local addresses, told by nobody but router advertisements. */
+export const OUR_LINK = 'fe80::9:1'
+export const THEIR_LINK = 'fe80::9:2'
+/** Our end of the cable, and theirs. */
+export const [OUR_DEVICE, THEIR_DEVICE] = ['to-router', 'eth0']
 const NAMESPACE = 'router'
 
 /** What a router does with us. */
 export interface Part {
   readonly asn: number
+  /** What its session with us is over, if not IPv4: the addresses of the cable, or link-local ones. */
+  readonly over?: 'ipv6' | 'link'
   /** It reflects between us and a third speaker. */
   readonly reflects?: true
   readonly gracefulRestart?: true
@@ -68,11 +75,14 @@ export async function layRouterCable(): Promise<void> {
   const ip = (...words: string[]) => execa('ip', words, { env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } })
   await ip('netns', 'add', NAMESPACE)
   await ip('link', 'add', 'to-router', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', NAMESPACE)
+  await ip('link', 'set', OUR_DEVICE, 'addrgenmode', 'none')
+  await ip('-n', NAMESPACE, 'link', 'set', THEIR_DEVICE, 'addrgenmode', 'none')
   for (const address of [`${OURS}/24`, `${THIRD}/24`]) await ip('address', 'add', address, 'dev', 'to-router')
-  await ip('address', 'add', `${OURS6}/64`, 'dev', 'to-router', 'nodad')
+  for (const address of [OURS6, OUR_LINK]) await ip('address', 'add', `${address}/64`, 'dev', 'to-router', 'nodad')
   await ip('link', 'set', 'to-router', 'up')
   await ip('-n', NAMESPACE, 'address', 'add', `${THEIRS}/24`, 'dev', 'eth0')
-  await ip('-n', NAMESPACE, 'address', 'add', `${THEIRS6}/64`, 'dev', 'eth0', 'nodad')
+  for (const address of [THEIRS6, THEIR_LINK])
+    await ip('-n', NAMESPACE, 'address', 'add', `${address}/64`, 'dev', 'eth0', 'nodad')
   await ip('-n', NAMESPACE, 'link', 'set', 'lo', 'up')
   await ip('-n', NAMESPACE, 'link', 'set', 'eth0', 'up')
 }
@@ -141,7 +151,7 @@ export abstract class Router implements AsyncDisposable {
   /** Waits for a condition; past the deadline the fault shows the router's own log. */
   until<T>(what: string, look: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
     const logged = () => ['log', 'output'].map(name => this.#tail(name)).join('\n')
-    return until(look, { clock: systemClock, what, within: millis(20_000), every: millis(50), instead: logged })
+    return until(look, { clock: systemClock, what, every: millis(50), instead: logged })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -212,9 +222,10 @@ export class BirdRouter extends Router {
     const limit = part.limit === undefined ? '' : `import limit ${part.limit} action restart;`
     const wide = part.ipv4OverIpv6 ? 'extended next hop on;' : ''
     const paths = part.addPaths !== undefined ? 'add paths on;' : ''
+    const { local, remote } = ENDS[part.over ?? 'ipv4']
     const peer = (name: string, address: string, asn: number) => `
       protocol bgp ${name} {
-        local ${THEIRS} as ${part.asn};
+        local ${name === 'cali' ? local : THEIRS} as ${part.asn};
         neighbor ${address} as ${asn};
         ${part.bfd === 'multihop' ? 'multihop' : part.ttlSecurity === undefined || part.ttlSecurity === 1 ? 'direct' : `multihop ${part.ttlSecurity}`};
         hold time ${part.holdTime ?? 9};
@@ -246,11 +257,18 @@ export class BirdRouter extends Router {
       protocol static { ipv4; ${THEIR_ROUTES.map(route => `route ${route} blackhole;`).join(' ')} }
       protocol static { ipv6; ${THEIR_ROUTES6.map(route => `route ${route} blackhole;`).join(' ')} }
       ${part.forwards ? 'protocol kernel { ipv4 { export where source = RTS_BGP; }; persist; graceful restart on; }' : ''}
-      ${peer('cali', OURS, 64512)}
+      ${peer('cali', remote, 64512)}
       ${third === undefined ? '' : peer('third', THIRD, third)}
     `
   }
 }
+
+/** Both ends of BIRD's session with us. */
+const ENDS = {
+  ipv4: { local: THEIRS, remote: OURS },
+  ipv6: { local: THEIRS6, remote: OURS6 },
+  link: { local: THEIR_LINK, remote: `${OUR_LINK}%${THEIR_DEVICE}` },
+} as const
 
 /** A reflector has two clients. */
 export function thirdOf({ reflects, third }: Part): number | undefined {

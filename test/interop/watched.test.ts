@@ -256,5 +256,5 @@ function asObject(value: unknown): Record<string, unknown> {
 }
 
 function waitFor<T>(what: string, look: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
-  return until(look, { clock: systemClock, what, within: millis(20_000) })
+  return until(look, { clock: systemClock, what })
 }

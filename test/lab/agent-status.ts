@@ -8,9 +8,11 @@ import { until } from './until.ts'
 
 export function agentStatus(node: string): Promise<AgentStatus> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: socketOf(node), path: '/status', timeout: 10_000 }, response => {
+    // A connection of its own each: one kept from before may be closed by the agent at this very moment.
+    const asked = request({ socketPath: socketOf(node), path: '/status', timeout: 10_000, agent: false }, response => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
       response.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString())))
     })
     asked.on('error', reject)

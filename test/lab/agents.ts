@@ -24,8 +24,8 @@ export interface Agents {
 
 export type AgentSignal = 'SIGTERM' | 'SIGKILL' | 'SIGINT'
 
-/** The virtual machine starts four at once on an emulated processor. */
-const READY_WITHIN = millis(60_000)
+/** The virtual machine starts four at once on an emulated processor, and others may be at work beside it. */
+const READY_WITHIN = millis(180_000)
 const GONE_WITHIN = millis(20_000)
 const TAIL_LINES = 15
 

@@ -92,7 +92,7 @@ class SocketCapture implements Capture {
     this.#reading = this.#read()
   }
 
-  first(matches: (frame: Frame) => boolean, withinMs = 5_000): Promise<Frame> {
+  first(matches: (frame: Frame) => boolean, withinMs = 20_000): Promise<Frame> {
     return until(() => this.frames.find(matches), {
       clock: this.#clock,
       what: `a frame on ${this.#link}`,

@@ -95,10 +95,11 @@ const FAULTS: readonly (readonly [name: string, act: (setting: Setting) => Promi
 for (const [at, [name, act]] of FAULTS.entries())
   test(`nothing is lost and nothing invented while ${name}`, { timeout: 90_000 }, async () => {
     await using etcd = await startEtcd({ members: 3 })
-    const proxies = await Promise.all(etcd.members.map(({ address }) => startProxy(address)))
+    await using open = new AsyncDisposableStack()
+    const proxies = await Promise.all(etcd.members.map(async ({ address }) => open.use(await startProxy(address))))
     const random = seededRandom(at + 1)
     const url = `etcd://${proxies.map(({ address }) => address).join(',')}/p`
-    const stores = await Promise.all([1, 2, 3, 4].map(() => openEtcd(url, { clock: systemClock, random })))
+    const stores = await Promise.all([1, 2, 3, 4].map(async () => open.use(await openEtcd(url, { clock: systemClock, random }))))
     const [first, second, ...readers] = stores
     assert.ok(first !== undefined && second !== undefined)
     const ending = new AbortController()
@@ -125,8 +126,6 @@ for (const [at, [name, act]] of FAULTS.entries())
       watching.abort()
     }
     for (const { problems } of again) assert.deepEqual(problems, [])
-    await Promise.all(stores.map(store => store[Symbol.asyncDispose]()))
-    await Promise.all(proxies.map(proxy => proxy[Symbol.asyncDispose]()))
   })
 
 /** What was written, what may have been, for every key: each write has a number of its own. */

@@ -1,4 +1,7 @@
-/** The eight things that go wrong with an etcd client, each made to happen to a real etcd. */
+/**
+ * The eight things that go wrong with an etcd client, each made to happen to a real etcd. Every test waits with its own signal, which aborts when
+ * its time is over: what it started ends with it.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +14,7 @@ import { systemClock, systemRandom } from '@network/base/time/clock.ts'
 import { between, millis, seconds } from '@network/base/time/units.ts'
 import { openEtcd } from '@network/datastore/etcd/open.ts'
 import { openDatastore } from '@network/datastore/open.ts'
-import type { Datastore } from '@network/datastore/port.ts'
+import { type Datastore, NOT_JSON, type Options } from '@network/datastore/port.ts'
 import { sync } from '@network/datastore/sync.ts'
 import { collect } from '@network/datastore/testing/contract/promise.ts'
 import { startEtcd } from './etcd.ts'
@@ -19,12 +22,11 @@ import { startProxy } from './proxy.ts'
 import { until } from './until.ts'
 
 const chance = { clock: systemClock, random: systemRandom }
-const options = { signal: new AbortController().signal }
-const wait = (what: string, within = 20_000) => ({ clock: systemClock, what, within: millis(within) })
+const wait = (what: string, within = 40_000) => ({ clock: systemClock, what, within: millis(within) })
 
 test('rule 1: a list of far more than one answer holds comes whole, at one revision, and the next call is served', {
-  timeout: 60_000,
-}, async () => {
+  timeout: 120_000,
+}, async options => {
   await using etcd = await startEtcd()
   await using store = await openEtcd(etcd.url('/p'), chance)
   const text = 'x'.repeat(900_000)
@@ -40,19 +42,15 @@ test('rule 1: a list of far more than one answer holds comes whole, at one revis
 })
 
 test('rule 2: through disconnects no event is lost, none comes twice, and short ones are not told', {
-  timeout: 60_000,
-}, async () => {
+  timeout: 120_000,
+}, async options => {
   await using etcd = await startEtcd()
   await using proxy = await startProxy(etcd.members[0]?.address ?? '')
   await using store = await openEtcd(`etcd://${proxy.address}`, chance)
   await using direct = await openEtcd(etcd.url(), chance)
   const { revision } = await store.list('', options)
-  const ending = new AbortController()
-  const told: string[] = []
-  const following = (async () => {
-    for await (const event of sync(store, { prefix: '/w/', signal: ending.signal, ...chance })) told.push(event.is)
-  })()
-  const seen = collect(store, '/w/', revision, 60)
+  await using followed = follow(store, '/w/')
+  const seen = collect(store, '/w/', revision, 60, options)
   for (let n = 0; n < 60; n++) {
     if (n % 10 === 5) proxy.drop()
     await direct.create(`/w/${n}`, n, options)
@@ -61,15 +59,14 @@ test('rule 2: through disconnects no event is lost, none comes twice, and short 
     (await seen).map(({ entry }) => entry?.document),
     Array.from({ length: 60 }, (_, n) => n),
   )
-  ending.abort()
-  await following
+  await until(() => followed.state.size === 60, wait('all to be told'))
   assert.ok(proxy.connections > 4, `${proxy.connections} connections: it was disconnected`)
-  assert.ok(told.includes('in-sync') && !told.includes('stale'), told.join())
+  assert.ok(followed.told.includes('in-sync') && !followed.told.includes('stale'), followed.told.join())
 })
 
 test('rule 3: a watch whose past is compacted while it is away says so, and who follows is told the true difference', {
-  timeout: 60_000,
-}, async () => {
+  timeout: 120_000,
+}, async options => {
   await using etcd = await startEtcd()
   await using proxy = await startProxy(etcd.members[0]?.address ?? '')
   await using store = await openEtcd(`etcd://${proxy.address}`, chance)
@@ -78,7 +75,7 @@ test('rule 3: a watch whose past is compacted while it is away says so, and who 
   await using followed = follow(store, '/w/')
   const { revision } = await direct.list('/w/', options)
   await until(() => followed.state.size === 3, wait('the first list'))
-  const watching = collect(store, '/w/', revision, 100).catch((reason: unknown) => reason)
+  const watching = collect(store, '/w/', revision, 100, options).catch((reason: unknown) => reason)
   // Negative control: with its past there, a watch that was away goes on.
   proxy.weather = { is: 'down' }
   await direct.create('/w/control', 1, options)
@@ -86,7 +83,7 @@ test('rule 3: a watch whose past is compacted while it is away says so, and who 
   await until(() => followed.state.has('/w/control'), wait('the control'))
   followed.events.length = 0
   proxy.weather = { is: 'down' }
-  await changeAll(direct)
+  await changeAll(direct, options)
   await etcd.compact()
   proxy.weather = { is: 'fair' }
   const end = await watching
@@ -98,8 +95,8 @@ test('rule 3: a watch whose past is compacted while it is away says so, and who 
 })
 
 test('rule 4: a half-open connection ends get and watch within seconds, and another member is asked', {
-  timeout: 60_000,
-}, async () => {
+  timeout: 120_000,
+}, async options => {
   await using etcd = await startEtcd({ members: 3 })
   const [first, second] = etcd.members
   await using silent = await startProxy(first?.address ?? '')
@@ -108,7 +105,7 @@ test('rule 4: a half-open connection ends get and watch within seconds, and anot
   await using direct = await openEtcd(etcd.url(), chance)
   assert.equal(await single.get('/a', options), undefined, 'control: it passes')
   const { revision } = await both.list('', options)
-  const watching = collect(both, '/w/', revision, 2)
+  const watching = collect(both, '/w/', revision, 2, options)
   await direct.create('/w/1', 1, options)
   silent.weather = { is: 'silent' }
   await direct.create('/w/2', 2, options)
@@ -124,9 +121,32 @@ test('rule 4: a half-open connection ends get and watch within seconds, and anot
   assert.equal(await both.get('/a', options), undefined)
 })
 
+test('rule 4: a connection that is half-open from its beginning ends a watch as well, and another member is asked', {
+  timeout: 120_000,
+}, async options => {
+  await using etcd = await startEtcd({ members: 3 })
+  const [first, second] = etcd.members
+  await using deaf = await startProxy(first?.address ?? '')
+  const members = `etcd://${deaf.address},${second?.address}`
+  await using both = await openEtcd(members, { clock: systemClock, random: () => 0 })
+  await using direct = await openEtcd(etcd.url(), chance)
+  const { revision } = await both.list('', options)
+  const before = deaf.connections
+  // Calls have a connection by now; the watch makes one of its own.
+  deaf.weather = { is: 'deaf' }
+  assert.equal(await both.get('/a', options), undefined, 'control: calls pass')
+  assert.equal(deaf.connections, before)
+  await direct.create('/w/1', 1, options)
+  const began = systemClock.now()
+  assert.equal((await collect(both, '/w/', revision, 1, options)).length, 1)
+  const took = between(began, systemClock.now())
+  assert.ok(deaf.connections > before, 'the watch was on the deaf line')
+  assert.ok(took < 20_000, `${took} ms`)
+})
+
 test('rule 5: a lease that was lost is had anew and its document put again; with its writer the document goes', {
-  timeout: 60_000,
-}, async () => {
+  timeout: 120_000,
+}, async options => {
   await using etcd = await startEtcd()
   await using store = await openEtcd(etcd.url('/p'), chance)
   const ending = new AbortController()
@@ -151,8 +171,8 @@ test('rule 5: a lease that was lost is had anew and its document put again; with
 })
 
 test('rule 6: tokens that expire disturb neither calls nor watches, a second watch included; what is revoked is told, and given back heals', {
-  timeout: 90_000,
-}, async () => {
+  timeout: 120_000,
+}, async options => {
   await using etcd = await startEtcd({ flags: ['--auth-token-ttl', '2'] })
   const folder = mkdtempSync(join(tmpdir(), 'cali-auth-'))
   try {
@@ -171,15 +191,15 @@ test('rule 6: tokens that expire disturb neither calls nor watches, a second wat
     assert.ok(!store.url.includes('secret') && !store.url.includes('password'))
     await using followed = follow(store, '/')
     const { revision } = await store.list('/', options)
-    const first = collect(store, '/', revision, 2)
+    const first = collect(store, '/', revision, 2, options)
     await store.create('/a', 1, options)
     await systemPause(4_000)
     await store.create('/b', 1, options)
     assert.equal((await first).length, 2, 'the first watch')
-    assert.equal((await collect(store, '/', revision, 2)).length, 2, 'a second one, with a token of another time')
+    assert.equal((await collect(store, '/', revision, 2, options)).length, 2, 'a second one, with a token of another time')
     await etcd.ctl('--user', 'root:top', 'role', 'revoke-permission', 'cali', '/p', '/q')
     await assert.rejects(store.get('/a', options), { code: 'datastore.forbidden' })
-    await assert.rejects(collect(store, '/', revision, 1), { code: 'datastore.forbidden' })
+    await assert.rejects(collect(store, '/', revision, 1, options), { code: 'datastore.forbidden' })
     await etcd.ctl('--user', 'root:top', 'role', 'grant-permission', 'cali', 'readwrite', '/p', '--prefix')
     await store.create('/c', 1, options)
     await until(() => followed.state.has('/c'), wait('what came after'))
@@ -189,8 +209,8 @@ test('rule 6: tokens that expire disturb neither calls nor watches, a second wat
 })
 
 test('rule 8: no member, then one, then none: nothing throws where nobody listens, and what can be is told', {
-  timeout: 60_000,
-}, async () => {
+  timeout: 120_000,
+}, async options => {
   await using etcd = await startEtcd()
   await using store = await openEtcd(etcd.url('/p'), chance)
   await using followed = follow(store, '/')
@@ -205,7 +225,7 @@ test('rule 8: no member, then one, then none: nothing throws where nobody listen
   assert.deepEqual([...followed.state], [['/a', 1]])
 })
 
-test('TLS: members and clients know each other by certificates', { timeout: 60_000 }, async () => {
+test('TLS: members and clients know each other by certificates', { timeout: 120_000 }, async options => {
   const folder = mkdtempSync(join(tmpdir(), 'cali-tls-'))
   try {
     const { ca, cert, key } = makeCertificates(folder)
@@ -214,7 +234,7 @@ test('TLS: members and clients know each other by certificates', { timeout: 60_0
     await using store = await openDatastore(`${etcd.url('/p')}?caCertFile=${ca}&certFile=${cert}&keyFile=${key}`, chance)
     const { revision } = await store.list('', options)
     await store.create('/a', 1, options)
-    assert.equal((await collect(store, '', revision, 1)).length, 1)
+    assert.equal((await collect(store, '', revision, 1, options)).length, 1)
     await using nobody = await openDatastore(`${etcd.url('/p')}?caCertFile=${ca}`, chance)
     await assert.rejects(nobody.get('/a', options), { code: 'datastore.unreachable' })
     await using plain = await openDatastore(etcd.url('/p').replace('etcds', 'etcd'), chance)
@@ -224,7 +244,37 @@ test('TLS: members and clients know each other by certificates', { timeout: 60_0
   }
 })
 
-test('documents that are too large are refused with what mends it', { timeout: 60_000 }, async () => {
+test('a key that is not JSON hides no other, neither in a list nor in a watch, and can be deleted', {
+  timeout: 120_000,
+}, async options => {
+  await using etcd = await startEtcd()
+  await using store = await openEtcd(etcd.url('/p'), chance)
+  await store.create('/k/a', 1, options)
+  const { revision } = await store.list('/k/', options)
+  const watching = collect(store, '/k/', revision, 2, options)
+  await etcd.ctl('put', '/p/k/spoilt', '{')
+  await store.create('/k/z', 2, options)
+  const wanted = [
+    ['/k/spoilt', NOT_JSON],
+    ['/k/z', 2],
+  ]
+  assert.deepEqual(
+    (await watching).map(({ key, entry }) => [key, entry?.document]),
+    wanted,
+  )
+  const { entries } = await store.list('/k/', options)
+  assert.deepEqual(
+    entries.map(({ key, document }) => [key, document]),
+    [['/k/a', 1], ...wanted],
+  )
+  await using followed = follow(store, '/k/')
+  await until(() => followed.state.size === 3, wait('the list'))
+  const spoilt = await store.get('/k/spoilt', options)
+  assert.equal((await store.delete('/k/spoilt', spoilt?.revision ?? '', options)).is, 'deleted')
+  await until(() => followed.state.size === 2, wait('the deletion'))
+})
+
+test('documents that are too large are refused with what mends it', { timeout: 120_000 }, async options => {
   await using etcd = await startEtcd()
   await using store = await openEtcd(etcd.url(), chance)
   for (const size of [1_600_000, 3_000_000])
@@ -259,7 +309,7 @@ function follow(store: Datastore, prefix: string) {
   return { state, events, told, [Symbol.asyncDispose]: end, changed: () => [...new Set(events)] }
 }
 
-async function changeAll(store: Datastore): Promise<void> {
+async function changeAll(store: Datastore, options: Options): Promise<void> {
   for (const key of ['/w/changes', '/w/goes', '/w/control']) {
     const entry = await store.get(key, options)
     assert.ok(entry !== undefined)

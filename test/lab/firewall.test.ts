@@ -11,53 +11,71 @@ import { ipv4 } from '@network/base/net/ipv4.ts'
 import { systemClock as clock, systemRandom as random } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { FirewallIntent } from '@network/model/intent.ts'
+import { NetlinkClient } from '@network/netlink/client.ts'
+import { addLink } from '@network/netlink/link.ts'
 import { type KeyField, SetElements } from '@network/netlink/set-elements.ts'
 import { execa } from 'execa'
 import { until } from './until.ts'
 
-const WITHIN = { clock, within: millis(5000), every: millis(50) }
+const WITHIN = { clock, every: millis(50) }
 const POD = ipv4('10.244.0.2')
 const NODE = ipv4('172.16.20.12')
 const INTENT: FirewallIntent = {
   underlay: 'eth0',
   pools: [],
   natPools: [],
-  vxlanPort: undefined,
+  vxlan: undefined,
   tunnels: [],
   nodes: new Set([NODE]),
   peers: new Set([NODE]),
   sources: [{ device: 'cali0123456789a', address: POD }],
 }
 
+const POD_INTERFACES = ['cali0123456789a', 'cali0123456789b']
 const ending = new AbortController()
 const said: string[] = []
 const log = { debug: quiet, info: quiet, warn: (line: string) => said.push(line), error: (line: string) => said.push(line) }
 const elements = systemElements(log)
-const firewall = new Firewall({ nft: systemNft, elements, legacy: systemLegacy, clock, random, log, changed: quiet })
+const netlink = NetlinkClient.open()
+const hasInterface = (name: string) => netlink.link(name) !== undefined
+const firewall = new Firewall({
+  nft: systemNft,
+  elements,
+  legacy: systemLegacy,
+  hasInterface,
+  clock,
+  random,
+  log,
+  changed: quiet,
+})
 const running = [firewall.run(ending.signal), hearRuleset({ firewall, elements, log }, ending.signal)]
 
-before(() =>
-  sh(
+before(async () => {
+  for (const each of POD_INTERFACES) netlink.perform(addLink({ name: each, kind: 'bridge' }))
+  await sh(
     'nft add table inet bait; nft add chain inet bait c "{ type filter hook input priority 0; }"; nft add rule inet bait c ip saddr 192.0.2.1 drop',
-  ),
-)
+  )
+})
 after(async () => {
   ending.abort()
   await Promise.all(running)
   elements[Symbol.dispose]()
+  netlink[Symbol.dispose]()
 })
 
 test('the element of a pod is there when its wait ends, and a peer is admitted once the table is', async () => {
   assert.deepEqual([firewall.decided, firewall.admits(NODE), firewall.converged], [false, false, false])
   firewall.desire(INTENT)
   await firewall.reached(POD, 'installed', ending.signal)
-  assert.match(await sh('nft list set inet cali sources'), /"cali0123456789a" \. 10\.244\.0\.2/)
+  const first = await sh('nft list chain netdev cali cali0123456789a')
+  assert.match(first, /hook ingress device "cali0123456789a" .*\n\t\tip saddr 10\.244\.0\.2 goto known\n\t\tgoto strangers\n/)
   assert.deepEqual([firewall.decided, firewall.admits(NODE), firewall.admits(ipv4('192.0.2.1'))], [true, true, false])
   assert.equal((await firewall.status()).active, true)
   firewall.desire({ ...INTENT, sources: [...INTENT.sources, { device: 'cali0123456789b', address: ipv4('10.244.0.3') }] })
   await firewall.reached(ipv4('10.244.0.3'), 'installed', ending.signal)
   assert.equal(typeof elements.port, 'number', 'it went the short way')
-  assert.match(await sh('nft list set inet cali sources'), /"cali0123456789b" \. 10\.244\.0\.3/)
+  const second = await sh('nft list chain netdev cali cali0123456789b')
+  assert.equal(second, first.replaceAll('456789a', '456789b').replace('10.244.0.2', '10.244.0.3'), 'and reads as what nft wrote')
   assert.deepEqual([firewall.converged, firewall.repairs.count, said], [true, 0, []])
 })
 
@@ -190,11 +208,20 @@ test('chains that stop nobody but whom they mean have nothing of ours', async ()
 test('P9: removed, nothing of ours is left and all else is as it was; done twice, it finds nothing', async () => {
   ending.abort()
   await Promise.all(running)
-  await sh('nft delete table inet cali; iptables -P FORWARD DROP')
+  await sh('nft delete table inet cali; nft delete table netdev cali; iptables -P FORWARD DROP')
   if (LEGACY) await sh('iptables-legacy -P FORWARD DROP')
   const without = await sh(LIST_ALL)
   const again = new AbortController()
-  const second = new Firewall({ nft: systemNft, elements, legacy: systemLegacy, clock, random, log, changed: quiet })
+  const second = new Firewall({
+    nft: systemNft,
+    elements,
+    legacy: systemLegacy,
+    hasInterface,
+    clock,
+    random,
+    log,
+    changed: quiet,
+  })
   const run = second.run(again.signal)
   second.desire(INTENT)
   const chains = ['nft chain ip filter FORWARD', ...(LEGACY ? ['iptables-legacy chain FORWARD'] : [])]
@@ -205,7 +232,10 @@ test('P9: removed, nothing of ours is left and all else is as it was; done twice
   again.abort()
   await run
   const { removed, problems } = await removeFirewall()
-  assert.deepEqual([removed, problems], [[...chains.map(chain => `accept rule in ${chain}`), 'nft table inet cali'], []])
+  assert.deepEqual(
+    [removed, problems],
+    [[...chains.map(chain => `accept rule in ${chain}`), 'nft table inet cali', 'nft table netdev cali'], []],
+  )
   assert.equal(await sh(LIST_ALL), without)
   assert.deepEqual(await removeFirewall(), { removed: [], problems: [] })
 })

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Fault } from '@network/base/run/fault.ts'
 import { type Clock, systemClock } from '@network/base/time/clock.ts'
-import { millis } from '@network/base/time/units.ts'
 import { ENVIRONMENT } from './command.ts'
 import { FRESH_MARK, NETNS_DIR, PROJECT } from './paths.ts'
 import { until } from './until.ts'
@@ -33,7 +32,7 @@ export async function startHolder(name: string, clock: Clock = systemClock): Pro
     stdio: 'ignore',
   })
   child.unref()
-  const pid = await until(() => firstProcessUnder(child), { clock, what: 'namespaces', within: millis(10_000) })
+  const pid = await until(() => firstProcessUnder(child), { clock, what: 'namespaces' })
   const holder = { name, pid, started: startOf(pid) ?? '' }
   mkdirSync(stateDir(), { recursive: true, mode: 0o700 })
   writeFileSync(stateFile(name), `${JSON.stringify(holder)}\n`)
@@ -64,7 +63,6 @@ export async function stopHolder(holder: Holder, clock: Clock = systemClock): Pr
   await until(() => startOf(holder.pid) !== holder.started, {
     clock,
     what: `the end of lab ${holder.name}`,
-    within: millis(20_000),
   })
   rmSync(stateFile(holder.name), { force: true })
 }

@@ -6,7 +6,7 @@ import { formatIpv4, ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
 import { formatPrefix, prefix, toPrefix } from '@network/base/net/prefix.ts'
 import { Fault } from '@network/base/run/fault.ts'
 import { inNamespace, openNamespace } from '@network/base/sys/namespace.ts'
-import { addAddress, deleteAddress, replaceAddress, toLinkAddress } from '@network/netlink/address.ts'
+import { addAddress, deleteAddress, toLinkAddress } from '@network/netlink/address.ts'
 import { NetlinkClient, type Outcome } from '@network/netlink/client.ts'
 import { addLink, addVeth, deleteLink, type Link, setLink } from '@network/netlink/link.ts'
 import { type KernelEvent, KernelMonitor } from '@network/netlink/monitor.ts'
@@ -76,8 +76,7 @@ test('addresses are added, found, replaced and removed', () => {
   const row = toLinkAddress({ link, address: ipv4('10.0.0.1'), length: 24, label: 'cali0' })
   const narrow = toLinkAddress({ link, address: ipv4('10.9.0.1'), length: 32, scope: SCOPE.link, label: 'cali0' })
   client.perform(addAddress(row))
-  client.perform(replaceAddress(narrow))
-  client.perform(replaceAddress(narrow))
+  client.perform(addAddress(narrow))
   assert.deepEqual(
     client.addresses(link).toSorted((a, b) => a.address - b.address),
     [row, narrow],

@@ -1,5 +1,4 @@
 /** Pings with their sequence numbers kept, so that loss is counted and not guessed. */
-import { sleep } from '@network/base/time/clock.ts'
 import { type Millis, millis } from '@network/base/time/units.ts'
 import type { Lab } from './lab.ts'
 import { until } from './until.ts'
@@ -31,7 +30,8 @@ export interface FloodOptions {
   readonly size?: number
 }
 
-const STRAGGLERS = millis(1000)
+/** A packet waits for a processor longer than for the wire: what is not back by then is lost. */
+const STRAGGLERS = millis(10_000)
 
 /** Starts pinging `to`, an address, from a pod or node; requests go out at the interval whether or not replies come. */
 export function flood(lab: Lab, from: string, to: string, options: FloodOptions = {}): Flood {
@@ -45,14 +45,14 @@ export function flood(lab: Lab, from: string, to: string, options: FloodOptions 
       await until(() => tally.rtts.size >= replies, {
         clock: lab.clock,
         what: `${replies} replies from ${to} to ${from}`,
-        within: millis(10_000),
         instead: () => `${tally.rtts.size} came ${tally.refusals.slice(-3).join('; ')}`,
       })
     },
     stop: async () => {
-      // A stopped ping counts what it sent but hears no more; so it goes on for a second, and only what was sent before counts.
+      // A stopped ping counts what it sent but hears no more; so it goes on for as long as some are out, and only what was sent before counts.
       const last = tally.lastKnown
-      await sleep(lab.clock, STRAGGLERS, new AbortController().signal)
+      const allBack = () => tally.result(last).lostSequences.length === 0
+      await until(allBack, { clock: lab.clock, what: 'stragglers', within: STRAGGLERS }).catch(() => undefined)
       ping.kill('SIGINT')
       await ping.ended
       return tally.result(last)

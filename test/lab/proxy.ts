@@ -9,6 +9,8 @@ export type Weather =
   | { readonly is: 'slow'; readonly by: number }
   /** Connections stay open, and nothing passes in either direction; new ones are accepted. */
   | { readonly is: 'silent' }
+  /** Connections that are there go on; new ones are accepted, and nothing passes on them, not even later. */
+  | { readonly is: 'deaf' }
   /** Connections are reset, new ones refused. */
   | { readonly is: 'down' }
 
@@ -31,11 +33,12 @@ export async function startProxy(target: string): Promise<FlakyProxy> {
   const drop = () => {
     for (const socket of open) socket.resetAndDestroy()
   }
-  const pipe = (from: Socket, to: Socket) => {
+  const pipe = (from: Socket, to: Socket, isDeaf: boolean) => {
     open.add(from)
     from.setNoDelay()
     from.on('data', chunk => {
-      if (weather.is === 'fair') to.write(chunk)
+      if (isDeaf) return
+      if (weather.is === 'fair' || weather.is === 'deaf') to.write(chunk)
       if (weather.is === 'slow') setTimeout(() => void to.write(chunk), weather.by)
     })
     // A silent line hears of no end either.
@@ -49,8 +52,9 @@ export async function startProxy(target: string): Promise<FlakyProxy> {
     if (weather.is === 'down') return void near.resetAndDestroy()
     connections += 1
     const far = dial(Number(port), host)
-    pipe(near, far)
-    pipe(far, near)
+    const isDeaf = weather.is === 'deaf'
+    pipe(near, far, isDeaf)
+    pipe(far, near, isDeaf)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -7,7 +7,8 @@ export interface Wait {
   readonly clock: Clock
   /** The condition as words that follow "wait for": `the agent of a1`. */
   readonly what: string
-  readonly within: Millis
+  /** A minute unless told: what must come, but by no rule at once, may take its time on a loaded machine. */
+  readonly within?: Millis
   /** Between two looks; 25 ms unless told. */
   readonly every?: Millis
   readonly signal?: AbortSignal
@@ -16,13 +17,16 @@ export interface Wait {
 }
 
 /** Looks until `look` gives something other than undefined or false; past the deadline throws a Fault that says what was seen instead. */
-export async function until<T>(look: () => T | Promise<T>, wait: Wait): Promise<Exclude<T, undefined | false>> {
+export async function until<T>(
+  look: () => T | Promise<T>,
+  { within = millis(60_000), ...wait }: Wait,
+): Promise<Exclude<T, undefined | false>> {
   const signal = wait.signal ?? new AbortController().signal
-  const deadline = after(wait.clock.now(), wait.within)
+  const deadline = after(wait.clock.now(), within)
   for (;;) {
     const seen = await look()
     if (isThere(seen)) return seen
-    if (between(wait.clock.now(), deadline) <= 0) throw await lateFault(wait)
+    if (between(wait.clock.now(), deadline) <= 0) throw await lateFault({ ...wait, within })
     await sleep(wait.clock, wait.every ?? millis(25), signal)
   }
 }
@@ -31,7 +35,7 @@ function isThere<T>(seen: T): seen is Exclude<T, undefined | false> {
   return seen !== undefined && seen !== false
 }
 
-async function lateFault({ what, within, instead }: Wait): Promise<Fault> {
+async function lateFault({ what, within, instead }: Wait & { readonly within: Millis }): Promise<Fault> {
   const seen = instead === undefined ? '' : `: ${await instead()}`
   return new Fault('lab.late', { doing: 'wait for', on: what, says: `it did not come within ${within / 1000} s${seen}` })
 }

@@ -17,9 +17,9 @@ import { ManualClock } from '@network/base/testing/manual-clock.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { Intents } from '@network/model/intent.ts'
-import { NetlinkClient, type Outcome } from '@network/netlink/client.ts'
+import { NetlinkClient } from '@network/netlink/client.ts'
 import { NetlinkSocket } from '@network/netlink/socket.ts'
-import type { Instruction } from '@network/netlink/wire.ts'
+import type { Changes } from '@network/netlink/wire.ts'
 
 const DEVICE = 'vxlan.cali'
 const BLOCK = '10.244.0.64/26'
@@ -30,17 +30,26 @@ class Reluctant extends NetlinkClient {
   refuses: string | undefined
   readonly done: string[] = []
 
-  override performAll(instructions: readonly Instruction[]): readonly Outcome[] {
-    return instructions.flatMap((instruction): readonly Outcome[] => {
-      const { doing } = instruction
-      if (doing === this.refuses) {
-        const fault = new Fault('netlink.refused', { doing, on: instruction.on(), errno: 'ENOBUFS', says: 'on purpose' })
-        return [{ is: 'refused', fault }]
-      }
-      const outcomes = super.performAll([instruction])
-      if (outcomes[0]?.is === 'done') this.done.push(doing)
-      return outcomes
-    })
+  override carryOut(changes: Changes): ReadonlyMap<number, Fault> {
+    const refused = new Map<number, Fault>()
+    for (let at = 0; at < changes.length; at++) {
+      const { doing, on } = changes.describe(at)
+      const fault =
+        doing === this.refuses
+          ? new Fault('netlink.refused', { doing, on, errno: 'ENOBUFS', says: 'on purpose' })
+          : super.carryOut(onlyOne(changes, at)).get(0)
+      if (fault === undefined) this.done.push(doing)
+      else refused.set(at, fault)
+    }
+    return refused
+  }
+}
+
+function onlyOne(changes: Changes, at: number): Changes {
+  return {
+    length: 1,
+    write: (_, writer, sequence) => changes.write(at, writer, sequence),
+    describe: () => changes.describe(at),
   }
 }
 

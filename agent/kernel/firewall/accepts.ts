@@ -6,9 +6,9 @@ import type { Clock, Random } from '@network/base/time/clock.ts'
 import { after, type Instant, millis } from '@network/base/time/units.ts'
 import type { Repair } from '../reconciler.ts'
 import { type ForeignChain, type Interfaces, type Mending, mendingOf, stopAt } from './foreign.ts'
-import { mendingCommands, nftChains } from './foreign-nft.ts'
+import { mendingCommands, nftChains, nftHeadings, nftTranslates } from './foreign-nft.ts'
 import { type Legacy, legacyChains, legacyCommands } from './legacy.ts'
-import type { Nft } from './nft.ts'
+import type { Json, Nft } from './nft.ts'
 
 export interface AcceptsOptions {
   readonly nft: Nft
@@ -22,6 +22,8 @@ export interface AcceptsOptions {
 export interface Survey {
   /** Whether any of them would stop pods, so that packets must be marked for our rules in them. */
   readonly needed: 'yes' | 'no' | 'unknown'
+  /** Whether any of them may translate sources, so that pods' must be kept from that. */
+  readonly translated: 'yes' | 'no' | 'unknown'
   /** At the latest. */
   readonly lookAgainAt: Instant | undefined
 }
@@ -70,8 +72,12 @@ export class Accepts {
 
   /** One look at all chains, and what it asks for. */
   async keep(interfaces: Interfaces): Promise<Survey> {
-    const inNft = await this.#inNft(interfaces)
-    const candidates = [...(inNft ?? []), ...(await this.#inLegacy(interfaces))]
+    const { nft, legacy } = this.#options
+    const headings = await nftHeadings(nft)
+    const inNft = headings === undefined ? [] : await this.#inNft(headings, interfaces)
+    const translates = legacy.inUse('nat') || (headings !== undefined && (await nftTranslates(nft, headings)))
+    const translated = translates ? 'yes' : headings === undefined ? 'unknown' : 'no'
+    const candidates = [...inNft, ...(await this.#inLegacy(interfaces))]
     const standing = new Set<string>()
     for (const candidate of candidates) {
       const mending = mendingOf(candidate.chain)
@@ -83,8 +89,8 @@ export class Accepts {
     const names = new Set(candidates.map(({ name }) => name))
     for (const name of this.#trouble.keys()) if (!names.has(name)) this.#trouble.delete(name)
     const lookAgainAt = [...this.#trouble.values()].map(({ retryAt }) => retryAt).reduce<Instant | undefined>(earlier, undefined)
-    if (candidates.some(({ chain }) => stopAt(chain) !== undefined)) return { needed: 'yes', lookAgainAt }
-    return { needed: inNft === undefined || this.#blind !== undefined ? 'unknown' : 'no', lookAgainAt }
+    if (candidates.some(({ chain }) => stopAt(chain) !== undefined)) return { needed: 'yes', translated, lookAgainAt }
+    return { needed: headings === undefined || this.#blind !== undefined ? 'unknown' : 'no', translated, lookAgainAt }
   }
 
   /** What was written counts once it is seen; what is never seen is written ever more rarely. */
@@ -102,11 +108,10 @@ export class Accepts {
     else if (says !== former?.says) log.warn('not as wanted', { object: name, why: says })
   }
 
-  /** Undefined where they cannot be listed. */
-  async #inNft(interfaces: Interfaces): Promise<Candidate[] | undefined> {
+  async #inNft(headings: readonly Json[], interfaces: Interfaces): Promise<Candidate[]> {
     const { nft } = this.#options
-    const chains = await nftChains(nft, interfaces)
-    return chains?.map(chain => ({
+    const chains = await nftChains(nft, headings, interfaces)
+    return chains.map(chain => ({
       name: `accept rule in nft chain ${chain.name}`,
       chain,
       mend: async mending => {
@@ -118,7 +123,7 @@ export class Accepts {
 
   async #inLegacy(interfaces: Interfaces): Promise<Candidate[]> {
     const { legacy } = this.#options
-    const listed = legacy.inUse() ? await legacy.iptables(['-S']) : undefined
+    const listed = legacy.inUse('filter') ? await legacy.iptables(['-S']) : undefined
     this.#blind = listed?.is === 'missing' ? NO_LEGACY : listed?.is === 'refused' ? listed.says : undefined
     if (listed?.is !== 'done') return []
     return legacyChains(listed.value, interfaces).map(chain => ({

@@ -7,7 +7,7 @@ import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { FirewallIntent } from '@network/model/intent.ts'
 import { isRecord } from '@network/model/resources/kind.ts'
-import type { ElementChange } from '@network/netlink/set-elements.ts'
+import type { RulesetChange } from '@network/netlink/set-elements.ts'
 import { Firewall } from './firewall.ts'
 import type { Legacy } from './legacy.ts'
 import type { Answer, Json, Nft, Objects } from './nft.ts'
@@ -19,7 +19,7 @@ const INTENT: FirewallIntent = {
   underlay: 'eth0',
   pools: [],
   natPools: [],
-  vxlanPort: undefined,
+  vxlan: undefined,
   tunnels: [],
   nodes: new Set([NODE]),
   peers: new Set([NODE]),
@@ -32,6 +32,7 @@ class FakeNft implements Nft {
   readonly commits: Objects[] = []
   /** What the base chain of somebody else does with packets that no rule decides on; undefined: there is none. */
   foreignPolicy: 'accept' | 'drop' | undefined
+  foreignTranslates = false
   /** What it answers instead of doing. */
   instead: Answer<never> | undefined
   /** Whether what it prints of the table is no JSON, until the table is made anew. */
@@ -42,9 +43,13 @@ class FakeNft implements Nft {
   async list(what: readonly string[]): ReturnType<Nft['list']> {
     if (this.garbled) return { is: 'garbled' }
     if (this.instead !== undefined) return this.instead
-    if (what[0] === 'chains') return { is: 'done', value: this.foreignPolicy === undefined ? [] : [foreign(this.foreignPolicy)] }
-    if (what[0] === 'chain') return { is: 'done', value: [] }
-    return this.objects === undefined ? { is: 'absent' } : { is: 'done', value: this.objects.map(this.prints) }
+    if (what[0] === 'chains')
+      return { is: 'done', value: [...(this.foreignPolicy === undefined ? [] : [foreign(this.foreignPolicy)]), FOREIGN_NAT] }
+    if (what[0] === 'chain') return { is: 'done', value: this.foreignTranslates && what[3] === 'POSTROUTING' ? [MASQUERADE] : [] }
+    const there = this.objects?.filter(object =>
+      Object.values(object).some(inner => isRecord(inner) && inner['family'] === what[1]),
+    )
+    return there === undefined || there.length === 0 ? { is: 'absent' } : { is: 'done', value: there.map(this.prints) }
   }
 
   async commit(commands: Objects): Promise<Answer<undefined>> {
@@ -59,7 +64,8 @@ class FakeNft implements Nft {
     if (isRecord(gone) && 'table' in gone) {
       this.objects = undefined
       this.garbled = false
-    } else if (isRecord(add) && isRecord(add['element'])) this.#setOf(add['element']).push(...elementsOf(add['element']))
+    } else if (isRecord(gone) && isRecord(gone['chain'])) this.#deleteChain(gone['chain'])
+    else if (isRecord(add) && isRecord(add['element'])) this.#setOf(add['element']).push(...elementsOf(add['element']))
     else if (isRecord(gone) && isRecord(gone['element'])) {
       const set = this.#setOf(gone['element'])
       for (const element of elementsOf(gone['element']))
@@ -69,6 +75,12 @@ class FakeNft implements Nft {
         )
     } else if (isRecord(add))
       this.objects = [...(this.objects ?? []), isRecord(add['set']) ? { set: { ...add['set'], elem: [] } } : add]
+  }
+
+  #deleteChain({ name }: Json): void {
+    this.objects = this.objects?.filter(({ chain, rule }) => {
+      return !(isRecord(chain) && chain['name'] === name) && !(isRecord(rule) && rule['chain'] === name)
+    })
   }
 
   #setOf({ name }: Json): unknown[] {
@@ -82,6 +94,11 @@ function foreign(policy: 'accept' | 'drop'): Json {
   return { chain: { family: 'ip', table: 'filter', name: 'FORWARD', type: 'filter', hook: 'forward', prio: 0, policy } }
 }
 
+const FOREIGN_NAT = {
+  chain: { family: 'ip', table: 'nat', name: 'POSTROUTING', type: 'nat', hook: 'postrouting', prio: 100, policy: 'accept' },
+}
+const MASQUERADE = { rule: { family: 'ip', table: 'nat', chain: 'POSTROUTING', handle: 3, expr: [{ masquerade: null }] } }
+
 function elementsOf({ elem }: Json): unknown[] {
   return Array.isArray(elem) ? elem : []
 }
@@ -91,7 +108,8 @@ const NO_LEGACY: Legacy = { inUse: () => false, iptables: async () => ({ is: 'mi
 class Stage implements AsyncDisposable {
   readonly nft = new FakeNft()
   /** Refuses unless told otherwise. */
-  readonly elements = { port: undefined, change: (_: readonly ElementChange[]) => false }
+  readonly elements = { port: undefined, change: (_: readonly RulesetChange[]) => false }
+  readonly missing = new Set<string>()
   readonly clock = new ManualClock()
   readonly told: string[] = []
   changes = 0
@@ -105,6 +123,7 @@ class Stage implements AsyncDisposable {
       nft: this.nft,
       elements: this.elements,
       legacy,
+      hasInterface: name => !this.missing.has(name),
       clock: this.clock,
       random: seededRandom(1),
       log: { debug: tell, info: tell, warn: tell, error: tell },
@@ -158,7 +177,7 @@ test('a table that nft cannot print is written anew', async () => {
   nft.garbled = true
   firewall.heard()
   await stage.later(500)
-  assert.deepEqual([nft.commits.length, firewall.converged, firewall.repairs.count], [2, true, 1])
+  assert.deepEqual([nft.commits.length, firewall.converged, firewall.repairs.count], [2, true, 2])
 })
 
 test('who was admitted stays so while a stranger’s meddling is repaired', async () => {
@@ -175,7 +194,10 @@ test('who was admitted stays so while a stranger’s meddling is repaired', asyn
   assert.ok(nft.objects !== undefined)
   assert.deepEqual(
     firewall.repairs.last.map(({ object, found }) => [object, found]),
-    [['nft table inet cali', 'missing']],
+    [
+      ['nft table netdev cali', 'missing'],
+      ['nft table inet cali', 'missing'],
+    ],
   )
   assert.equal(stage.changes, 1)
 })
@@ -193,13 +215,13 @@ test('who asks for the counters hides no meddling, and many who ask at once make
   let looks = 0
   const list = nft.list.bind(nft)
   nft.list = what => {
-    looks++
+    if (what[1] === 'inet') looks++
     return list(what)
   }
   await Promise.all([firewall.status(), firewall.status(), firewall.status()])
   assert.equal(looks, 1)
   await stage.later(300)
-  assert.deepEqual([nft.commits.length, firewall.repairs.count], [2, 1])
+  assert.deepEqual([nft.commits.length, firewall.repairs.count], [2, 2])
 })
 
 test('a pod waits for its own element, not for one that its address had before', async () => {
@@ -276,7 +298,7 @@ test('a refusal while the table stands admits nobody new, tells why and is tried
   assert.deepEqual([firewall.admits(NODE), firewall.admits(OTHER), firewall.converged], [true, false, false])
   assert.deepEqual(
     [(await firewall.status()).active, firewall.problems],
-    [true, ['nft table inet cali: Error: Could not process rule: No buffer space available']],
+    [true, ['nft table inet cali and nft table netdev cali: Error: Could not process rule: No buffer space available']],
   )
   nft.commit = FakeNft.prototype.commit.bind(nft)
   await stage.later(2000)
@@ -300,8 +322,8 @@ test('an nft that prints our rules otherwise is learned from once; what changes 
   firewall.heard()
   await stage.later(500)
   assert.deepEqual(
-    [nft.commits.length, firewall.repairs.last[0]?.found],
-    [2, 'rules of chain from-pod changed, rules of chain input changed'],
+    [nft.commits.length, firewall.repairs.last.map(({ found }) => found)],
+    [2, ['rules of chain known changed, rules of chain strangers changed', 'rules of chain input changed']],
   )
 })
 

@@ -13,16 +13,18 @@ import { Accepts } from './accepts.ts'
 import { Bell } from './bell.ts'
 import { changesBetween, type ElementWriter } from './elements.ts'
 import type { Interfaces } from './foreign.ts'
-import { type Found, formsAfterWriting, foundIn, isRight, marksIn, meddlingWith, type Totals } from './found.ts'
+import { type Found, formsAfterWriting, foundIn, isRight, meddlingWith, shapeIn, type Totals, type Wrong } from './found.ts'
 import type { Legacy } from './legacy.ts'
-import type { Nft } from './nft.ts'
-import { type Elements, elementsOf, type Forms, OUR_FORMS, OUR_TABLE, setNames } from './ruleset.ts'
+import type { Nft, Objects } from './nft.ts'
+import { type Elements, elementsOf, FAMILIES, type Forms, type Shape, setNames, TABLE_NAME, tableNamed } from './ruleset.ts'
 import { transactionFor } from './transaction.ts'
 
 export interface FirewallOptions {
   readonly nft: Nft
   readonly elements: ElementWriter
   readonly legacy: Legacy
+  /** Whether there is such an interface: of one that is not there, kernels before 6.16 take no chain. */
+  readonly hasInterface: (name: string) => boolean
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -41,6 +43,14 @@ type Look =
   /** `lasting`: nothing will change before somebody installs something. */
   | { readonly is: 'unknown'; readonly why: string; readonly lasting: boolean }
 
+/** What was read back as it should be, and must be so until we change it. */
+interface InForce {
+  /** What was asked for, which may name interfaces that are not there. */
+  readonly wish: Elements
+  readonly elements: Elements
+  readonly shape: Shape
+}
+
 /** Others' changes come in many pieces; whoever waits for us is served at once. */
 const SETTLE = millis(500)
 /** The kernel tells of changes; a look all the same. */
@@ -51,7 +61,7 @@ const RETRY = { base: millis(1000), cap: millis(30_000) }
 /** Of counters that somebody asks for. */
 const FRESH = millis(3000)
 const REPAIRS_KEPT = 20
-const NAME = `nft table ${OUR_TABLE.family} ${OUR_TABLE.name}`
+const NAMES = FAMILIES.map(tableNamed).join(' and ')
 
 export class Firewall {
   readonly #options: FirewallOptions
@@ -60,14 +70,14 @@ export class Firewall {
   readonly #waiters = new Set<{ readonly address: string; readonly done: () => void }>()
   readonly #repairs: RecordedRepair[] = []
   #repairCount = 0
-  /** Whether packets are marked for other people's chains; what an agent before us left stays until those chains are known. */
-  #marking: boolean | undefined
+  /** What other people's chains ask of ours; what an agent before us left stays until those chains are known. */
+  #others: Pick<Shape, 'marking' | 'natting'> | undefined
+  #vxlan: Shape['vxlan']
   #wanted: Elements | undefined
   #interfaces: Interfaces = []
   /** How this machine's nft prints our rules: versions differ. */
-  #forms: Forms = OUR_FORMS
-  /** What was read back as it should be, and must be so until we change it. */
-  #settled: Elements | undefined
+  #printed: { readonly shape: Shape; readonly forms: Forms } | undefined
+  #inForce: InForce | undefined
   #admitted: ReadonlySet<string> = new Set()
   #state: State = { is: 'starting' }
   #trouble: string | undefined
@@ -99,8 +109,10 @@ export class Firewall {
     const wanted = elementsOf(intent)
     const interfaces = [intent.underlay, ...intent.tunnels]
     const known = isDeepStrictEqual(interfaces, this.#interfaces)
-    if (this.#wanted !== undefined && sameElements(wanted, this.#wanted) && known) return
+    const same = this.#wanted !== undefined && sameElements(wanted, this.#wanted)
+    if (same && known && isDeepStrictEqual(intent.vxlan, this.#vxlan)) return
     this.#wanted = wanted
+    this.#vxlan = intent.vxlan
     this.#retryAt = undefined
     if (!known) this.#surveyedAt = undefined
     this.#interfaces = interfaces
@@ -111,6 +123,17 @@ export class Firewall {
   heard(): void {
     this.#heardAt = this.#options.clock.now()
     this.#bell.by(after(this.#options.clock.now(), SETTLE))
+  }
+
+  /** An interface came or went: of one that went, the kernel may have taken the chain with it. */
+  interfaceHeard(name: string, is: 'there' | 'gone'): void {
+    const element = [...(this.#wanted?.sources ?? [])].find(each => each.startsWith(`${name} `))
+    if (element === undefined) return
+    if (is === 'gone') this.heard()
+    else if (this.#inForce !== undefined && !this.#inForce.elements.sources.has(element)) {
+      this.#inForce = { ...this.#inForce, wish: this.#inForce.elements }
+      this.#bell.by(this.#options.clock.now())
+    }
   }
 
   /** Whether the kernel's changes are heard at all; else it is looked at more often. */
@@ -161,7 +184,7 @@ export class Firewall {
         this.#surveyedAt = undefined
         this.#auditAt = after(now, this.#hears ? AUDIT : BLIND_AUDIT)
       }
-      if (legacy.inUse()) this.#surveyedAt = undefined
+      if (legacy.inUse('filter') || legacy.inUse('nat')) this.#surveyedAt = undefined
       this.#bell.by(after(now, BLIND_AUDIT))
       await this.#pass()
     }
@@ -184,7 +207,9 @@ export class Firewall {
   /** Nothing that is wanted is missing; without protection nothing is. */
   get converged(): boolean {
     if (this.#trouble !== undefined || this.#state.is === 'starting') return false
-    return this.#state.is === 'off' || (this.#settled !== undefined && this.#settled === this.#wanted && this.#accepts.settled)
+    return (
+      this.#state.is === 'off' || (this.#inForce !== undefined && this.#inForce.wish === this.#wanted && this.#accepts.settled)
+    )
   }
 
   /** What somebody should look at, one sentence each. */
@@ -195,7 +220,7 @@ export class Firewall {
             `the firewall is off, so anybody may send IPIP and VXLAN to this node, nobody gets natOutgoing, pods may use any source address, and a policy that drops forwarded packets stops them: ${this.#state.why}`,
           ]
         : []),
-      ...(this.#trouble === undefined || this.#state.is === 'off' ? [] : [`${NAME}: ${this.#trouble}`]),
+      ...(this.#trouble === undefined || this.#state.is === 'off' ? [] : [`${NAMES}: ${this.#trouble}`]),
       ...this.#accepts.problems,
     ]
   }
@@ -218,17 +243,22 @@ export class Firewall {
     const due = this.#surveyAgainAt !== undefined && this.#surveyAgainAt <= now
     if (!due && this.#isSure(this.#surveyedAt)) return
     this.#surveyedAt = now
-    const { needed, lookAgainAt } = await this.#accepts.keep(this.#interfaces)
+    const { needed, translated, lookAgainAt } = await this.#accepts.keep(this.#interfaces)
     this.#surveyAgainAt = lookAgainAt
     if (lookAgainAt !== undefined) this.#bell.by(lookAgainAt)
-    if (needed !== 'unknown' && (needed === 'yes') !== this.#marking) await this.#mark(needed === 'yes', wanted)
+    const { marking = false, natting = false } = this.#others ?? {}
+    const others = {
+      marking: needed === 'unknown' ? marking : needed === 'yes',
+      natting: translated === 'unknown' ? natting : translated === 'yes',
+    }
+    if (isDeepStrictEqual(others, this.#others)) return
+    this.#others = others
+    await this.#keepTable(wanted)
   }
 
-  /** Our own wish, no meddling: the table is written anew, in one transaction. */
-  async #mark(marking: boolean, wanted: Elements): Promise<void> {
-    this.#marking = marking
-    this.#settled = undefined
-    await this.#keepTable(wanted)
+  #shapeFor(wanted: Elements): Shape {
+    const { marking = false, natting = false } = this.#others ?? {}
+    return { marking, natting: natting || wanted['nat-pools'].size > 0, vxlan: this.#vxlan }
   }
 
   /** Nobody has changed anything since then, as far as is heard. */
@@ -236,39 +266,57 @@ export class Firewall {
     return seenAt !== undefined && (this.#heardAt === undefined || this.#heardAt < seenAt)
   }
 
-  async #keepTable(wanted: Elements): Promise<void> {
+  async #keepTable(wish: Elements, tries = 2): Promise<void> {
     if (this.#retryAt !== undefined && this.#retryAt > this.#options.clock.now()) return
-    const known = this.#isSure(this.#lookedAt) ? this.#settled : undefined
-    if (known === wanted || (known !== undefined && this.#goShort(known, wanted))) return
-    const found: Look = known === undefined ? await this.#look() : { is: 'known', table: asWritten(known, this.#dropped.totals) }
+    // Another shape is our own wish, no meddling: the tables are written anew, in one transaction.
+    if (!isDeepStrictEqual(this.#inForce?.shape, this.#shapeFor(wish))) this.#inForce = undefined
+    const known = this.#isSure(this.#lookedAt) ? this.#inForce : undefined
+    if (known !== undefined && (known.wish === wish || this.#goShort(known, wish))) return
+    const found: Look =
+      known === undefined ? await this.#look() : { is: 'known', table: asWritten(known.elements, this.#dropped.totals) }
     if (found.is === 'unknown') return this.#give(undefined, found.why, found.lasting)
-    if (this.#settled !== undefined) {
-      const meddling = meddlingWith(this.#settled, found.table)
-      if (meddling.length > 0) this.#repaired(NAME, meddling.join(', '))
-    }
-    this.#settled = undefined
-    const commands = transactionFor(wanted, found.table, { marking: this.#marking ?? false, counted: this.#dropped.totals })
-    if (commands.length === 0) return this.#succeed(wanted)
+    if (this.#inForce !== undefined)
+      this.#tellOf(meddlingWith(this.#possible(this.#inForce.elements, found.table?.elements), found.table))
+    this.#inForce = undefined
+    const wanted = this.#possible(wish, found.table?.elements)
+    const commands = transactionFor(wanted, found.table, { shape: this.#shapeFor(wish), counted: this.#dropped.totals })
+    if (commands.length === 0) return this.#succeed(wish, wanted)
     const answer = await this.#options.nft.commit(commands)
-    if (answer.is === 'absent' && known !== undefined) {
-      // Somebody was faster than the news of it.
+    if (answer.is === 'absent' && tries > 1) {
+      // Somebody was faster than the news of it, or an interface went meanwhile.
       this.#lookedAt = undefined
-      return this.#keepTable(wanted)
+      return this.#keepTable(wish, tries - 1)
     }
     if (answer.is !== 'done') return this.#give(found.table, answer.is === 'refused' ? answer.says : 'nft cannot be run')
     const now = await this.#look(found.table !== undefined && isRight(found.table) ? 'any-time' : 'written')
     if (now.is === 'unknown') return this.#give(found.table, now.why)
     const wrong = meddlingWith(wanted, now.table)
-    if (wrong.length > 0) return this.#give(now.table, `nft shows something else than was written: ${wrong.join(', ')}`)
-    this.#succeed(wanted)
+    if (wrong.length > 0)
+      return this.#give(now.table, `nft shows something else than was written: ${wrong.map(({ says }) => says).join(', ')}`)
+    this.#succeed(wish, wanted)
   }
 
-  /** Pods and nodes come and go by single elements. */
-  #goShort(known: Elements, wanted: Elements): boolean {
-    const changes = changesBetween(known, wanted)
+  /** Pods and nodes come and go by single elements and chains. */
+  #goShort({ elements }: InForce, wish: Elements): boolean {
+    const wanted = this.#possible(wish, elements)
+    const changes = changesBetween(elements, wanted)
     if (changes === undefined || !this.#options.elements.change(changes)) return false
-    this.#succeed(wanted)
+    this.#succeed(wish, wanted)
     return true
+  }
+
+  /** Without pods whose interfaces are not there. */
+  #possible(wish: Elements, present: Elements | undefined): Elements {
+    const { hasInterface } = this.#options
+    const isThere = (element: string) => present?.sources.has(element) === true || hasInterface(element.split(' ', 1).join())
+    return { ...wish, sources: new Set([...wish.sources].filter(isThere)) }
+  }
+
+  #tellOf(meddling: readonly Wrong[]): void {
+    for (const family of FAMILIES) {
+      const says = meddling.filter(wrong => wrong.family === family).map(wrong => wrong.says)
+      if (says.length > 0) this.#repaired(tableNamed(family), says.join(', '))
+    }
   }
 
   #look(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
@@ -277,19 +325,20 @@ export class Firewall {
   }
 
   async #read(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
-    const { nft, clock } = this.#options
-    const listed = await nft.list(['table', OUR_TABLE.family, OUR_TABLE.name])
+    const listed = await this.#list()
     switch (listed.is) {
       case 'done': {
-        this.#marking ??= marksIn(listed.value)
-        if (when === 'written') this.#forms = formsAfterWriting(listed.value, this.#marking) ?? this.#forms
-        const table = foundIn(listed.value, this.#marking, this.#forms)
-        this.#dropped = { totals: table.dropped, at: clock.now() }
+        this.#others ??= shapeIn(listed.value)
+        const shape = this.#wanted === undefined ? { ...this.#others, vxlan: undefined } : this.#shapeFor(this.#wanted)
+        if (when === 'written') this.#learn(listed.value, shape)
+        const forms = isDeepStrictEqual(this.#printed?.shape, shape) ? this.#printed?.forms : undefined
+        const table = foundIn(listed.value, shape, forms)
+        this.#dropped = { totals: table.dropped, at: this.#options.clock.now() }
         return { is: 'known', table }
       }
       case 'garbled':
         // It is there, and not as we left it.
-        return { is: 'known', table: { ...foundIn([], this.#marking ?? false), dropped: this.#dropped.totals } }
+        return { is: 'known', table: { ...foundIn([], NO_SHAPE), dropped: this.#dropped.totals } }
       case 'absent':
         return { is: 'known', table: undefined }
       case 'missing':
@@ -301,11 +350,27 @@ export class Firewall {
     }
   }
 
-  #succeed(wanted: Elements): void {
+  /** Both tables; absent when neither is there. */
+  async #list(): ReturnType<Nft['list']> {
+    const objects: Objects[] = []
+    for (const family of FAMILIES) {
+      const listed = await this.#options.nft.list(['table', family, TABLE_NAME])
+      if (listed.is === 'done') objects.push(listed.value)
+      else if (listed.is !== 'absent') return listed
+    }
+    return objects.length === 0 ? { is: 'absent' } : { is: 'done', value: objects.flat() }
+  }
+
+  #learn(objects: Objects, shape: Shape): void {
+    const forms = formsAfterWriting(objects, shape)
+    if (forms !== undefined) this.#printed = { shape, forms }
+  }
+
+  #succeed(wish: Elements, wanted: Elements): void {
     const news = this.#state.is !== 'active' || [...wanted.peers].some(peer => !this.#admitted.has(peer))
-    if (this.#state.is !== 'active') this.#options.log.info('firewall in force', { table: NAME })
+    if (this.#state.is !== 'active') this.#options.log.info('firewall in force', { tables: NAMES })
     else if (this.#trouble !== undefined) this.#options.log.info('firewall no longer in trouble', { problem: this.#trouble })
-    this.#settled = wanted
+    this.#inForce = { wish, elements: wanted, shape: this.#shapeFor(wish) }
     this.#admitted = wanted.peers
     this.#state = { is: 'active' }
     this.#trouble = undefined
@@ -335,7 +400,7 @@ export class Firewall {
   /** Whichever interface has the address now: one that had it before does not count. */
   #mayBeSource(address: string): boolean {
     const elements = [...(this.#wanted?.sources ?? [])].filter(element => element.endsWith(` ${address}`))
-    return elements.length > 0 && elements.every(element => this.#settled?.sources.has(element))
+    return elements.length > 0 && elements.every(element => this.#inForce?.elements.sources.has(element))
   }
 
   #repaired(object: string, found: string): void {
@@ -347,8 +412,12 @@ export class Firewall {
   }
 }
 
+const NO_SHAPE: Shape = { marking: false, natting: false, vxlan: undefined }
+
 function sameElements(a: Elements, b: Elements): boolean {
-  return setNames().every(name => a[name].size === b[name].size && [...a[name]].every(element => b[name].has(element)))
+  return [...setNames(), 'sources' as const].every(
+    name => a[name].size === b[name].size && [...a[name]].every(element => b[name].has(element)),
+  )
 }
 
 function asWritten(elements: Elements, dropped: Totals): Found {

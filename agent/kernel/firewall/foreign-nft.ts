@@ -15,7 +15,7 @@ import {
 } from './foreign.ts'
 import { ofKind } from './found.ts'
 import type { Json, Nft, Objects } from './nft.ts'
-import { ACCEPT_MARKED, OUR_TABLE } from './ruleset.ts'
+import { ACCEPT_MARKED, TABLE_NAME } from './ruleset.ts'
 
 /** Marks our rules in chains that are not ours. */
 export const OUR_COMMENT = 'cali'
@@ -33,12 +33,26 @@ export interface NftChain extends ForeignChain {
 
 const FAMILIES = ['ip', 'inet']
 
-/** The base chains of others on the hooks that pods' packets pass, with all that they jump to; undefined when nft does not answer. */
-export async function nftChains(nft: Nft, interfaces: Interfaces): Promise<readonly NftChain[] | undefined> {
+/** All chains, as their headings; undefined when nft does not answer. */
+export async function nftHeadings(nft: Nft): Promise<readonly Json[] | undefined> {
   const listed = await nft.list(['chains'])
-  if (listed.is !== 'done') return undefined
+  return listed.is === 'done' ? ofKind(listed.value, 'chain') : undefined
+}
+
+/** Whether anybody else may translate sources: a chain for it that has rules. */
+export async function nftTranslates(nft: Nft, headings: readonly Json[]): Promise<boolean> {
+  for (const heading of headings) {
+    const place = placeOf(heading)
+    if (place === undefined || heading['type'] !== 'nat' || heading['hook'] !== 'postrouting') continue
+    if ((await rulesIn(nft, place, [])).length > 0) return true
+  }
+  return false
+}
+
+/** The base chains of others on the hooks that pods' packets pass, with all that they jump to. */
+export async function nftChains(nft: Nft, headings: readonly Json[], interfaces: Interfaces): Promise<readonly NftChain[]> {
   const found: NftChain[] = []
-  for (const chain of ofKind(listed.value, 'chain')) {
+  for (const chain of headings) {
     const base = baseOf(chain)
     if (base === undefined) continue
     const read = (chain: string) => rulesIn(nft, { ...base.place, chain }, interfaces)
@@ -65,11 +79,16 @@ interface Base {
   readonly policy: ForeignChain['policy']
 }
 
-function baseOf({ family, table, name, type, hook, policy }: Json): Base | undefined {
+function placeOf({ family, table, name }: Json): Place | undefined {
   if (typeof family !== 'string' || typeof table !== 'string' || typeof name !== 'string') return undefined
-  if (!FAMILIES.includes(family) || (family === OUR_TABLE.family && table === OUR_TABLE.name)) return undefined
-  if (type !== 'filter' || (hook !== 'input' && hook !== 'forward')) return undefined
-  return { place: { family, table, chain: name }, hook, policy: policy === 'drop' ? 'drop' : 'accept' }
+  return !FAMILIES.includes(family) || (family === 'inet' && table === TABLE_NAME) ? undefined : { family, table, chain: name }
+}
+
+function baseOf(heading: Json): Base | undefined {
+  const place = placeOf(heading)
+  const { type, hook, policy } = heading
+  if (place === undefined || type !== 'filter' || (hook !== 'input' && hook !== 'forward')) return undefined
+  return { place, hook, policy: policy === 'drop' ? 'drop' : 'accept' }
 }
 
 /** Chains that rules lead to, to any depth; a chain that is gone in between has no rules. */

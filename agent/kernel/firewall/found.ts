@@ -1,53 +1,73 @@
-/** Our table as nft lists it, and how that differs from what it should be. Pure. */
+/** Our tables as nft lists them, and how that differs from what they should be. Pure. */
 
 import { isDeepStrictEqual } from 'node:util'
 import { isRecord } from '@network/model/resources/kind.ts'
 import type { Json, Objects } from './nft.ts'
-import { type Chain, COUNTERS, chainsOf, type Elements, type Forms, OUR_FORMS, SETS, type SetName, setNames } from './ruleset.ts'
+import {
+  type Chain,
+  COUNTERS,
+  COUNTS,
+  type Count,
+  chainsOf,
+  type Elements,
+  FAMILIES,
+  type Family,
+  type Forms,
+  formsOf,
+  MARKING_CHAIN,
+  NATTING_CHAIN,
+  POD_INTERFACE,
+  POD_PRIORITY,
+  podRules,
+  SETS,
+  type SetName,
+  type Shape,
+  setNames,
+} from './ruleset.ts'
 
 /** Packets. */
-export interface Totals {
-  readonly forgedIpip: number
-  readonly forgedVxlan: number
-  readonly spoofedSource: number
+export type Totals = Readonly<Record<Count, number>>
+
+/** What is not as it should be in one of the tables, a few words each. */
+export interface Wrong {
+  readonly family: Family
+  readonly says: string
 }
 
 export interface Found {
-  /** What is missing, changed or too much besides the sets' elements, a few words each; empty when all is right. */
-  readonly wrongs: readonly string[]
+  /** Besides elements; empty when all is right. */
+  readonly wrongs: readonly Wrong[]
   readonly elements: Elements
   readonly dropped: Totals
 }
 
-/** Whether the table marks packets for other people's chains, whatever else is amiss with it. */
-export function marksIn(objects: Objects): boolean {
-  const names = new Set(chainsOf(true).flatMap(({ name, marks }) => (marks === true ? [name] : [])))
-  return ofKind(objects, 'chain').some(({ name }) => names.has(String(name)))
+/** What of the shape shows in tables that an agent before us left. */
+export function shapeIn(objects: Objects): Pick<Shape, 'marking' | 'natting'> {
+  const names = new Set(ofKind(within(objects, 'inet'), 'chain').map(({ name }) => name))
+  return { marking: names.has(MARKING_CHAIN), natting: names.has(NATTING_CHAIN) }
 }
 
 export function isRight({ wrongs }: Found): boolean {
   return wrongs.length === 0
 }
 
-/** Reads `list table inet cali`, which is to mark packets or not; `forms` are how this nft prints our rules. */
-export function foundIn(objects: Objects, marking: boolean, forms: Forms = OUR_FORMS): Found {
-  const sets = ofKind(objects, 'set')
+/** Reads what `list table` prints of both tables; `forms` are how this nft prints our rules. */
+export function foundIn(objects: Objects, shape: Shape, forms: Forms = formsOf(shape)): Found {
+  const [node, pods] = [within(objects, 'inet'), within(objects, 'netdev')]
+  const sets = ofKind(node, 'set')
+  const { sources, wrongs } = podsIn(pods, forms)
   return {
     wrongs: [
-      ...tableWrongs(objects),
-      ...chainWrongs(objects, chainsOf(marking), forms),
-      ...setWrongs(sets),
-      ...counterWrongs(objects),
-      ...strangers(objects),
+      ...FAMILIES.flatMap(family => wrongsOf(family, within(objects, family), { shape, forms })),
+      ...wrongs.map((says): Wrong => ({ family: 'netdev', says })),
     ],
     elements: {
       nodes: elementsIn(sets, 'nodes'),
       peers: elementsIn(sets, 'peers'),
-      sources: elementsIn(sets, 'sources'),
       pools: elementsIn(sets, 'pools'),
       'nat-pools': elementsIn(sets, 'nat-pools'),
-      'tunnel-ports': elementsIn(sets, 'tunnel-ports'),
       tunnels: elementsIn(sets, 'tunnels'),
+      sources,
     },
     dropped: {
       forgedIpip: packetsOf(objects, COUNTERS.forgedIpip),
@@ -58,29 +78,105 @@ export function foundIn(objects: Objects, marking: boolean, forms: Forms = OUR_F
 }
 
 /** Our rules as they are printed here, to be read right after they were written; undefined when they cannot be those. */
-export function formsAfterWriting(objects: Objects, marking: boolean): Forms | undefined {
+export function formsAfterWriting(objects: Objects, shape: Shape): Forms | undefined {
   const forms = formsIn(objects)
-  return chainsOf(marking).every(({ name, rules }) => forms.get(name)?.length === rules.length) ? forms : undefined
+  if (!chainsOf(shape).every(({ name, rules }) => forms.get(name)?.length === rules.length)) return undefined
+  const [pod] = [...forms].flatMap(([name, rules]) => (POD_INTERFACE.test(name) ? [rules] : []))
+  const form = pod === undefined ? OUR_POD_FORM : [...new Set(pod.map(rule => nameless(JSON.stringify(rule))))]
+  return new Map([...forms, [POD_FORM, form]])
 }
 
 function formsIn(objects: Objects): Forms {
   const forms = new Map<string, unknown[]>()
-  for (const { chain, expr } of ofKind(objects, 'rule')) forms.set(String(chain), [...(forms.get(String(chain)) ?? []), expr])
+  for (const { chain, expr } of ofKind(objects, 'rule')) {
+    const former = forms.get(String(chain))
+    if (former === undefined) forms.set(String(chain), [expr])
+    else former.push(expr)
+  }
   return forms
 }
 
 /** What a stranger did since these elements were in force. */
-export function meddlingWith(settled: Elements, found: Found | undefined): string[] {
-  if (found === undefined) return ['missing']
-  const changed = setNames().flatMap(name => {
-    const lacking = [...settled[name]].filter(element => !found.elements[name].has(element))
-    const more = [...found.elements[name]].filter(element => !settled[name].has(element))
-    return [
-      ...(lacking.length === 0 ? [] : [`set ${name} without ${lacking.join(', ')}`]),
-      ...(more.length === 0 ? [] : [`set ${name} with ${more.join(', ')}`]),
-    ]
-  })
-  return [...found.wrongs, ...changed]
+export function meddlingWith(settled: Elements, found: Found | undefined): Wrong[] {
+  if (found === undefined) return FAMILIES.map(family => ({ family, says: 'missing' }))
+  const changed = setNames().flatMap(name => differences(`set ${name}`, settled[name], found.elements[name]))
+  const pods = differences('pods', settled.sources, found.elements.sources)
+  return [
+    ...found.wrongs,
+    ...changed.map((says): Wrong => ({ family: 'inet', says })),
+    ...(found.wrongs.some(({ family }) => family === 'netdev') ? [] : pods).map((says): Wrong => ({ family: 'netdev', says })),
+  ]
+}
+
+function differences(of: string, wanted: ReadonlySet<string>, have: ReadonlySet<string>): string[] {
+  const lacking = [...wanted].filter(element => !have.has(element))
+  const more = [...have].filter(element => !wanted.has(element))
+  return [
+    ...(lacking.length === 0 ? [] : [`${of} without ${lacking.join(', ')}`]),
+    ...(more.length === 0 ? [] : [`${of} with ${more.join(', ')}`]),
+  ]
+}
+
+function within(objects: Objects, family: Family): Objects {
+  return objects.filter(object => Object.values(object).some(inner => isRecord(inner) && inner['family'] === family))
+}
+
+interface Expected {
+  readonly shape: Shape
+  readonly forms: Forms
+}
+
+function wrongsOf(family: Family, objects: Objects, { shape, forms }: Expected): Wrong[] {
+  const wanted = chainsOf(shape).filter(chain => chain.family === family)
+  const says =
+    ofKind(objects, 'table').length === 0
+      ? ['missing']
+      : [
+          ...tableWrongs(objects),
+          ...chainWrongs(objects, wanted, forms),
+          ...setWrongs(ofKind(objects, 'set'), family === 'inet' ? setNames() : []),
+          ...counterWrongs(objects, family),
+          ...strangers(objects),
+        ]
+  return says.map(each => ({ family, says: each }))
+}
+
+/** The chains of pods, one an interface. */
+function podsIn(objects: Objects, forms: Forms): { readonly sources: ReadonlySet<string>; readonly wrongs: readonly string[] } {
+  const sources = new Set<string>()
+  const wrongs: string[] = []
+  const printed = formsIn(objects)
+  const form = forms.get(POD_FORM) ?? OUR_POD_FORM
+  for (const { name, type, hook, dev, prio, policy } of ofKind(objects, 'chain')) {
+    const device = String(name)
+    if (!POD_INTERFACE.test(device)) continue
+    const rules = (printed.get(device) ?? []).map(rule => JSON.stringify(rule))
+    const addresses = rules.slice(0, -1).map(addressIn)
+    // Older versions of nft print no device.
+    const hooked = isDeepStrictEqual([type, hook, [dev ?? device].flat(), prio, policy], podHook(device))
+    const right = isDeepStrictEqual([...new Set(rules.map(nameless))], form) && addresses.length === rules.length - 1
+    if (!hooked) wrongs.push(`chain ${device} hooked otherwise`)
+    else if (!right) wrongs.push(`rules of chain ${device} changed`)
+    else for (const address of addresses) sources.add(`${device} ${address}`)
+  }
+  return { sources, wrongs }
+}
+
+function podHook(device: string): unknown {
+  return ['filter', 'ingress', [device], POD_PRIORITY, 'accept']
+}
+
+/** How the rules of a pod are printed, with a blank for the address: one for each address, and the last. */
+const POD_FORM = 'of pods'
+const OUR_POD_FORM: readonly unknown[] = podRules(['']).map(rule => JSON.stringify(rule))
+const ADDRESS = /\b\d+\.\d+\.\d+\.\d+\b/
+
+function nameless(rule: string): string {
+  return rule.replace(ADDRESS, '')
+}
+
+function addressIn(rule: string): string {
+  return ADDRESS.exec(rule)?.join() ?? ''
 }
 
 /** A dormant table is there and does nothing. */
@@ -101,7 +197,9 @@ function chainWrongs(objects: Objects, wanted: readonly Chain[], forms: Forms): 
         ? []
         : [`rules of chain ${chain.name} changed`]
     }),
-    ...chains.flatMap(({ name }) => (known.has(String(name)) ? [] : [`chain ${String(name)} added`])),
+    ...chains.flatMap(({ name, family }) =>
+      known.has(String(name)) || (family === 'netdev' && POD_INTERFACE.test(String(name))) ? [] : [`chain ${String(name)} added`],
+    ),
   ]
 }
 
@@ -110,10 +208,10 @@ function sameBase({ base }: Chain, { type, hook, prio, policy }: Json): boolean 
   return type === base.type && hook === base.hook && prio === base.priority && policy === 'accept'
 }
 
-function setWrongs(sets: readonly Json[]): string[] {
-  const names: readonly string[] = setNames()
+function setWrongs(sets: readonly Json[], wanted: readonly SetName[]): string[] {
+  const names: readonly string[] = wanted
   return [
-    ...setNames().flatMap(name => {
+    ...wanted.flatMap(name => {
       const have = sets.find(set => set['name'] === name)
       if (have === undefined) return [`set ${name} missing`]
       const { type, flags } = SETS[name]
@@ -123,9 +221,9 @@ function setWrongs(sets: readonly Json[]): string[] {
   ]
 }
 
-function counterWrongs(objects: Objects): string[] {
+function counterWrongs(objects: Objects, family: Family): string[] {
   const names = new Set(ofKind(objects, 'counter').map(({ name }) => name))
-  return Object.values(COUNTERS).flatMap(name => (names.has(name) ? [] : [`counter ${name} missing`]))
+  return COUNTS[family].map(count => COUNTERS[count]).flatMap(name => (names.has(name) ? [] : [`counter ${name} missing`]))
 }
 
 const OUR_KINDS = new Set(['metainfo', 'table', 'chain', 'rule', 'set', 'counter'])
@@ -155,9 +253,10 @@ function elementText(element: unknown): string {
   return Array.isArray(parts) ? parts.join(' ') : JSON.stringify(element)
 }
 
+/** Of both tables. */
 function packetsOf(objects: Objects, name: string): number {
-  const packets = ofKind(objects, 'counter').find(counter => counter['name'] === name)?.['packets']
-  return typeof packets === 'number' ? packets : 0
+  const counts = ofKind(objects, 'counter').filter(counter => counter['name'] === name)
+  return counts.reduce((sum, { packets }) => sum + (typeof packets === 'number' ? packets : 0), 0)
 }
 
 /** The objects of one kind, unwrapped. */

@@ -16,15 +16,15 @@ import { type Answer, run } from './nft.ts'
 import { ACCEPT_MARK } from './ruleset.ts'
 
 export interface Legacy {
-  /** Whether its table `filter` exists in this namespace; asking a command would make it. */
-  readonly inUse: () => boolean
+  /** Whether its table exists in this namespace; asking a command would make it. */
+  readonly inUse: (table: 'filter' | 'nat') => boolean
   iptables(argv: readonly string[]): Promise<Answer<string>>
 }
 
 export const systemLegacy: Legacy = {
-  inUse() {
+  inUse(table) {
     try {
-      return readFileSync('/proc/self/net/ip_tables_names', 'utf8').split('\n').includes('filter')
+      return readFileSync('/proc/self/net/ip_tables_names', 'utf8').split('\n').includes(table)
     } catch {
       // No such kind of tables in this kernel.
       return false

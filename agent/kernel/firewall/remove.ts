@@ -1,9 +1,9 @@
 /** Takes away all that the firewall ever put into the kernel: our table, and our rules in other people's chains. */
 
-import { mendingCommands, nftChains } from './foreign-nft.ts'
+import { mendingCommands, nftChains, nftHeadings } from './foreign-nft.ts'
 import { type Legacy, legacyRemoval, systemLegacy } from './legacy.ts'
 import { type Nft, systemNft } from './nft.ts'
-import { OUR_TABLE } from './ruleset.ts'
+import { FAMILIES, type Family, TABLE_NAME, tableNamed } from './ruleset.ts'
 import { deletion } from './transaction.ts'
 
 export interface Removal {
@@ -15,22 +15,27 @@ export interface Removal {
 
 /** Removes everything that carries our mark in this network namespace; done twice, it finds nothing. The agent must not run. */
 export async function removeFirewall(nft: Nft = systemNft, legacy: Legacy = systemLegacy): Promise<Removal> {
-  const parts = [await removeAccepts(nft), await removeLegacyAccepts(legacy), await removeTable(nft)]
+  const parts = [await removeAccepts(nft), await removeLegacyAccepts(legacy), ...(await removeTables(nft))]
   return { removed: parts.flatMap(({ removed }) => removed), problems: parts.flatMap(({ problems }) => problems) }
 }
 
-async function removeTable(nft: Nft): Promise<Removal> {
-  const table = `nft table ${OUR_TABLE.family} ${OUR_TABLE.name}`
-  const listed = await nft.list(['table', OUR_TABLE.family, OUR_TABLE.name])
-  if (listed.is !== 'done' && listed.is !== 'garbled') return { removed: [], problems: [] }
+async function removeTables(nft: Nft): Promise<Removal[]> {
+  const there: Family[] = []
+  for (const family of FAMILIES) {
+    const listed = await nft.list(['table', family, TABLE_NAME])
+    if (listed.is === 'done' || listed.is === 'garbled') there.push(family)
+  }
+  if (there.length === 0) return []
   const answer = await nft.commit(deletion())
-  return answer.is === 'refused' ? { removed: [], problems: [`${table}: ${answer.says}`] } : { removed: [table], problems: [] }
+  const tables = there.map(tableNamed)
+  if (answer.is === 'refused') return [{ removed: [], problems: [`${tables.join(', ')}: ${answer.says}`] }]
+  return [{ removed: tables, problems: [] }]
 }
 
 async function removeAccepts(nft: Nft): Promise<Removal> {
   const removed: string[] = []
   const problems: string[] = []
-  for (const chain of (await nftChains(nft, [])) ?? []) {
+  for (const chain of await nftChains(nft, (await nftHeadings(nft)) ?? [], [])) {
     const remove = chain.rules.filter(({ ours }) => ours !== 'no').map(({ handle }) => handle)
     if (remove.length === 0) continue
     const answer = await nft.commit(mendingCommands(chain, { insert: false, remove }))
@@ -41,7 +46,7 @@ async function removeAccepts(nft: Nft): Promise<Removal> {
 }
 
 async function removeLegacyAccepts(legacy: Legacy): Promise<Removal> {
-  const listed = legacy.inUse() ? await legacy.iptables(['-S']) : undefined
+  const listed = legacy.inUse('filter') ? await legacy.iptables(['-S']) : undefined
   if (listed?.is !== 'done') return { removed: [], problems: [] }
   const removed: string[] = []
   const problems: string[] = []

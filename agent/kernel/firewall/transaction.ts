@@ -1,44 +1,86 @@
-/** The one transaction that makes our table as it should be, whatever it is now. Pure. */
+/** The one transaction that makes our tables as they should be, whatever they are now. Pure. */
 
 import { type Found, isRight, type Totals } from './found.ts'
 import type { Json, Objects } from './nft.ts'
-import { type Chain, COUNTERS, chainsOf, type Elements, OUR_TABLE, SETS, type SetName, setNames } from './ruleset.ts'
+import {
+  type Chain,
+  COUNTERS,
+  COUNTS,
+  chainsOf,
+  type Elements,
+  FAMILIES,
+  type Family,
+  POD_PRIORITY,
+  podRules,
+  podsOf,
+  SETS,
+  type SetName,
+  type Shape,
+  setNames,
+  TABLE_NAME,
+} from './ruleset.ts'
 
 interface Circumstances {
-  /** Whether packets are marked for other people's chains. */
-  readonly marking: boolean
+  readonly shape: Shape
   readonly counted: Totals
 }
 
-/** The commands that lead from what was found to what is wanted, in one transaction; none where it is so already. The counts of a table that is gone go on from `counted`. */
-export function transactionFor(wanted: Elements, found: Found | undefined, { marking, counted }: Circumstances): Objects {
-  if (found === undefined) return creation(wanted, { marking, counted })
-  if (!isRight(found))
-    return [tableCommand('add'), tableCommand('delete'), ...creation(wanted, { marking, counted: found.dropped })]
-  return setNames().flatMap(name => {
+/** The commands that lead from what was found to what is wanted, in one transaction; none where it is so already. The counts of tables that are gone go on from `counted`. */
+export function transactionFor(wanted: Elements, found: Found | undefined, { shape, counted }: Circumstances): Objects {
+  if (found === undefined) return creation(wanted, { shape, counted })
+  if (!isRight(found)) return [...deletion(), ...creation(wanted, { shape, counted: found.dropped })]
+  const sets = setNames().flatMap(name => {
     const lacking = [...wanted[name]].filter(element => !found.elements[name].has(element))
     const left = [...found.elements[name]].filter(element => !wanted[name].has(element))
     return [...elementCommand('add', name, lacking), ...elementCommand('delete', name, left)]
   })
+  const { gone, come } = podChanges(found.elements, wanted)
+  return [...sets, ...gone.map(name => ({ delete: { chain: within('netdev', { name }) } })), ...come.flatMap(podCommands)]
 }
 
-/** Deletes the table with all that is in it; also where there is none. */
+/** Interfaces whose chains must go, and those with their addresses whose chains must come; one whose addresses changed is both. */
+export function podChanges(
+  from: Elements,
+  to: Elements,
+): { readonly gone: readonly string[]; readonly come: readonly (readonly [string, readonly string[]])[] } {
+  const [former, wanted] = [podsOf(from), podsOf(to)]
+  const same = (device: string) => former.get(device)?.join() === wanted.get(device)?.join()
+  return {
+    gone: [...former.keys()].filter(device => !same(device)),
+    come: [...wanted].filter(([device]) => !same(device)),
+  }
+}
+
+/** Deletes the tables with all that is in them; also where there are none. */
 export function deletion(): Objects {
-  return [tableCommand('add'), tableCommand('delete')]
+  return FAMILIES.flatMap(family => [tableCommand('add', family), tableCommand('delete', family)])
 }
 
 /** The counts go on where a table is made anew. */
-function creation(wanted: Elements, { marking, counted: dropped }: Circumstances): Objects {
-  const chains = chainsOf(marking)
+function creation(wanted: Elements, { shape, counted }: Circumstances): Objects {
+  const chains = chainsOf(shape)
   return [
-    tableCommand('add'),
-    add('counter', { name: COUNTERS.forgedIpip, packets: dropped.forgedIpip, bytes: 0 }),
-    add('counter', { name: COUNTERS.forgedVxlan, packets: dropped.forgedVxlan, bytes: 0 }),
-    add('counter', { name: COUNTERS.spoofedSource, packets: dropped.spoofedSource, bytes: 0 }),
-    ...setNames().map(name => add('set', { name, ...setFields(name) })),
-    ...chains.map(({ name, base }) => add('chain', { name, ...baseFields(base) })),
-    ...chains.flatMap(({ name, rules }) => rules.map(expr => add('rule', { chain: name, expr }))),
+    ...FAMILIES.flatMap(family => [tableCommand('add', family), ...counters(family, counted)]),
+    ...setNames().map(name => add('set', 'inet', { name, ...setFields(name) })),
+    ...chains.map(({ family, name, base }) => add('chain', family, { name, ...baseFields(base) })),
+    ...chains.flatMap(({ family, name, rules }) => rules.map(expr => add('rule', family, { chain: name, expr }))),
     ...setNames().flatMap(name => elementCommand('add', name, [...wanted[name]])),
+    ...[...podsOf(wanted)].flatMap(podCommands),
+  ]
+}
+
+/** All counts go on in the table that has all counters. */
+function counters(family: Family, counted: Totals): Objects {
+  return COUNTS[family].map(count =>
+    add('counter', family, { name: COUNTERS[count], packets: family === 'netdev' ? counted[count] : 0, bytes: 0 }),
+  )
+}
+
+function podCommands([device, addresses]: readonly [string, readonly string[]]): Objects {
+  const base = { type: 'filter', hook: 'ingress', dev: device, prio: POD_PRIORITY, policy: 'accept' }
+  return [
+    add('chain', 'netdev', { name: device, ...base }),
+    ...podRules(addresses).map(expr => add('rule', 'netdev', { chain: device, expr })),
   ]
 }
 
@@ -51,23 +93,24 @@ function setFields(name: SetName): Json {
   return flags === undefined ? { type } : { type, flags }
 }
 
-function tableCommand(verb: 'add' | 'delete'): Json {
-  return { [verb]: { table: OUR_TABLE } }
+function tableCommand(verb: 'add' | 'delete', family: Family): Json {
+  return { [verb]: { table: { family, name: TABLE_NAME } } }
 }
 
-function add(kind: string, fields: Json): Json {
-  return { add: { [kind]: { family: OUR_TABLE.family, table: OUR_TABLE.name, ...fields } } }
+function add(kind: string, family: Family, fields: Json): Json {
+  return { add: { [kind]: within(family, fields) } }
+}
+
+function within(family: Family, fields: Json): Json {
+  return { family, table: TABLE_NAME, ...fields }
 }
 
 function elementCommand(verb: 'add' | 'delete', name: SetName, elements: readonly string[]): Objects {
   if (elements.length === 0) return []
-  const elem = elements.map(jsonOf)
-  return [{ [verb]: { element: { family: OUR_TABLE.family, table: OUR_TABLE.name, name, elem } } }]
+  return [{ [verb]: { element: within('inet', { name, elem: elements.map(jsonOf) }) } }]
 }
 
 function jsonOf(element: string): unknown {
   const [address = '', length] = element.split('/')
-  if (length !== undefined) return { prefix: { addr: address, len: Number(length) } }
-  if (element.includes(' ')) return { concat: element.split(' ') }
-  return /^\d+$/.test(element) ? Number(element) : element
+  return length === undefined ? element : { prefix: { addr: address, len: Number(length) } }
 }

@@ -1,6 +1,7 @@
 /** The kernel's answers as outcomes of steps. */
 
-import type { Outcome as Answer, NetlinkClient } from '@network/netlink/client.ts'
+import type { Fault } from '@network/base/run/fault.ts'
+import type { NetlinkClient } from '@network/netlink/client.ts'
 import type { Instruction } from '@network/netlink/wire.ts'
 import type { Outcome } from '../table.ts'
 
@@ -19,13 +20,11 @@ const WAITING = new Set(['ENETDOWN'])
 
 export function outcomesOf(client: NetlinkClient, instructions: readonly Instruction[]): Outcome[] {
   if (instructions.length === 0) return []
-  return client.performAll(instructions).map((answer, at) => outcomeOf(answer, instructions[at]))
+  return client.performAll(instructions).map(answer => (answer.is === 'done' ? answer : outcomeOf(answer.fault)))
 }
 
-function outcomeOf(answer: Answer, instruction: Instruction | undefined): Outcome {
-  if (answer.is === 'done') return answer
-  const { fault } = answer
-  const errno = fault.detail.errno ?? ''
-  if (instruction !== undefined && HARMLESS[instruction.doing]?.includes(errno)) return { is: 'done' }
-  return { is: WAITING.has(errno) ? 'waiting' : 'failed', says: fault.message }
+/** Of what the kernel refused. */
+export function outcomeOf({ message, detail: { doing, errno = '' } }: Fault): Outcome {
+  if (HARMLESS[doing]?.includes(errno) === true) return { is: 'done' }
+  return { is: WAITING.has(errno) ? 'waiting' : 'failed', says: message }
 }

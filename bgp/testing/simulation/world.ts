@@ -1,5 +1,5 @@
 /** The speakers of a simulation on one clock and one network, and what a fault does to them. */
-import { type Ipv4, toIpv4 } from '@network/base/net/ipv4.ts'
+import type { AnyAddress } from '@network/base/net/any-address.ts'
 import { prefix } from '@network/base/net/prefix.ts'
 import { silentLog } from '@network/base/run/log.ts'
 import { ManualClock } from '@network/base/testing/manual-clock.ts'
@@ -47,7 +47,7 @@ export class World {
   readonly #slow = new Map<string, number>()
   /** How many faults keep two apart. */
   readonly #cuts = new Map<string, number>()
-  readonly #indices: ReadonlyMap<number, number>
+  readonly #indices: ReadonlyMap<AnyAddress, number>
   readonly #tamper: Tamper
 
   constructor(topology: Topology, seed: number, timers: Timers = TIMERS, tamper: Tamper = () => ({})) {
@@ -103,7 +103,7 @@ export class World {
       .toSorted()
   }
 
-  #indexOf(address: Ipv4): number {
+  #indexOf(address: AnyAddress): number {
     return this.#indices.get(address) ?? -1
   }
 
@@ -260,6 +260,6 @@ export class World {
   }
 }
 
-function pairOf(a: number, b: number): string {
-  return `${toIpv4(Math.min(a, b))}-${toIpv4(Math.max(a, b))}`
+function pairOf(a: AnyAddress, b: AnyAddress): string {
+  return a < b ? `${a}-${b}` : `${b}-${a}`
 }

@@ -17,13 +17,20 @@ export type Promised = (says: string, check: (opened: Opened) => Promise<void>) 
 export const KEEP = 100
 export const options: Options = { signal: new AbortController().signal }
 
-/** The first `count` events after a revision. */
-export async function collect(store: Datastore, prefix: string, from: Revision, count: number): Promise<readonly WatchEvent[]> {
+/** The first `count` events after a revision; rejects with the signal's reason when that comes first. */
+export async function collect(
+  store: Datastore,
+  prefix: string,
+  from: Revision,
+  count: number,
+  { signal }: Options = options,
+): Promise<readonly WatchEvent[]> {
   const seen: WatchEvent[] = []
-  for await (const event of store.watch(prefix, { from, signal: options.signal })) {
+  for await (const event of store.watch(prefix, { from, signal })) {
     seen.push(event)
-    if (seen.length === count) break
+    if (seen.length === count) return seen
   }
+  signal.throwIfAborted()
   return seen
 }
 
