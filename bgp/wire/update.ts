@@ -62,7 +62,8 @@ export function decodeUpdate(body: Uint8Array, dialect: Dialect): UpdateVerdict 
   const decoded = decodeAttributes(fields.attributes, dialect)
   if (decoded.is === 'reset') return decoded
   const { heard, opaque } = decoded
-  const ended = endedFamily(heard, fields)
+  const isPure = decoded.remarks.length === 0 && opaque.length === 0
+  const ended = isPure ? endedFamily(heard, fields) : undefined
   if (ended !== undefined) return { is: 'end-of-rib', family: ended }
   const classic = speaks(dialect, IPV4_UNICAST) ? { withdrawn, announced } : NO_CLASSIC
   const remarks = [
