@@ -12,7 +12,7 @@ export interface Heading {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** What reached the speaker. Numbers count what the speaker asked for, in order: wake-ups, turns, dials, listeners; and streams. */
+/** What reached the speaker. Numbers count what the speaker asked for, in order: wake-ups, turns, dials, listeners, watched interfaces; and streams. */
 export type Input =
   | { readonly is: 'call'; readonly method: string; readonly args: readonly unknown[] }
   | { readonly is: 'wake'; readonly wake: number }
@@ -27,6 +27,7 @@ export type Input =
   | { readonly is: 'lost'; readonly wire: number; readonly why: string }
   | { readonly is: 'closed'; readonly wire: number }
   | { readonly is: 'listener-closed'; readonly listen: number }
+  | { readonly is: 'seen'; readonly watch: number; readonly address: unknown }
 
 /** What the speaker did. */
 export type Output =
@@ -36,6 +37,8 @@ export type Output =
   | { readonly is: 'give-up'; readonly dial: number }
   | { readonly is: 'send'; readonly wire: number; readonly bytes: Uint8Array }
   | { readonly is: 'close'; readonly wire: number }
+  | { readonly is: 'watch'; readonly device: string }
+  | { readonly is: 'watch-again' | 'unwatch'; readonly watch: number }
 
 export interface Moment {
   /** Milliseconds of the monotonic clock. */

@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ipv4 } from '@network/base/net/ipv4.ts'
+import { type Ipv6, ipv6 } from '@network/base/net/ipv6.ts'
 import { silentLog } from '@network/base/run/log.ts'
 import { seededRandom } from '@network/base/testing/seeded-random.ts'
 import { millis, seconds } from '@network/base/time/units.ts'
 import { GRACEFUL_SHUTDOWN } from '../attributes/attributes.ts'
 import { acceptAll, type SpeakerOptions } from '../options.ts'
+import { onLink } from '../peer-address.ts'
+import { Speaker } from '../speaker.ts'
 import { Cluster, learnedText, meshPeer, routes } from '../testing/cluster.ts'
 import { fromLine, isMoment, toLine } from './format.ts'
 import { recordedSpeaker } from './recorder.ts'
@@ -40,6 +43,30 @@ describe('a recording', () => {
     await new Promise(resolve => setImmediate(resolve))
     assert.equal((await replay('memory', lines)).difference, undefined)
     assert.ok(lines.some(line => line.includes('"method":"drain"')))
+  })
+
+  test('of a peer that only an interface names replays too: who was seen there, and its routes', async () => {
+    const cluster = new Cluster()
+    const lines: string[] = []
+    const on = (address: Ipv6): SpeakerOptions => ({
+      ...optionsOn(cluster),
+      ...{ listen: { address, port: 179 }, transport: cluster.network.host(address) },
+    })
+    const near = recordedSpeaker(on(ipv6('fe80::1')), line => void lines.push(line))
+    const far = new Speaker({ ...on(ipv6('fe80::2')), routerId: ipv4('192.0.2.2') })
+    far.originate(routes('10.0.2.0/26'))
+    for (const speaker of [near, far]) {
+      speaker.setPeers([{ ...meshPeer(HERE, HERE), address: onLink('eth1') }])
+      await speaker.start()
+    }
+    cluster.run(10)
+    await near.stop({ graceful: false })
+    await new Promise(resolve => setImmediate(resolve))
+    const { difference, speaker } = await replay('memory', lines)
+    assert.equal(difference, undefined)
+    assert.equal(speaker.status().peers[0]?.unnumbered?.seen, 'fe80::2')
+    for (const words of ['"is":"watch"', '"is":"seen"', '"is":"unwatch"']) assert.ok(lines.some(line => line.includes(words)))
+    assert.ok(lines.some(line => line.includes('"zone":"eth1"')))
   })
 
   test('that says something else of what was sent is found out, with its line', async () => {

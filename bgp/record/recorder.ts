@@ -7,6 +7,7 @@ import { acceptAll } from '../options.ts'
 import { tcpTransport } from '../session/tcp.ts'
 import type { Dial, DialListener, Endpoint, Guard, Listening, Transport, Wire, WireListener } from '../session/transport.ts'
 import { Speaker } from '../speaker.ts'
+import type { Links } from '../unnumbered/discovery.ts'
 import { type Input, MAGIC, type Output, toLine, VERSION } from './format.ts'
 
 /** Calls of a speaker that change it. */
@@ -56,6 +57,7 @@ class Tape {
   #listens = 0
   #dials = 0
   #wires = 0
+  #watches = 0
 
   constructor(options: SpeakerOptions, write: (line: string) => void) {
     this.#options = options
@@ -73,7 +75,28 @@ class Tape {
     this.transport = {
       listen: (at, accept) => this.#listen(at, accept),
       dial: (to, from, listener, guard) => this.#dial({ to, from, guard }, listener),
+      ...(this.#under.links === undefined ? {} : { links: this.#watching(this.#under.links) }),
       turn: act => this.#turn(act),
+    }
+  }
+
+  #watching(links: Links): Links {
+    return {
+      watch: (device, seen) => {
+        const watch = this.#watches++
+        this.#outputs.push({ is: 'watch', device })
+        const seeking = links.watch(device, address => this.enter({ is: 'seen', watch, address }, () => seen(address)))
+        return {
+          again: () => {
+            this.#outputs.push({ is: 'watch-again', watch })
+            seeking.again()
+          },
+          close: () => {
+            this.#outputs.push({ is: 'unwatch', watch })
+            seeking.close()
+          },
+        }
+      },
     }
   }
 

@@ -1,11 +1,13 @@
 /** A recording happens again to a new speaker; where it does something else than the recorded one, that is told. */
 import { isDeepStrictEqual } from 'node:util'
+import type { Ipv6 } from '@network/base/net/ipv6.ts'
 import { Fault, reasonOf } from '@network/base/run/fault.ts'
 import { silentLog } from '@network/base/run/log.ts'
 import type { Instant } from '@network/base/time/units.ts'
 import { acceptAll, type SpeakerOptions } from '../options.ts'
 import type { DialFailure, DialListener, Endpoint, Listening, Transport, Wire, WireListener } from '../session/transport.ts'
 import { Speaker } from '../speaker.ts'
+import type { Seeking } from '../unnumbered/discovery.ts'
 import { fromLine, type Input, isHeading, isMoment, type Moment, type Output, toLine } from './format.ts'
 import { CALLS } from './recorder.ts'
 
@@ -75,6 +77,7 @@ class Stage {
   readonly #binding: PromiseWithResolvers<Listening>[] = []
   readonly #unbinding: PromiseWithResolvers<void>[] = []
   readonly #dials: DialListener[] = []
+  readonly #watches: ((address: Ipv6) => void)[] = []
   readonly #listeners = new Map<number, WireListener>()
   readonly #closing = new Map<number, PromiseWithResolvers<void>>()
 
@@ -136,10 +139,27 @@ class Stage {
         return this.#hear(input.wire, listener => listener.drained())
       case 'lost':
         return this.#hear(input.wire, listener => listener.lost(input.why))
+      case 'seen':
+        return this.#see(input.watch, input.address as Ipv6)
       case 'closed':
         return run(() => this.#closing.get(input.wire)?.resolve())
       default:
         return input satisfies never
+    }
+  }
+
+  #see(watch: number, address: Ipv6): boolean {
+    const seen = this.#watches[watch]
+    seen?.(address)
+    return seen !== undefined
+  }
+
+  #watch(device: string, seen: (address: Ipv6) => void): Seeking {
+    this.#outputs.push({ is: 'watch', device })
+    const watch = this.#watches.push(seen) - 1
+    return {
+      again: () => void this.#outputs.push({ is: 'watch-again', watch }),
+      close: () => void this.#outputs.push({ is: 'unwatch', watch }),
     }
   }
 
@@ -157,6 +177,7 @@ class Stage {
         const dial = this.#dials.push(listener) - 1
         return { cancel: () => void this.#outputs.push({ is: 'give-up', dial }) }
       },
+      links: { watch: (device, seen) => this.#watch(device, seen) },
       turn: act => void this.#turns.push(act),
     }
   }

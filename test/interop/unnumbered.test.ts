@@ -1,5 +1,7 @@
 /** Peers that nobody gave an address, with a real FRR: found by router advertisements on a cable, IPv4 by link-local next hops, and back after a bounce. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 import { Secret } from '@network/base/run/secret.ts'
 import { millis } from '@network/base/time/units.ts'
@@ -11,6 +13,7 @@ import { FrrWithBfd, joinTerminals } from './frr-with-bfd.ts'
 import { start, type Us } from './ours.ts'
 import { BirdRouter, layRouterCable, OUR_DEVICE, OUR_LINK, type Part, type Router, THEIR_DEVICE, THEIR_LINK } from './routers.ts'
 
+const BGPD = join(import.meta.dirname, '..', '..', 'bgp', 'cali-bgpd')
 const ON_LINK: Part = { asn: 65001, over: 'link' }
 const BFD = { minTx: millis(100), minRx: millis(100), multiplier: 3, multihop: false }
 
@@ -92,6 +95,36 @@ describe('FRR', () => {
     us.reconfigure(onLink({ asn: 'external', password: new Secret('correct-horse') }).peer)
     await heardAll(router, us, ' path 65001')
   })
+})
+
+test('cali-bgpd by its configuration file: FRR at the other end of an interface, asked for by its name', async () => {
+  const folder = mkdtempSync('/run/unnumbered-')
+  const at = (name: string) => join(folder, name)
+  const control = ['--socket', at('control')]
+  writeFileSync(
+    at('bgpd.yaml'),
+    `routerId: 10.9.0.1
+asn: 64512
+listen: {address: "::"}
+control: ${at('control')}
+externalWithoutPolicy: accept
+neighbours: [{interface: ${OUR_DEVICE}, asn: external, families: [ipv4-unicast, ipv6-unicast]}]
+originate: [10.244.0.0/26]
+`,
+  )
+  await using router = await new FrrWithBfd().play(ON_LINK)
+  const daemon = execa(BGPD, ['--config', at('bgpd.yaml'), '--log-level', 'warn'])
+  try {
+    await router.until('our route', async () => (await router.route('10.244.0.0/26')).includes(OUR_LINK))
+    const shown = async (...words: readonly string[]) => (await execa(BGPD, ['show', ...words, ...control])).stdout
+    assert.match(await shown('peer', OUR_DEVICE), new RegExp(`session.remoteAddress +${THEIR_LINK}%${OUR_DEVICE}`))
+    await router.until('its routes', async () => (await shown('routes')).includes('10.20.0.0/24'))
+    assert.match(await shown('why', '10.20.0.0/24'), new RegExp(`^${OUR_DEVICE} .* ${THEIR_LINK}%${OUR_DEVICE} +best`, 'm'))
+  } finally {
+    daemon.kill('SIGTERM')
+    await daemon.catch(() => undefined)
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('BIRD by its link-local address: both families with link-local next hops', async () => {
