@@ -17,6 +17,7 @@ import { startEtcd } from '../lab/etcd.ts'
 import { type FirstSync, firstSync } from './etcd-agent.ts'
 import { type FollowerReport, wall } from './follower-report.ts'
 import type { Bench, Measurement } from './measurement.ts'
+import { AGENT_FLAGS } from './programs.ts'
 import { median, percentile } from './statistics.ts'
 
 const BLOCKS = 20_000
@@ -101,9 +102,7 @@ async function change(store: Datastore): Promise<{ readonly written: number; rea
 }
 
 async function startFollower(url: string) {
-  const child = fork(`${import.meta.dirname}/follower.ts`, [url], {
-    execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--optimize-for-size'],
-  })
+  const child = fork(`${import.meta.dirname}/follower.ts`, [url], { execArgv: [...AGENT_FLAGS] })
   const failed = once(child, 'exit').then(([code]) => Promise.reject(new Error(`a follower ended with ${String(code)}`)))
   failed.catch(() => undefined)
   await Promise.race([once(child, 'message'), failed])

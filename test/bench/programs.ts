@@ -1,11 +1,25 @@
 /** Programs that the bench runs; its own are C, compiled where a compiler is. */
 
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '@network/base/run/fault.ts'
 
 /** Nothing that is run here takes seconds where nobody else works. */
 const LATEST_MS = 120_000
+
+/** What `agent/cali-agent` starts the agent's Node with. */
+export const AGENT_FLAGS: readonly string[] = [
+  ...flagsIn(readFileSync(join(import.meta.dirname, '../../agent/cali-agent'), 'utf8')),
+  '--disable-warning=ExperimentalWarning',
+]
+
+function flagsIn(launcher: string): readonly string[] {
+  const flags = /^memory='(.*)'$/m.exec(launcher)?.[1]
+  if (flags === undefined)
+    throw new Fault('bench.launcher', { doing: 'find', on: 'memory= in agent/cali-agent', says: 'it is not there' })
+  return flags.split(' ')
+}
 
 /** Compiles `source`, a file of this folder, to `program`, and returns that; undefined where there is no gcc. */
 export function compile(source: string, program: string): string | undefined {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { systemClock } from '@network/base/time/clock.ts'
 import { between } from '@network/base/time/units.ts'
 import type { Bench, Measurement } from './measurement.ts'
-import { compile, run } from './programs.ts'
+import { AGENT_FLAGS, compile, run } from './programs.ts'
 import { batchOf, DEVICE, GATEWAY, OWN_ADDRESS } from './route-set.ts'
 import { median } from './statistics.ts'
 
@@ -15,7 +15,6 @@ const WORKSHOP = '/run/bench'
 const HERE = import.meta.dirname
 /** As `agent/cali-agent` starts the agent. */
 const LIKE_THE_AGENT = { NODE_COMPILE_CACHE: join(WORKSHOP, 'compiled'), MALLOC_ARENA_MAX: '1' }
-const FLAGS = ['--max-semi-space-size=1', '--no-maglev', '--no-lazy-feedback-allocation', '--disable-warning=ExperimentalWarning']
 
 /** Milliseconds of each round. */
 interface Times {
@@ -101,7 +100,7 @@ function resultsOf(count: number, { ip, first, again, c }: Times): Measurement[]
 
 /** Milliseconds of both passes. */
 function runAgent(count: number): number[] {
-  return numbersIn(run(process.execPath, [...FLAGS, join(HERE, 'agent-routes.ts'), String(count)], LIKE_THE_AGENT))
+  return numbersIn(run(process.execPath, [...AGENT_FLAGS, join(HERE, 'agent-routes.ts'), String(count)], LIKE_THE_AGENT))
 }
 
 function flush(): void {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { systemClock } from '@network/base/time/clock.ts'
 import { between } from '@network/base/time/units.ts'
 import type { Bench, Measurement } from './measurement.ts'
-import { compile, run } from './programs.ts'
+import { AGENT_FLAGS, compile, run } from './programs.ts'
 import { median } from './statistics.ts'
 import { batchesOf, DEVICE } from './vtep-set.ts'
 
@@ -14,7 +14,6 @@ const ROUNDS = 7
 const WORKSHOP = '/run/bench'
 /** As `agent/cali-agent` starts the agent. */
 const LIKE_THE_AGENT = { NODE_COMPILE_CACHE: join(WORKSHOP, 'compiled'), MALLOC_ARENA_MAX: '1' }
-const FLAGS = ['--max-semi-space-size=1', '--no-maglev', '--no-lazy-feedback-allocation', '--disable-warning=ExperimentalWarning']
 
 /** Milliseconds of each round. */
 interface Times {
@@ -50,7 +49,7 @@ function race(count: number, compiled: string | undefined, say: (line: string) =
     return took
   }
   const byAgent = () => {
-    const words = [...FLAGS, join(import.meta.dirname, 'agent-vteps.ts'), String(count)]
+    const words = [...AGENT_FLAGS, join(import.meta.dirname, 'agent-vteps.ts'), String(count)]
     return Number(run(process.execPath, words, LIKE_THE_AGENT))
   }
   // Once uncounted: an agent's code has been compiled by the run before.
