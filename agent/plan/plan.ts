@@ -17,7 +17,7 @@ import { planVxlan } from '@network/vxlan/plan.ts'
 import type { Facts } from './facts.ts'
 import { borrowedAddresses, nodeAt, ownBlocks, planRoutes, vtepsFor } from './routes.ts'
 import { settingsProblems } from './settings.ts'
-import { ipipMtu, workloadSysctls } from './workloads.ts'
+import { ipipMtu, vxlanDeviceMtu, workloadSysctls } from './workloads.ts'
 
 export interface Plan {
   readonly intents: Intents
@@ -63,7 +63,7 @@ export function planAll(facts: Facts): Plan {
       underlayMtu: mtu,
       strictEverywhere: facts.strictEverywhere,
     })
-    links.set(tunnel.link.name, tunnel.link)
+    links.set(tunnel.link.name, { ...tunnel.link, mtu: vxlanDeviceMtu(facts.snapshot, mtu, facts.self) })
     addresses.set(addressKey(tunnel.address), tunnel.address)
     want(tunnel.sysctls)
   }
@@ -128,7 +128,7 @@ function unsupportedTunnel({ name, ipipMode, vxlanMode }: IpPool, { ipipUnsuppor
 }
 
 function problemsOf(facts: Facts, routes: ReturnType<typeof planRoutes>): string[] {
-  const problems = settingsProblems(facts.self, facts.snapshot)
+  const problems = settingsProblems(facts.self, facts.snapshot, facts.vxlan.settings)
   for (const pool of facts.snapshot.pools.values()) problems.push(...unsupportedTunnel(pool, facts))
   problems.push(...folded(routes.values(), route => doubtIn(route, facts)))
   for (const { destination, nextHop } of facts.learned)
