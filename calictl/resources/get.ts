@@ -4,14 +4,15 @@ import type { Fault } from '@network/base/run/fault.ts'
 import { didYouMean } from '@network/base/text/closest.ts'
 import type { Kind } from '@network/model/resources/kind.ts'
 import { DEFAULT_NAMESPACE } from '@network/model/resources/kind.ts'
+import { oneKindNamed } from '@network/model/resources/one-kind.ts'
 import { type Context, isForPeople, show } from '../context.ts'
 import { EXIT, type ExitCode, failure } from '../exit.ts'
 import { listed } from '../read.ts'
+import { placeOf, type Wanted, type Where } from './place.ts'
 import { isSelected, selectorFrom } from './select.ts'
 import { type Row, readRows } from './stock.ts'
 import { listOfRows, resultOf } from './view.ts'
 import { watchRows } from './watch.ts'
-import { placeOf, type Wanted, type Where, wantedFrom } from './which.ts'
 
 export interface GetOptions extends Where {
   readonly selector?: string
@@ -19,7 +20,7 @@ export interface GetOptions extends Where {
 }
 
 export async function getResources(context: Context, words: readonly string[], options: GetOptions): Promise<ExitCode> {
-  const wanted = wantedFrom(words)
+  const wanted = await wantedBy(words)
   const selector = options.selector === undefined ? undefined : selectorFrom(options.selector)
   const isWanted = (row: Row) => isSelected(selector, row) && wanted.some(one => covers(one, row, options))
   const kinds = [...new Set(wanted.map(({ kind }) => kind))]
@@ -39,6 +40,14 @@ export async function getResources(context: Context, words: readonly string[], o
   for (const fault of more) context.err(`error: ${fault.message}`)
   if (first !== undefined) throw first
   return EXIT.ok
+}
+
+/** Most lines name one kind; whatever else one may write needs them all. */
+async function wantedBy(words: readonly string[]): Promise<readonly Wanted[]> {
+  const [first = '', ...names] = words
+  const kind = await oneKindNamed(first)
+  if (kind === undefined) return (await import('./which.ts')).wantedFrom(words)
+  return [{ kind, names: names.length === 0 ? undefined : names }]
 }
 
 function covers({ kind, names }: Wanted, row: Row, where: Where): boolean {
