@@ -47,7 +47,7 @@ import { kernelSettings, sysctlTable } from './kernel/tables/sysctls.ts'
 import { vtepTable } from './kernel/tables/vteps.ts'
 import type { Underlay } from './plan/facts.ts'
 import { ownBlocks } from './plan/routes.ts'
-import { settingsOf } from './plan/settings.ts'
+import { settingsOf, vxlanSettings } from './plan/settings.ts'
 import { podMtu } from './plan/workloads.ts'
 import { bgpTable } from './serve/bgp-table.ts'
 import { Metrics } from './serve/metrics.ts'
@@ -100,7 +100,14 @@ export async function composeAgent(
   const former = FormerState.open({ path: files.former, settings: kernelSettings, log })
   former.beforeTunnel(netlink.link(TUNNEL_DEVICE))
   const unsupported = ipipUnsupported(netlink)
-  const vxlan = { settings: config.vxlan, mac: config.vxlanMac ?? stableMac(config), unsupported: vxlanUnsupported(netlink) }
+  const vxlan = {
+    // As the cluster has them at the moment.
+    get settings() {
+      return vxlanSettings(config.vxlan, settingsOf(config.nodeName, cluster.snapshot))
+    },
+    mac: config.vxlanMac ?? stableMac(config),
+    unsupported: vxlanUnsupported(netlink),
+  }
   const restarting = netlink.routes().some(isOurRoute)
 
   const store = scope.own(await openDatastore(config.datastore, { clock, random, log }), 'datastore')

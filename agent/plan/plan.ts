@@ -18,7 +18,7 @@ import { planVxlan } from '@network/vxlan/plan.ts'
 import type { Facts } from './facts.ts'
 import { borrowedAddresses, nodeAt, ownBlocks, planRoutes, vtepsFor } from './routes.ts'
 import { settingsProblems } from './settings.ts'
-import { ipipMtu, workloadSysctls } from './workloads.ts'
+import { ipipMtu, vxlanDeviceMtu, workloadSysctls } from './workloads.ts'
 
 export interface Plan {
   readonly intents: Intents
@@ -59,17 +59,16 @@ export function planAll(facts: Facts): Plan {
   }
   if (facts.vxlan.unsupported === undefined && tunnelAddress !== undefined) {
     const { device, address, mtu } = facts.underlay
-    wantTunnel(
-      planVxlan({
-        settings: facts.vxlan.settings,
-        mac: facts.vxlan.mac,
-        address: tunnelAddress,
-        underlayDevice: device,
-        underlayAddress: address,
-        underlayMtu: mtu,
-        strictEverywhere: facts.strictEverywhere,
-      }),
-    )
+    const { link, ...rest } = planVxlan({
+      settings: facts.vxlan.settings,
+      mac: facts.vxlan.mac,
+      address: tunnelAddress,
+      underlayDevice: device,
+      underlayAddress: address,
+      underlayMtu: mtu,
+      strictEverywhere: facts.strictEverywhere,
+    })
+    wantTunnel({ ...rest, link: { ...link, mtu: vxlanDeviceMtu(facts.snapshot, mtu, facts.self) } })
   }
   for (const workload of facts.snapshot.workloads.values()) {
     if (workload.node !== facts.self) continue
@@ -132,7 +131,7 @@ function unsupportedTunnel({ name, ipipMode, vxlanMode }: IpPool, { ipipUnsuppor
 }
 
 function problemsOf(facts: Facts, routes: ReturnType<typeof planRoutes>): string[] {
-  const problems = settingsProblems(facts.self, facts.snapshot)
+  const problems = settingsProblems(facts.self, facts.snapshot, facts.vxlan.settings)
   for (const pool of facts.snapshot.pools.values()) problems.push(...unsupportedTunnel(pool, facts))
   problems.push(...folded(routes.values(), route => doubtIn(route, facts)))
   for (const { destination, nextHop } of facts.learned)

@@ -4,12 +4,15 @@ import { test } from 'node:test'
 import { prefix } from '@network/base/net/prefix.ts'
 import { loadDocuments } from '@network/model/documents/load.ts'
 import { type Snapshot, SnapshotBuilder } from '@network/model/snapshot.ts'
+import { VXLAN_DEFAULTS } from '@network/vxlan/settings.ts'
 import { announcements } from './announce.ts'
 import { portOf } from './identity.ts'
-import { DEFAULT_SETTINGS, settingsOf, settingsProblems } from './settings.ts'
+import { DEFAULT_SETTINGS, settingsOf, settingsProblems, vxlanSettings } from './settings.ts'
 import { ipipMtu, podMtu } from './workloads.ts'
 
 const agent = (name: string, spec: string) => document('AgentConfiguration', name, spec)
+/** What an agent's file may say. */
+const FILE = { device: 'vxlan.cali', vni: 4097, port: 4790 }
 const bgp = (name: string, spec: string) => document('BGPConfiguration', name, spec)
 
 test('the built-in settings are those of the schema', () => {
@@ -25,6 +28,16 @@ test('a node’s own document is laid over the cluster’s', () => {
   assert.equal(settingsOf('a2', snapshot).ipipMTU, 1400)
   assert.equal(ipipMtu(snapshot, 1500, 'a1'), 1300)
   assert.equal(ipipMtu(snapshotOf(''), 1500, 'a1'), 1480, 'P0')
+})
+
+test('VXLAN is as AgentConfiguration says, unless the agent’s file says otherwise than the default', () => {
+  const settings = settingsOf('a1', snapshotOf(agent('default', '{ vxlanVNI: 5, vxlanPort: 8472, vxlanMTU: 1300 }')))
+  assert.deepEqual(vxlanSettings(VXLAN_DEFAULTS, DEFAULT_SETTINGS), VXLAN_DEFAULTS, 'P0')
+  assert.deepEqual(vxlanSettings(VXLAN_DEFAULTS, settings), { device: 'vxlan.cali', vni: 5, port: 8472 })
+  assert.deepEqual(vxlanSettings(FILE, settings), FILE)
+  const pool = document('IPPool', 'p', '{ cidr: 10.244.0.0/16, vxlanMode: Always }')
+  assert.equal(podMtu(snapshotOf(`${pool}---${agent('default', '{ vxlanMTU: 1300 }')}`), 1500, 'a1'), 1300)
+  assert.equal(podMtu(snapshotOf(pool), 1500, 'a1'), 1450, 'P0')
 })
 
 test('pods of a tunnelling pool get the MTU that is set', () => {
@@ -50,7 +63,8 @@ test('the port of one node, and the communities of another', () => {
 })
 
 const WITHOUT_EFFECT: readonly [yaml: string, says: RegExp][] = [
-  [agent('default', '{ vxlanPort: 8472 }'), /vxlanPort 8472 does nothing yet; this agent uses 4789/],
+  [agent('default', '{ vxlanPort: 8472 }'), /vxlanPort 8472 does nothing on this node: vxlan\.port in its agent's file is 4790/],
+  [agent('default', '{ vxlanVNI: 5 }'), /vxlanVNI 5 does nothing on this node: vxlan\.vni in its agent's file is 4097/],
   [agent('node.a1', '{ interfacePrefix: pod }'), /interfacePrefix pod does nothing yet/],
   [agent('default', '{ deviceRouteProtocol: 99 }'), /deviceRouteProtocol 99/],
   [bgp('default', '{ bindMode: None }'), /bindMode None does nothing yet/],
@@ -59,8 +73,8 @@ const WITHOUT_EFFECT: readonly [yaml: string, says: RegExp][] = [
 ]
 for (const [yaml, says] of WITHOUT_EFFECT)
   test(`told: ${String(says)}`, () => {
-    assert.match(settingsProblems('a1', snapshotOf(yaml)).join('\n'), says)
-    assert.deepEqual(settingsProblems('a1', snapshotOf(`${agent('default', '{}')}---${bgp('default', '{}')}`)), [], 'P0')
+    assert.match(settingsProblems('a1', snapshotOf(yaml), FILE).join('\n'), says)
+    assert.deepEqual(settingsProblems('a1', snapshotOf(`${agent('default', '{}')}---${bgp('default', '{}')}`), FILE), [], 'P0')
   })
 
 function snapshotOf(yaml: string): Snapshot {

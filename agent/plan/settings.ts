@@ -3,6 +3,7 @@
 import type { AgentConfiguration } from '@network/model/resources/agent-configuration.ts'
 import { BGP_PORT, ROUTE_METRIC } from '@network/model/resources/bgp-configuration.ts'
 import type { Snapshot } from '@network/model/snapshot.ts'
+import { VXLAN_DEFAULTS, type VxlanSettings } from '@network/vxlan/settings.ts'
 import { clusterBgp, ownBgp } from './identity.ts'
 
 export type AgentSettings = AgentConfiguration['spec']
@@ -41,16 +42,36 @@ function laidOver(cluster: AgentSettings, own: AgentSettings): AgentSettings {
   }
 }
 
-/** The settings that this version stores and does not act upon. */
-const WITHOUT_EFFECT = ['vxlanMTU', 'vxlanVNI', 'vxlanPort', 'deviceRouteProtocol', 'interfacePrefix'] as const
+/** What holds for this node's VXLAN: the agent's own file where it says otherwise than the default, else AgentConfiguration. */
+export function vxlanSettings(file: VxlanSettings, { vxlanVNI, vxlanPort }: AgentSettings): VxlanSettings {
+  return {
+    device: file.device,
+    vni: file.vni === VXLAN_DEFAULTS.vni ? vxlanVNI : file.vni,
+    port: file.port === VXLAN_DEFAULTS.port ? vxlanPort : file.port,
+  }
+}
 
-/** One sentence for each setting that somebody changed and that does nothing. */
-export function settingsProblems(self: string, snapshot: Snapshot): string[] {
+/** The settings that this version stores and does not act upon. */
+const WITHOUT_EFFECT = ['deviceRouteProtocol', 'interfacePrefix'] as const
+
+/** One sentence for each setting that somebody changed and that does nothing; `vxlan` is what holds. */
+export function settingsProblems(self: string, snapshot: Snapshot, vxlan: VxlanSettings): string[] {
   const settings = settingsOf(self, snapshot)
   const agent = WITHOUT_EFFECT.filter(name => settings[name] !== DEFAULT_SETTINGS[name]).map(
     name => `AgentConfiguration: ${name} ${settings[name]} does nothing yet; this agent uses ${DEFAULT_SETTINGS[name]}`,
   )
-  return [...agent, ...bgpProblems(self, snapshot)]
+  return [...agent, ...overruled(settings, vxlan), ...bgpProblems(self, snapshot)]
+}
+
+function overruled({ vxlanVNI, vxlanPort }: AgentSettings, { vni, port }: VxlanSettings): string[] {
+  const sentence = (name: string, wanted: number, file: string, holds: number) =>
+    `AgentConfiguration: ${name} ${wanted} does nothing on this node: ${file} in its agent's file is ${holds}, and must be the same on all nodes`
+  return [
+    ...(vxlanVNI === DEFAULT_SETTINGS.vxlanVNI || vxlanVNI === vni ? [] : [sentence('vxlanVNI', vxlanVNI, 'vxlan.vni', vni)]),
+    ...(vxlanPort === DEFAULT_SETTINGS.vxlanPort || vxlanPort === port
+      ? []
+      : [sentence('vxlanPort', vxlanPort, 'vxlan.port', port)]),
+  ]
 }
 
 function bgpProblems(self: string, snapshot: Snapshot): string[] {

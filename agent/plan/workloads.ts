@@ -24,11 +24,16 @@ export function workloadSysctls(device: string): SysctlIntent[] {
 /** MTU of a new pod, in octets: room for the outer header wherever a pool may tunnel. */
 export function podMtu(snapshot: Snapshot, underlayMtu: number, self = ''): number {
   const pools = [...snapshot.pools.values()]
-  if (pools.some(({ vxlanMode }) => vxlanMode !== 'Never')) return vxlanMtu(underlayMtu)
+  if (pools.some(({ vxlanMode }) => vxlanMode !== 'Never')) return vxlanDeviceMtu(snapshot, underlayMtu, self)
   return pools.some(({ ipipMode }) => ipipMode !== 'Never') ? ipipMtu(snapshot, underlayMtu, self) : underlayMtu
 }
 
 /** MTU of tunl0, in octets. */
 export function ipipMtu(snapshot: Snapshot, underlayMtu: number, self: string): number {
   return settingsOf(self, snapshot).ipipMTU || tunnelMtu(underlayMtu)
+}
+
+/** MTU of the VXLAN device, in octets. */
+export function vxlanDeviceMtu(snapshot: Snapshot, underlayMtu: number, self: string): number {
+  return settingsOf(self, snapshot).vxlanMTU || vxlanMtu(underlayMtu)
 }

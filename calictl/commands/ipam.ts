@@ -90,7 +90,7 @@ function addConfigure(ipam: Command, act: Act): void {
     .option('--strictaffinity <boolean>', 'the same, as calicoctl calls it')
     .option('--auto-allocate-blocks <boolean>', 'nodes claim blocks by themselves')
     .option('--max-blocks-per-host <count>', 'most blocks that a node claims')
-    .option('--ip-cooldown-seconds <seconds>', 'how long a released address rests')
+    .option('--ip-cooldown-seconds <seconds>', 'how long a released address rests; stored, and nothing acts upon it yet')
     .addHelpText('after', examples('calictl ipam configure', 'calictl ipam configure --strict-affinity false'))
     .action((options: Settings) =>
       act(async context => {

@@ -133,6 +133,15 @@ test('IPAM: what is leaked is told and released, what is used is not', async () 
   ])
 })
 
+test('IPAM: a rest of released addresses is stored, and told to do nothing yet', async () => {
+  await using stage = await openStage()
+  const said = await stage.calictl('ipam configure --ip-cooldown-seconds 60')
+  assert.equal(said.exit, 0, said.err)
+  assert.match(said.err, /note: ipCooldownSeconds 60 is stored and does nothing yet/)
+  assert.doesNotMatch((await stage.calictl('ipam configure --ip-cooldown-seconds 0')).err, /ipCooldownSeconds/, 'P0')
+  assert.match((await stage.calictl('explain ipamconfiguration.spec.ipCooldownSeconds')).out, /nothing acts upon it yet/)
+})
+
 const PATH: BgpPath = {
   prefix: '10.1.7.0/26',
   from: '172.16.20.12',

@@ -4,6 +4,7 @@ import type { Datastore } from '@network/datastore/port.ts'
 import { listOf } from '@network/datastore/records.ts'
 import { NOT_ENFORCED } from '@network/model/resources/describe.ts'
 import { IP_POOL, type IpPool } from '@network/model/resources/ip-pool.ts'
+import { IPAM_CONFIGURATION } from '@network/model/resources/ipam.ts'
 import { NODE } from '@network/model/resources/node.ts'
 import type { Context } from '../context.ts'
 import { refuseAlive } from '../nodes.ts'
@@ -35,6 +36,14 @@ export async function adviseOn(
   const written = steps.filter(({ does }) => does === 'create' || does === 'change')
   for (const kind of new Set(written.map(({ wish }) => wish.kind)))
     if (!kind.enforced) context.err(`note: ${kind.kind}: ${NOT_ENFORCED}`)
+  for (const { wish, after } of written) {
+    const ipam = wish.kind.kind === IPAM_CONFIGURATION.kind ? IPAM_CONFIGURATION.parseStored(after) : undefined
+    const rest = ipam?.ok === true ? ipam.value.spec.ipCooldownSeconds : 0
+    if (rest > 0)
+      context.err(
+        `note: ipCooldownSeconds ${rest} is stored and does nothing yet: a released address may be given out again at once`,
+      )
+  }
   const plain = poolsOf(written).find(({ pool, before }) => isPlain(pool) && (before === undefined || !isPlain(before)))
   if (plain === undefined) return
   const { read } = await listOf(store, NODE, { signal: context.signal })

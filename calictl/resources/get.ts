@@ -4,15 +4,15 @@ import type { Fault } from '@network/base/run/fault.ts'
 import { didYouMean } from '@network/base/text/closest.ts'
 import type { Kind } from '@network/model/resources/kind.ts'
 import { DEFAULT_NAMESPACE } from '@network/model/resources/kind.ts'
-import { KINDS } from '@network/model/resources/kinds.ts'
+import { oneKindNamed } from '@network/model/resources/one-kind.ts'
 import { type Context, isForPeople, show } from '../context.ts'
 import { EXIT, type ExitCode, failure } from '../exit.ts'
 import { listed } from '../read.ts'
+import { placeOf, type Wanted, type Where } from './place.ts'
 import { isSelected, selectorFrom } from './select.ts'
 import { type Row, readRows } from './stock.ts'
 import { listOfRows, resultOf } from './view.ts'
 import { watchRows } from './watch.ts'
-import { placeOf, type Wanted, type Where, wantedFrom } from './which.ts'
 
 export interface GetOptions extends Where {
   readonly selector?: string
@@ -20,7 +20,7 @@ export interface GetOptions extends Where {
 }
 
 export async function getResources(context: Context, words: readonly string[], options: GetOptions): Promise<ExitCode> {
-  const wanted = isAll(words) ? KINDS.map(kind => ({ kind, names: undefined })) : wantedFrom(words)
+  const wanted = await wantedBy(words)
   const selector = options.selector === undefined ? undefined : selectorFrom(options.selector)
   const isWanted = (row: Row) => isSelected(selector, row) && wanted.some(one => covers(one, row, options))
   const kinds = [...new Set(wanted.map(({ kind }) => kind))]
@@ -42,9 +42,14 @@ export async function getResources(context: Context, words: readonly string[], o
   return EXIT.ok
 }
 
-/** `get all`, as kubectl's users type it: here it is everything. */
-function isAll([first, ...names]: readonly string[]): boolean {
-  return first?.toLowerCase() === 'all' && names.length === 0
+/** Most lines name one kind; whatever else one may write needs them all. */
+async function wantedBy(words: readonly string[]): Promise<readonly Wanted[]> {
+  const [first = '', ...names] = words
+  // As kubectl's users type it: here it is everything.
+  if (first.toLowerCase() === 'all' && names.length === 0) return (await import('./which.ts')).everything()
+  const kind = await oneKindNamed(first)
+  if (kind === undefined) return (await import('./which.ts')).wantedFrom(words)
+  return [{ kind, names: names.length === 0 ? undefined : names }]
 }
 
 function covers({ kind, names }: Wanted, row: Row, where: Where): boolean {
@@ -85,9 +90,12 @@ export function noSuch(doing: string, kind: Kind<unknown>, typed: string, all: r
   })
 }
 
+/** As many as a sentence takes by name. */
+const FEW_KINDS = 6
+
 /** What people read where a table would be empty. */
 function nothing(context: Context, kinds: readonly Kind<unknown>[], all: readonly Row[], options: GetOptions): string {
-  const names = kinds.length === KINDS.length ? 'resources' : kinds.map(({ plural }) => plural).join(' and ')
+  const names = kinds.length > FEW_KINDS ? 'resources' : kinds.map(({ plural }) => plural).join(' and ')
   const elsewhere = options.allNamespaces === true || options.selector !== undefined ? 0 : all.length
   if (elsewhere > 0 && isForPeople(context))
     return `There are no ${names} in namespace ${options.namespace ?? DEFAULT_NAMESPACE}; ${elsewhere} in others: --all-namespaces shows them.`

@@ -2,21 +2,9 @@
 
 import { closest } from '@network/base/text/closest.ts'
 import type { Kind } from '@network/model/resources/kind.ts'
-import { DEFAULT_NAMESPACE } from '@network/model/resources/kind.ts'
 import { closestKind, KINDS, KINDS_LACKING, kindNamed, namesOf } from '@network/model/resources/kinds.ts'
 import { failure } from '../exit.ts'
-
-export interface Where {
-  readonly namespace?: string
-  readonly allNamespaces?: boolean
-}
-
-/** Resources of one kind. */
-export interface Wanted {
-  readonly kind: Kind<unknown>
-  /** Undefined: all of the kind. */
-  readonly names: readonly string[] | undefined
-}
+import type { Wanted } from './place.ts'
 
 /** `ippools a b`, `ippool/a bgppeer/b` and `ippools,nodes`, as kubectl takes them. */
 export function wantedFrom(words: readonly string[]): readonly Wanted[] {
@@ -37,6 +25,11 @@ export function wantedFrom(words: readonly string[]): readonly Wanted[] {
   return kinds.map(kind => ({ kind, names: rest.length === 0 ? undefined : rest }))
 }
 
+/** All resources of all kinds. */
+export function everything(): readonly Wanted[] {
+  return KINDS.map(kind => ({ kind, names: undefined }))
+}
+
 /** A kind by any of its names, or a failure that says which there are. */
 export function kindFrom(word: string): Kind<unknown> {
   const kind = kindNamed(word)
@@ -50,16 +43,4 @@ export function kindFrom(word: string): Kind<unknown> {
     says: isCalicos ? `Calico has ${near}, and Cali has not` : 'there is no such kind',
     mend: `${near === undefined || isCalicos ? '' : `did you mean ${near.toLowerCase()}? `}the kinds are ${names}`,
   })
-}
-
-export interface At {
-  readonly name: string
-  readonly namespace: string | undefined
-}
-
-/** Where a name is that was typed; `namespace/name` counts for kinds that are in namespaces. */
-export function placeOf({ namespaced }: Pick<Kind<unknown>, 'namespaced'>, typed: string, { namespace }: Where): At {
-  if (!namespaced) return { name: typed, namespace: undefined }
-  const [first = '', ...rest] = typed.split('/')
-  return rest.length > 0 ? { name: rest.join('/'), namespace: first } : { name: typed, namespace: namespace ?? DEFAULT_NAMESPACE }
 }

@@ -36,7 +36,11 @@ const configuration = object(
       0,
     ),
     ipCooldownSeconds: standard(
-      whole('How long a released address rests before it is given out again.', { min: 0, max: 1200, unit: 'seconds' }),
+      whole('How long a released address rests before it is given out again; stored, and nothing acts upon it yet.', {
+        min: 0,
+        max: 1200,
+        unit: 'seconds',
+      }),
       0,
     ),
   },
