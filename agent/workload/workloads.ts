@@ -35,6 +35,8 @@ export class Workloads {
   readonly #turns = new Map<string, Promise<unknown>>()
   /** Rings when something was left half done. */
   readonly #untidy = new Bell()
+  /** Addresses without an endpoint were not looked for, without the datastore. */
+  #orphansLeft = false
 
   constructor(options: WorkloadOptions) {
     this.#options = options
@@ -61,9 +63,9 @@ export class Workloads {
     }
   }
 
-  /** Something may be left half done: what keeps tidy looks again. */
+  /** The datastore is back: what only it can tell was left for now. */
   lookAgain(): void {
-    this.#untidy.ring()
+    if (this.#orphansLeft) this.#untidy.ring()
   }
 
   /** Tidies at once, and again after every call that failed, until the signal aborts. */
@@ -96,6 +98,7 @@ export class Workloads {
       }),
     )
     for (const outcome of await Promise.allSettled(unfinished)) if (outcome.status === 'rejected') throw outcome.reason
+    this.#orphansLeft = this.#options.bookkeeper.awayVerdict !== undefined
     await this.#attachments.sparing(spared => this.#attachments.releaseOrphans(spared, signal))
   }
 
