@@ -45,7 +45,8 @@ export async function assertDropped(
     clock: lab.clock,
     what: `${COUNT} packets to be counted by ${counter} of ${node}`,
     within: millis(10_000),
-    instead: async () => `before ${before}, now ${await dropped(lab, node, counter)}`,
+    instead: async () =>
+      `before ${before}, now ${await dropped(lab, node, counter)}, ${there.frames.length} arrived; ${await must(lab, node, ...LIST_TABLES)}`,
   })
   assert.equal((await there.stop()).length, 0)
 }
