@@ -201,6 +201,7 @@ export async function composeAgent(
     elements,
     legacy: systemLegacy,
     hasInterface: name => netlink.link(name) !== undefined,
+    interfaces: () => netlink.links().map(({ name }) => name),
     clock,
     random,
     log,

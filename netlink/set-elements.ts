@@ -63,7 +63,7 @@ export class SetElements implements Disposable {
     // The kernel says nothing of a transaction without content.
     if (changes.length === 0) return true
     if (changes.length > MOST_CHANGES) return false
-    return this.#commit(changes.flatMap(change => this.#partsOf(change))) && last(changes).every(each => this.#isAsTold(each))
+    return this.#commit(changes.flatMap(change => this.#partsOf(change))) && changes.every(each => this.#isAsTold(each))
   }
 
   [Symbol.dispose](): void {
@@ -94,7 +94,7 @@ export class SetElements implements Disposable {
       found ||= type === answer
       return type === TYPE.error || errno !== 0
     })
-    return found === (change.verb === 'add')
+    return found === (change.verb !== 'delete')
   }
 
   #begin(): number {
@@ -169,13 +169,4 @@ function writeField(writer: Writer, field: KeyField): void {
   const name = new Uint8Array(INTERFACE_OCTETS)
   name.set(new TextEncoder().encode(field.name).subarray(0, INTERFACE_OCTETS - 1))
   writer.bytes(name)
-}
-
-/** What holds in the end, where a chain is deleted and added again. */
-function last(changes: readonly RulesetChange[]): RulesetChange[] {
-  return changes.filter((change, at) => !('chain' in change) || !changes.slice(at + 1).some(isOf(change.chain)))
-}
-
-function isOf(chain: string): (change: RulesetChange) => boolean {
-  return change => 'chain' in change && change.chain === chain
 }

@@ -9,7 +9,8 @@ import { FLAG, writeAttribute, writeText } from './wire.ts'
 /** A chain has the name of its device. */
 export interface ChainChange {
   readonly chain: string
-  readonly verb: 'add' | 'delete'
+  /** `change`: other rules. */
+  readonly verb: 'add' | 'change' | 'delete'
   /** Of family `netdev`. */
   readonly table: string
   readonly priority: number
@@ -28,7 +29,7 @@ export interface Part {
 
 /** NFPROTO_NETDEV. */
 const NETDEV = 5
-const MESSAGE = { newChain: 3, getChain: 4, deleteChain: 5, newRule: 6 }
+const MESSAGE = { newChain: 3, getChain: 4, deleteChain: 5, newRule: 6, deleteRules: 8 }
 export const CHAIN_FOUND = MESSAGE.newChain
 const CHAIN = { table: 1, name: 3, hook: 4, policy: 5, type: 7 }
 const HOOK = { number: 1, priority: 2, device: 3 }
@@ -60,7 +61,8 @@ export function chainParts(change: ChainChange): Part[] {
     compareSource(list, source)
     goTo(list, known)
   })
-  return [newChain(change), ...[...rules, (list: Writer) => goTo(list, others)].map(rule => newRule(change, rule))]
+  const before = change.verb === 'add' ? newChain(change) : emptying(change)
+  return [before, ...[...rules, (list: Writer) => goTo(list, others)].map(rule => newRule(change, rule))]
 }
 
 /** Asks whether there is one. */
@@ -74,6 +76,17 @@ function named(message: number, { table, chain }: ChainChange): Part {
     write: writer => {
       text(writer, CHAIN.table, table)
       text(writer, CHAIN.name, chain)
+    },
+  }
+}
+
+/** Takes out all rules. */
+function emptying({ table, chain }: ChainChange): Part {
+  return {
+    ...{ message: MESSAGE.deleteRules, family: NETDEV, flags: 0 },
+    write: writer => {
+      text(writer, RULE.table, table)
+      text(writer, RULE.chain, chain)
     },
   }
 }

@@ -46,7 +46,8 @@ export async function assertDropped(
   await until(async () => (await dropped(lab, node, counter)) === before + COUNT, {
     clock: lab.clock,
     what: `${COUNT} packets to be counted by ${counter} of ${node}`,
-    instead: async () => `before ${before}, now ${await dropped(lab, node, counter)}`,
+    instead: async () =>
+      `before ${before}, now ${await dropped(lab, node, counter)}, ${there.frames.length} arrived; ${await must(lab, node, ...LIST_TABLES)}`,
   })
   assert.equal((await there.stop()).length, 0)
 }

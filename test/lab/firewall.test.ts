@@ -31,18 +31,20 @@ const INTENT: FirewallIntent = {
   sources: [{ device: 'cali0123456789a', address: POD }],
 }
 
-const POD_INTERFACES = ['cali0123456789a', 'cali0123456789b']
+const POD_INTERFACES = ['cali0123456789a', 'cali0123456789b', 'cali0123456789c']
 const ending = new AbortController()
 const said: string[] = []
 const log = { debug: quiet, info: quiet, warn: (line: string) => said.push(line), error: (line: string) => said.push(line) }
 const elements = systemElements(log)
 const netlink = NetlinkClient.open()
+const interfaces = () => netlink.links().map(({ name }) => name)
 const hasInterface = (name: string) => netlink.link(name) !== undefined
 const firewall = new Firewall({
   nft: systemNft,
   elements,
   legacy: systemLegacy,
   hasInterface,
+  interfaces,
   clock,
   random,
   log,
@@ -75,6 +77,8 @@ test('the element of a pod is there when its wait ends, and a peer is admitted o
   await firewall.reached(ipv4('10.244.0.3'), 'installed', ending.signal)
   assert.equal(typeof elements.port, 'number', 'it went the short way')
   const second = await sh('nft list chain netdev cali cali0123456789b')
+  const nobodys = await sh('nft list chain netdev cali cali0123456789c')
+  assert.match(nobodys, /policy accept;\n\t\tgoto strangers\n/, 'an interface of nobody may send nothing')
   assert.equal(second, first.replaceAll('456789a', '456789b').replace('10.244.0.2', '10.244.0.3'), 'and reads as what nft wrote')
   assert.deepEqual([firewall.converged, firewall.repairs.count, said], [true, 0, []])
 })
@@ -217,6 +221,7 @@ test('P9: removed, nothing of ours is left and all else is as it was; done twice
     elements,
     legacy: systemLegacy,
     hasInterface,
+    interfaces,
     clock,
     random,
     log,

@@ -37,10 +37,13 @@ export function changesBetween(from: Elements, to: Elements): readonly RulesetCh
 
 function chainChanges(from: Elements, to: Elements): readonly ChainChange[] {
   const form = { table: TABLE_NAME, priority: POD_PRIORITY, goTo: POD_CHAINS } as const
-  const { gone, come } = podChanges(from, to)
+  const { gone, come, changed } = podChanges(from, to)
+  const rulesOf = (verb: 'add' | 'change', pods: typeof come) =>
+    pods.map(([chain, texts]): ChainChange => ({ ...form, chain, verb, sources: texts.map(ipv4) }))
   return [
     ...gone.map((chain): ChainChange => ({ ...form, chain, verb: 'delete', sources: [] })),
-    ...come.map(([chain, texts]): ChainChange => ({ ...form, chain, verb: 'add', sources: texts.map(ipv4) })),
+    ...rulesOf('change', changed),
+    ...rulesOf('add', come),
   ]
 }
 

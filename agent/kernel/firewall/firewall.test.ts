@@ -15,6 +15,7 @@ import type { Answer, Json, Nft, Objects } from './nft.ts'
 const NODE = ipv4('172.16.20.12')
 const OTHER = ipv4('172.16.20.13')
 const POD = ipv4('10.244.0.2')
+const MINE = 'cali0123456789a'
 const INTENT: FirewallIntent = {
   underlay: 'eth0',
   pools: [],
@@ -60,11 +61,12 @@ class FakeNft implements Nft {
     return { is: 'done', value: undefined }
   }
 
-  #perform({ add, delete: gone }: Json): void {
+  #perform({ add, flush, delete: gone }: Json): void {
     if (isRecord(gone) && 'table' in gone) {
       this.objects = undefined
       this.garbled = false
-    } else if (isRecord(gone) && isRecord(gone['chain'])) this.#deleteChain(gone['chain'])
+    } else if (isRecord(flush) && isRecord(flush['chain'])) this.#flushChain(flush['chain'])
+    else if (isRecord(gone) && isRecord(gone['chain'])) this.#deleteChain(gone['chain'])
     else if (isRecord(add) && isRecord(add['element'])) this.#setOf(add['element']).push(...elementsOf(add['element']))
     else if (isRecord(gone) && isRecord(gone['element'])) {
       const set = this.#setOf(gone['element'])
@@ -75,6 +77,10 @@ class FakeNft implements Nft {
         )
     } else if (isRecord(add))
       this.objects = [...(this.objects ?? []), isRecord(add['set']) ? { set: { ...add['set'], elem: [] } } : add]
+  }
+
+  #flushChain({ name }: Json): void {
+    this.objects = this.objects?.filter(({ rule }) => !(isRecord(rule) && rule['chain'] === name))
   }
 
   #deleteChain({ name }: Json): void {
@@ -110,6 +116,7 @@ class Stage implements AsyncDisposable {
   /** Refuses unless told otherwise. */
   readonly elements = { port: undefined, change: (_: readonly RulesetChange[]) => false }
   readonly missing = new Set<string>()
+  readonly present: string[] = []
   readonly clock = new ManualClock()
   readonly told: string[] = []
   changes = 0
@@ -124,6 +131,7 @@ class Stage implements AsyncDisposable {
       elements: this.elements,
       legacy,
       hasInterface: name => !this.missing.has(name),
+      interfaces: () => this.present,
       clock: this.clock,
       random: seededRandom(1),
       log: { debug: tell, info: tell, warn: tell, error: tell },
@@ -242,6 +250,35 @@ test('a pod waits for its own element, not for one that its address had before',
   const never = firewall.reached(ipv4('10.244.0.9'), 'installed', gone.signal)
   gone.abort(new Error('the caller went away'))
   await assert.rejects(never, /the caller went away/)
+})
+
+test('an interface of nobody may send nothing, with its endpoint it may, and a pod without an interface keeps nobody from the rest', async () => {
+  await using stage = new Stage()
+  const { firewall, nft } = stage
+  const sources = () =>
+    nft.objects?.flatMap(({ rule }) => (isRecord(rule) && rule['chain'] === MINE ? [JSON.stringify(rule['expr'])] : []))
+  const strangers = '[{"goto":{"target":"strangers"}}]'
+  stage.missing.add(MINE)
+  firewall.desire(INTENT)
+  await stage.rest()
+  assert.deepEqual([sources(), firewall.converged], [[], true])
+  stage.missing.delete(MINE)
+  stage.present.push(MINE)
+  firewall.interfaceHeard(MINE, 'there')
+  await stage.rest()
+  assert.match(sources()?.join() ?? '', /10\.244\.0\.2.*known.*strangers/)
+  firewall.desire({ ...INTENT, sources: [] })
+  await stage.rest()
+  assert.deepEqual(sources(), [strangers], 'the endpoint went, the interface stays')
+  firewall.desire(INTENT)
+  await stage.rest()
+  assert.equal(sources()?.length, 2)
+  firewall.desire({ ...INTENT, sources: [] })
+  await stage.rest()
+  stage.present.pop()
+  firewall.interfaceHeard(MINE, 'gone')
+  await stage.rest()
+  assert.deepEqual([JSON.stringify(nft.objects).includes(MINE), firewall.converged, firewall.repairs.count], [false, true, 0])
 })
 
 test('packets are marked as long as somebody’s chain would stop them, and a new agent leaves the marks until it knows', async () => {

@@ -16,7 +16,18 @@ import type { Interfaces } from './foreign.ts'
 import { type Found, formsAfterWriting, foundIn, isRight, meddlingWith, shapeIn, type Totals, type Wrong } from './found.ts'
 import type { Legacy } from './legacy.ts'
 import type { Nft, Objects } from './nft.ts'
-import { type Elements, elementsOf, FAMILIES, type Forms, type Shape, setNames, TABLE_NAME, tableNamed } from './ruleset.ts'
+import {
+  type Elements,
+  elementsOf,
+  FAMILIES,
+  type Forms,
+  POD_INTERFACE,
+  podsOf,
+  type Shape,
+  setNames,
+  TABLE_NAME,
+  tableNamed,
+} from './ruleset.ts'
 import { transactionFor } from './transaction.ts'
 
 export interface FirewallOptions {
@@ -25,6 +36,8 @@ export interface FirewallOptions {
   readonly legacy: Legacy
   /** Whether there is such an interface: of one that is not there, kernels before 6.16 take no chain. */
   readonly hasInterface: (name: string) => boolean
+  /** The names of all. */
+  readonly interfaces: () => readonly string[]
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -78,6 +91,8 @@ export class Firewall {
   /** How this machine's nft prints our rules: versions differ. */
   #printed: { readonly shape: Shape; readonly forms: Forms } | undefined
   #inForce: InForce | undefined
+  /** Interfaces that are named like those of pods. */
+  #present = new Set<string>()
   #admitted: ReadonlySet<string> = new Set()
   #state: State = { is: 'starting' }
   #trouble: string | undefined
@@ -125,15 +140,16 @@ export class Firewall {
     this.#bell.by(after(this.#options.clock.now(), SETTLE))
   }
 
-  /** An interface came or went: of one that went, the kernel may have taken the chain with it. */
+  /** An interface came or went: one that is nobody's may send nothing, and of one that went the kernel may have taken the chain with it. */
   interfaceHeard(name: string, is: 'there' | 'gone'): void {
-    const element = [...(this.#wanted?.sources ?? [])].find(each => each.startsWith(`${name} `))
-    if (element === undefined) return
-    if (is === 'gone') this.heard()
-    else if (this.#inForce !== undefined && !this.#inForce.elements.sources.has(element)) {
-      this.#inForce = { ...this.#inForce, wish: this.#inForce.elements }
-      this.#bell.by(this.#options.clock.now())
-    }
+    if (!POD_INTERFACE.test(name) || this.#present.has(name) === (is === 'there')) return
+    if (is === 'there') this.#present.add(name)
+    else this.#present.delete(name)
+    const isOf = (element: string) => element.split(' ', 1).join() === name
+    if (is === 'gone' && [...(this.#wanted?.sources ?? [])].some(isOf)) this.heard()
+    if (this.#inForce === undefined || [...this.#inForce.elements.sources].some(isOf) === (is === 'there')) return
+    this.#inForce = { ...this.#inForce, wish: this.#inForce.elements }
+    this.#bell.by(this.#options.clock.now())
   }
 
   /** Whether the kernel's changes are heard at all; else it is looked at more often. */
@@ -276,7 +292,7 @@ export class Firewall {
       known === undefined ? await this.#look() : { is: 'known', table: asWritten(known.elements, this.#dropped.totals) }
     if (found.is === 'unknown') return this.#give(undefined, found.why, found.lasting)
     if (this.#inForce !== undefined)
-      this.#tellOf(meddlingWith(this.#possible(this.#inForce.elements, found.table?.elements), found.table))
+      this.#tellOf(meddlingWith(this.#lasting(this.#inForce.elements, found.table?.elements), found.table))
     this.#inForce = undefined
     const wanted = this.#possible(wish, found.table?.elements)
     const commands = transactionFor(wanted, found.table, { shape: this.#shapeFor(wish), counted: this.#dropped.totals })
@@ -305,11 +321,18 @@ export class Firewall {
     return true
   }
 
-  /** Without pods whose interfaces are not there. */
+  /** Without pods whose interfaces are not there, and with interfaces that are no pod's. */
   #possible(wish: Elements, present: Elements | undefined): Elements {
+    const lasting = this.#lasting(wish, present)
+    const pods = podsOf(lasting)
+    return { ...lasting, sources: new Set([...lasting.sources, ...[...this.#present].filter(name => !pods.has(name))]) }
+  }
+
+  /** Without interfaces that are not there. */
+  #lasting(elements: Elements, present: Elements | undefined): Elements {
     const { hasInterface } = this.#options
     const isThere = (element: string) => present?.sources.has(element) === true || hasInterface(element.split(' ', 1).join())
-    return { ...wish, sources: new Set([...wish.sources].filter(isThere)) }
+    return { ...elements, sources: new Set([...elements.sources].filter(isThere)) }
   }
 
   #tellOf(meddling: readonly Wrong[]): void {
@@ -321,6 +344,7 @@ export class Firewall {
 
   #look(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
     this.#lookedAt = this.#options.clock.now()
+    this.#present = new Set(this.#options.interfaces().filter(name => POD_INTERFACE.test(name)))
     return this.#read(when)
   }
 

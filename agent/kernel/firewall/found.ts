@@ -81,7 +81,7 @@ export function foundIn(objects: Objects, shape: Shape, forms: Forms = formsOf(s
 export function formsAfterWriting(objects: Objects, shape: Shape): Forms | undefined {
   const forms = formsIn(objects)
   if (!chainsOf(shape).every(({ name, rules }) => forms.get(name)?.length === rules.length)) return undefined
-  const [pod] = [...forms].flatMap(([name, rules]) => (POD_INTERFACE.test(name) ? [rules] : []))
+  const [pod] = [...forms].flatMap(([name, rules]) => (POD_INTERFACE.test(name) && rules.length > 1 ? [rules] : []))
   const form = pod === undefined ? OUR_POD_FORM : [...new Set(pod.map(rule => nameless(JSON.stringify(rule))))]
   return new Map([...forms, [POD_FORM, form]])
 }
@@ -154,10 +154,11 @@ function podsIn(objects: Objects, forms: Forms): { readonly sources: ReadonlySet
     const addresses = rules.slice(0, -1).map(addressIn)
     // Older versions of nft print no device.
     const hooked = isDeepStrictEqual([type, hook, [dev ?? device].flat(), prio, policy], podHook(device))
-    const right = isDeepStrictEqual([...new Set(rules.map(nameless))], form) && addresses.length === rules.length - 1
+    const right = isDeepStrictEqual([...new Set(rules.map(nameless))], addresses.length === 0 ? form.slice(-1) : form)
     if (!hooked) wrongs.push(`chain ${device} hooked otherwise`)
     else if (!right) wrongs.push(`rules of chain ${device} changed`)
-    else for (const address of addresses) sources.add(`${device} ${address}`)
+    else
+      for (const words of addresses.length === 0 ? [[]] : addresses.map(each => [each])) sources.add([device, ...words].join(' '))
   }
   return { sources, wrongs }
 }

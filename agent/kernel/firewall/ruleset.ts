@@ -51,7 +51,8 @@ export const SETS = {
 } as const
 export type SetName = keyof typeof SETS
 
-/** The sets' elements as text, a pool as `10.244.0.0/16`, and `sources`: a pod's interface and an address of it with a blank between. */
+/** The sets' elements as text, a pool as `10.244.0.0/16`, and `sources`: a pod's interface and an address of it with a blank between, or
+ * an interface alone that belongs to nobody and may send nothing. */
 export type Elements = Readonly<Record<SetName | 'sources', ReadonlySet<string>>>
 
 export interface Chain {
@@ -228,12 +229,12 @@ export function setNames(): SetName[] {
   return ['nodes', 'peers', 'pools', 'nat-pools', 'tunnels']
 }
 
-/** The addresses of each interface that has any, in order. */
+/** The addresses of each interface, in order. */
 export function podsOf({ sources }: Pick<Elements, 'sources'>): ReadonlyMap<string, readonly string[]> {
   const pods = new Map<string, string[]>()
   for (const element of [...sources].sort()) {
-    const [device = '', address = ''] = element.split(' ')
-    pods.set(device, [...(pods.get(device) ?? []), address])
+    const [device = '', ...addresses] = element.split(' ')
+    pods.set(device, [...(pods.get(device) ?? []), ...addresses])
   }
   return pods
 }

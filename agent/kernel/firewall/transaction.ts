@@ -34,20 +34,30 @@ export function transactionFor(wanted: Elements, found: Found | undefined, { sha
     const left = [...found.elements[name]].filter(element => !wanted[name].has(element))
     return [...elementCommand('add', name, lacking), ...elementCommand('delete', name, left)]
   })
-  const { gone, come } = podChanges(found.elements, wanted)
-  return [...sets, ...gone.map(name => ({ delete: { chain: within('netdev', { name }) } })), ...come.flatMap(podCommands)]
+  const { gone, come, changed } = podChanges(found.elements, wanted)
+  return [
+    ...sets,
+    ...gone.map(name => ({ delete: { chain: within('netdev', { name }) } })),
+    ...changed.flatMap(([name, addresses]) => [
+      { flush: { chain: within('netdev', { name }) } },
+      ...ruleCommands(name, addresses),
+    ]),
+    ...come.flatMap(podCommands),
+  ]
 }
 
-/** Interfaces whose chains must go, and those with their addresses whose chains must come; one whose addresses changed is both. */
+type Pod = readonly [device: string, addresses: readonly string[]]
+
+/** Interfaces whose chains must go, come, or have other rules. */
 export function podChanges(
   from: Elements,
   to: Elements,
-): { readonly gone: readonly string[]; readonly come: readonly (readonly [string, readonly string[]])[] } {
+): { readonly gone: readonly string[]; readonly come: readonly Pod[]; readonly changed: readonly Pod[] } {
   const [former, wanted] = [podsOf(from), podsOf(to)]
-  const same = (device: string) => former.get(device)?.join() === wanted.get(device)?.join()
   return {
-    gone: [...former.keys()].filter(device => !same(device)),
-    come: [...wanted].filter(([device]) => !same(device)),
+    gone: [...former.keys()].filter(device => !wanted.has(device)),
+    come: [...wanted].filter(([device]) => !former.has(device)),
+    changed: [...wanted].filter(([device, addresses]) => former.has(device) && former.get(device)?.join() !== addresses.join()),
   }
 }
 
@@ -76,12 +86,13 @@ function counters(family: Family, counted: Totals): Objects {
   )
 }
 
-function podCommands([device, addresses]: readonly [string, readonly string[]]): Objects {
+function podCommands([device, addresses]: Pod): Objects {
   const base = { type: 'filter', hook: 'ingress', dev: device, prio: POD_PRIORITY, policy: 'accept' }
-  return [
-    add('chain', 'netdev', { name: device, ...base }),
-    ...podRules(addresses).map(expr => add('rule', 'netdev', { chain: device, expr })),
-  ]
+  return [add('chain', 'netdev', { name: device, ...base }), ...ruleCommands(device, addresses)]
+}
+
+function ruleCommands(device: string, addresses: readonly string[]): Objects {
+  return podRules(addresses).map(expr => add('rule', 'netdev', { chain: device, expr }))
 }
 
 function baseFields(base: Chain['base']): Json {
