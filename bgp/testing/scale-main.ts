@@ -6,7 +6,9 @@ import { meshAtOnce, tellMany } from './scale.ts'
 const LOAD = { ipv4: 1_000_000, ipv6: 200_000, peers: 250, perSet: 10 }
 const MESH = 200
 const LONGEST_LOSS_MS = 10_000
-const MOST_HELD = 2 * 2 ** 30
+const MOST_HELD = 1.5 * 2 ** 30
+/** Connections that cross may cost a session that one end took for standing, and again when it is tried anew. */
+const MOST_FLAPS = 3
 
 const many = await tellMany(LOAD, systemClock)
 print(
@@ -28,7 +30,7 @@ const isRight =
   mesh.streams === (MESH * (MESH - 1)) / 2 &&
   mesh.established === MESH * (MESH - 1) &&
   mesh.mostOpens <= 6 &&
-  mesh.mostFlaps <= 1 &&
+  mesh.mostFlaps <= MOST_FLAPS &&
   mesh.lateFlaps === 0 &&
   mesh.smallestTable === MESH - 1
 print(isRight ? 'right' : 'wrong')
