@@ -76,9 +76,10 @@ export function sourceOf(config: PeerConfig, rules: Rules, standing: Standing): 
     kind,
     name,
     address: remote.address,
-    ...(zone === undefined ? {} : { zone }),
     routerId: terms.remote.routerId,
     localAddress: local.address,
+    // Whatever follows a spread is kept apart from the object: there may be thousands of these.
+    ...(zone === undefined ? {} : { zone }),
     ...(local.linkLocal === undefined ? {} : { linkLocal: local.linkLocal }),
     ...(client === true && kind === 'internal' ? { client } : {}),
     ...(allowOwnAs === undefined ? {} : { allowOwnAs }),

@@ -3,11 +3,26 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
+import { ipv6 } from '@network/base/net/ipv6.ts'
 import { Secret } from '@network/base/run/secret.ts'
+import { inNamespace } from '@network/base/sys/namespace.ts'
+import { AF_INET6, sockaddr } from '@network/base/sys/sockaddr.ts'
+import {
+  bindSocket,
+  closeDescriptor,
+  indexOfDevice,
+  openSocket,
+  SOCK_CLOEXEC,
+  sendTo,
+  setsockoptInt,
+} from '@network/base/sys/socket.ts'
+import { systemClock } from '@network/base/time/clock.ts'
 import { millis } from '@network/base/time/units.ts'
 import type { PeerConfig } from '@network/bgp/options.ts'
+import { encodeAdvertisement } from '@network/bgp/unnumbered/advertisement.ts'
 import { execa } from 'execa'
 import { ENVIRONMENT, mustIn } from '../lab/command.ts'
+import { until } from '../lab/until.ts'
 import { FrrRouter } from './frr-router.ts'
 import { FrrWithBfd, joinTerminals } from './frr-with-bfd.ts'
 import { start, type Us } from './ours.ts'
@@ -96,6 +111,36 @@ describe('FRR', () => {
     await heardAll(router, us, ' path 65001')
   })
 })
+
+test('an advertisement that has lost a hop is not believed; one with all of them is, the control (RFC 4861 §6.1.2)', async () => {
+  const stranger = 'fe80::9:66'
+  await ipThere('address', 'add', `${stranger}/64`, 'dev', THEIR_DEVICE, 'nodad')
+  await using us = await start(onLink({ asn: 'external' }))
+  // Whoever is believed first is not given up for another so soon.
+  forgeAdvertisement(stranger, 254)
+  forgeAdvertisement(THEIR_LINK, 255)
+  await untilSeen('somebody', () => us.peer().unnumbered?.seen !== null)
+  assert.equal(us.peer().unnumbered?.seen, THEIR_LINK)
+  await ipThere('address', 'delete', `${stranger}/64`, 'dev', THEIR_DEVICE)
+})
+
+/** From the router's end of the cable, without any daemon. */
+function forgeAdvertisement(from: string, hops: number): void {
+  inNamespace('/run/netns/router', () => {
+    const device = indexOfDevice(THEIR_DEVICE)
+    const fd = openSocket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6)
+    setsockoptInt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops)
+    bindSocket(fd, sockaddr(ipv6(from), 0, device))
+    sendTo(fd, encodeAdvertisement(), sockaddr(ipv6('ff02::1'), 0, device))
+    closeDescriptor(fd)
+  })
+}
+
+function untilSeen(what: string, look: () => boolean): Promise<unknown> {
+  return until(look, { clock: systemClock, what, within: millis(20_000), every: millis(50) })
+}
+
+const [SOCK_RAW, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, IPPROTO_ICMPV6] = [3, 41, 18, 58]
 
 test('cali-bgpd by its configuration file: FRR at the other end of an interface, asked for by its name', async () => {
   const folder = mkdtempSync('/run/unnumbered-')
