@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { millis } from '@network/base/time/units.ts'
 import { agentStatus, everyAgent, meshIsUp } from '../lab/agent-status.ts'
 import { capture } from '../lab/capture.ts'
-import type { Frame } from '../lab/frame.ts'
+import { type Frame, innermost } from '../lab/frame.ts'
 import { createLab, type Lab } from '../lab/lab.ts'
 import { tracePath } from '../lab/path.ts'
 import { flood, ping } from '../lab/ping.ts'
@@ -133,6 +133,55 @@ test('M35: two flows leave by two source ports', async () => {
   for (const from of ['a1-p1', 'a1']) for (const to of ['b1-p1', 'b2-p1']) await ping(lab, from, lab.pod(to).address, 1)
   await wire.stop()
   assert.ok(ports.size >= 2, [...ports].join(' '))
+})
+
+test('M39, P0: between two pools every node is the gateway: one encapsulation, straight from node to node, and no third node sees it', async () => {
+  await must(lab, 'router', 'calictl', 'ippool', 'create', 'other', '--cidr', '10.245.0.0/16', '--vxlan', 'Always')
+  await must(lab, 'router', 'calictl', 'ippool', 'set', 'default', '--disabled', 'true')
+  await lab.cniAdd('b1', 'b1-other')
+  await lab.cniAdd('a2', 'a2-other')
+  const [here, far, near] = [lab.pod('a1-p1'), lab.pod('b1-other'), lab.pod('a2-other')]
+  for (const { address } of [far, near]) assert.match(address, /^10\.245\./)
+  const silent = await whileFrozen(lab, 'a1', async () => {
+    await must(
+      lab,
+      'a1',
+      'sh',
+      '-c',
+      'for net in $(ip route show proto 80 to root 10.245.0.0/16 | cut -d" " -f1); do ip route del $net; done',
+    )
+    return ping(lab, here.name, far.address, 1)
+  })
+  assert.equal(silent.received, 0, 'P0: a node that does not route between the pools stops it')
+  // What comes back is judged by the pool that it goes to, which is CrossSubnet.
+  for (const [there, name, forms] of [
+    [far, 'b1', ['vxlan']],
+    [near, 'a2', ['vxlan', 'plain']],
+  ] as const) {
+    await reaches(here.name, there.address)
+    const bystanders = await Promise.all(
+      ['b2', name === 'b1' ? 'a2' : 'b1'].map(node =>
+        capture(lab, `${node}:eth0`, { filter: isBetween(here.address, there.address) }),
+      ),
+    )
+    const path = await tracePath(lab, here, there, `${name}:eth0`)
+    for (const bystander of bystanders) assert.deepEqual(await bystander.stop(), [])
+    assert.deepEqual([path.ping.received, path.ping.ttls, path.forms], [3, [62], forms])
+    const packet = path.request?.ip
+    assert.ok(packet?.payload.is === 'vxlan')
+    assert.deepEqual([packet.source, packet.destination], [lab.node('a1').address, lab.node(name).address])
+    const { inner } = packet.payload
+    assert.deepEqual(
+      [inner?.source, inner?.destination, inner?.payload.is],
+      [here.address, there.address, 'icmp'],
+      'once, not twice',
+    )
+  }
+  await must(lab, 'router', 'calictl', 'ippool', 'set', 'default', '--disabled', 'false')
+  await lab.cniDel('b1', 'b1-other')
+  await lab.cniDel('a2', 'a2-other')
+  await must(lab, 'router', 'calictl', 'ippool', 'delete', 'other')
+  await everyAgent(lab, 'the whole mesh in one pool', meshIsUp(lab))
 })
 
 test('M37, M38: nothing is flooded: pings to addresses that no pod has, and to none at all, put no broadcast and no ARP into the tunnel', async () => {
@@ -358,6 +407,14 @@ function assertLayers(frame: Frame | undefined, { ethernet, outer, macs, inner, 
   assert.deepEqual([innerSource, innerDestination], macs)
   assert.deepEqual([carried?.source, carried?.destination, carried?.protocol, carried?.ttl], [...inner, 1, 63])
   assert.deepEqual([frame.length, packet.length, carried?.length], [VXLAN_OCTETS, 134, 84])
+}
+
+function isBetween(here: string, there: string): (frame: Frame) => boolean {
+  return ({ ip }) => {
+    if (ip === undefined) return false
+    const { source, destination } = innermost(ip)
+    return [source, destination].includes(here) && [source, destination].includes(there)
+  }
 }
 
 function tidy(line: string): string {
