@@ -27,7 +27,7 @@ import { must, whileFrozen } from './frozen.ts'
 import { difference, type Traces, tracesOf, uninstallOn } from './traces.ts'
 
 const PODS = 1000
-const NODES = 80
+const NODES = 99
 const BLOCKS_A_NODE = 256
 const BLOCKS = NODES * BLOCKS_A_NODE
 const AT_ONCE = 25

@@ -26,7 +26,7 @@ const PLAIN_OCTETS = 98
 const VXLAN_OCTETS = 148
 const REPAIRED = millis(1000)
 
-test('M80, M61, P2: CrossSubnet: far blocks via the far tunnel address on the device, onlink; near ones plain; one neighbour and one entry a far node', async () => {
+test('M80, M61, M19, M29, M33, M54, P2: CrossSubnet: far blocks via the far tunnel address on the device, onlink; near ones plain; one neighbour and one entry a far node', async () => {
   const rows = (await lab.routes('a1')).filter(({ protocol, gateway }) => protocol === '80' && gateway !== undefined)
   const far = await Promise.all(['b1', 'b2'].map(farEndOf))
   assert.deepEqual(
