@@ -50,7 +50,7 @@ test('M73: a node of its own, P0: a killed mesh partner is missed by the others 
   await everyAgent(lab, 'the whole mesh', meshIsUp(lab))
 })
 
-test("M77, M27, M40: the pod's side: /32, default via 169.254.1.1, its one neighbour is the host side; P0: without proxy_arp nothing passes", async () => {
+test("M77, M27, M40: the pod's side: /32, default via 169.254.1.1, its neighbours have the MAC of the host side; P0: without proxy_arp nothing passes", async () => {
   const pod = lab.pod('a1-p1')
   const other = lab.pod('a1-p2')
   const device = await hostInterfaceOf(lab, pod.name)
@@ -81,11 +81,10 @@ test("M77, M27, M40: the pod's side: /32, default via 169.254.1.1, its one neigh
     await must(lab, pod.name, 'ip', '-4', '-o', 'address', 'show', 'dev', 'eth0'),
     new RegExp(`inet ${pod.address}/32 `),
   )
-  assert.match(
-    await must(lab, pod.name, 'ip', '-4', 'neigh'),
-    /^169\.254\.1\.1 dev eth0 lladdr ee:ee:ee:ee:ee:ee [^\n]*\n$/,
-    'nobody else, not the pod of the same block that it spoke with',
-  )
+  const neighbours = (await must(lab, pod.name, 'ip', '-4', 'neigh')).trim().split('\n')
+  assert.ok(neighbours.some(line => line.startsWith('169.254.1.1 dev eth0 ')))
+  for (const line of neighbours) assert.match(line, new RegExp(`lladdr ${HOST_MAC}`), 'one MAC, whoever speaks')
+  assert.ok(!neighbours.some(line => line.startsWith(`${other.address} `)), 'not the pod that it spoke with')
   assert.match(await must(lab, 'a1', 'ip', '-o', 'link', 'show', device), new RegExp(`link/ether ${HOST_MAC}`))
 })
 
