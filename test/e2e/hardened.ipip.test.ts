@@ -38,8 +38,8 @@ after(() => lab[Symbol.asyncDispose]())
 const NODES = ['a1', 'a2', 'b1']
 const SEED = 7
 const MEDDLINGS = 10
-/** There too. */
-const REPAIRED = millis(5000)
+/** Within five seconds by rule, which `meddling-vxlan.test.ts` holds natively; an emulated processor is slower, and how much nobody knows. */
+const REPAIRED = millis(20_000)
 
 for (const [mtu, mode] of [
   [1500, 'CrossSubnet'],
@@ -61,7 +61,7 @@ test('P5: a pod made on the wider underlay is refused aloud across the narrower 
   assert.match((await agentStatus('a1')).problems.join('\n'), /pod default\/a1-u9000 has MTU 8980, and 1480 octets fit/)
 })
 
-test(`P7: ${MEDDLINGS} meddlings, seed ${SEED}, with tunl0 among the victims: each is repaired within 5 s, bait untouched`, async () => {
+test(`P7: ${MEDDLINGS} meddlings, seed ${SEED}, with tunl0 among the victims: each is repaired, bait untouched`, async () => {
   await layBait(lab, 'a2')
   const right = kernelState('a2')
   const random = seededRandom(SEED)
@@ -84,7 +84,7 @@ test(`P7: ${MEDDLINGS} meddlings, seed ${SEED}, with tunl0 among the victims: ea
   }
 })
 
-test('P8: a mode that changed while the agent was down holds 5 s after its start', async () => {
+test('P8: a mode that changed while the agent was down holds after its start', async () => {
   await setMode('CrossSubnet')
   const toNear = () => kernelState('a1').find(row => row.includes(`via ${lab.node('a2').address} `))
   assert.match(toNear() ?? '', / dev eth0 proto 80 /)
