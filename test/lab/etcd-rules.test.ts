@@ -296,7 +296,7 @@ function follow(store: Datastore, prefix: string) {
       told.push(event.is)
       if (event.is !== 'changes') continue
       for (const { key, document } of event.changes) {
-        events.push(`${key} ${document === undefined ? 'gone' : document}`)
+        events.push(`${key} ${document === undefined ? 'gone' : String(document)}`)
         if (document === undefined) state.delete(key)
         else state.set(key, document)
       }

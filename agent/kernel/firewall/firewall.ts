@@ -106,6 +106,8 @@ export class Firewall {
   #lookedAt: Instant | undefined
   #surveyedAt: Instant | undefined
   #surveyAgainAt: Instant | undefined
+  /** What others' chains ask of ours was looked at, and done. */
+  #hasSurveyed = false
   #dropped: { readonly totals: Totals; readonly at: Instant }
   /** Of the counters, for all who ask at the same time. */
   #counting: Promise<unknown> | undefined
@@ -224,7 +226,8 @@ export class Firewall {
   get converged(): boolean {
     if (this.#trouble !== undefined || this.#state.is === 'starting') return false
     return (
-      this.#state.is === 'off' || (this.#inForce !== undefined && this.#inForce.wish === this.#wanted && this.#accepts.settled)
+      this.#state.is === 'off' ||
+      (this.#hasSurveyed && this.#inForce !== undefined && this.#inForce.wish === this.#wanted && this.#accepts.settled)
     )
   }
 
@@ -267,9 +270,11 @@ export class Firewall {
       marking: needed === 'unknown' ? marking : needed === 'yes',
       natting: translated === 'unknown' ? natting : translated === 'yes',
     }
-    if (isDeepStrictEqual(others, this.#others)) return
-    this.#others = others
-    await this.#keepTable(wanted)
+    if (!isDeepStrictEqual(others, this.#others)) {
+      this.#others = others
+      await this.#keepTable(wanted)
+    }
+    this.#hasSurveyed = true
   }
 
   #shapeFor(wanted: Elements): Shape {
