@@ -329,7 +329,7 @@ export async function composeAgent(
       datastore: cluster.status,
       pools: cluster.snapshot.pools,
       // A document under our name may be another machine's until we have looked.
-      registered: unregistered === undefined && controller.self !== undefined,
+      registered: unregistered === undefined && controller.self?.id === config.nodeId,
     }),
   })
   scope.spawn('books', signal => bookkeeper.run(signal))
@@ -380,7 +380,7 @@ export async function composeAgent(
   )
   scope.own(socket, 'agent socket')
   const status = async () => agentStatus(sources, await firewall.status())
-  const isThere = () => cluster.isFirstHand && unregistered === undefined && controller.self !== undefined
+  const isThere = () => cluster.isFirstHand && unregistered === undefined && controller.self?.id === config.nodeId
   scope.spawn('status in the datastore', signal =>
     publishStatus({ node: config.nodeName, store, status, isThere, clock, log }, signal),
   )

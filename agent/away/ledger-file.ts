@@ -88,8 +88,9 @@ export class LedgerFile implements LedgerPaper {
         closeSync(file)
       }
       renameSync(fresh, path)
-      syncDirectory(dirname(path))
+      // First of all: what is open is the old file, which has no name any more.
       this.close()
+      syncDirectory(dirname(path))
       this.#file = openSync(path, 'a')
     } catch (reason) {
       throw this.#refused(reasonOf(reason), reason)

@@ -56,7 +56,15 @@ export async function settle(options: SettleOptions, signal: AbortSignal): Promi
   const conflicts: Notice[] = []
   const mended: Notice[] = []
   for (const { is, ...notice } of await tellOwed(options, signal)) (is === 'conflict' ? conflicts : mended).push(notice)
-  for (const entry of ledger.unwritten) if (!isAlive(entry)) await forget(options, entry, signal)
+  for (const entry of ledger.unwritten) {
+    if (isAlive(entry)) continue
+    try {
+      await forget(options, entry, signal)
+    } catch (reason) {
+      const { is: _, ...notice } = noticeOf(options, entry, unwritable(reason))
+      conflicts.push(notice)
+    }
+  }
   await compare(options, signal)
   return { conflicts, mended }
 }
@@ -79,8 +87,7 @@ async function tellOwed(options: SettleOptions, signal: AbortSignal): Promise<re
       const notice = await tell(options, entry, inStore, signal)
       if (notice !== undefined) told.push(noticeOf(options, entry, notice))
     } catch (reason) {
-      if (!(reason instanceof Fault) || !ITS_OWN.has(reason.code)) throw reason
-      told.push(noticeOf(options, entry, { is: 'conflict', says: `it cannot be written to the datastore: ${reasonOf(reason)}` }))
+      told.push(noticeOf(options, entry, unwritable(reason)))
     }
   }
   return told
@@ -88,6 +95,11 @@ async function tellOwed(options: SettleOptions, signal: AbortSignal): Promise<re
 
 /** Troubles of one document, which do not keep the others from being written. */
 const ITS_OWN: ReadonlySet<string> = new Set(['datastore.unreadable', 'datastore.contended', 'datastore.too-large', 'pod.race'])
+
+function unwritable(reason: unknown): Outcome {
+  if (!(reason instanceof Fault) || !ITS_OWN.has(reason.code)) throw reason
+  return { is: 'conflict', says: `it cannot be written to the datastore: ${reasonOf(reason)}` }
+}
 
 /** Why nothing may be written in the name of this node; undefined where it may. */
 async function notOurs({ store, node, id }: SettleOptions, signal: AbortSignal): Promise<string | undefined> {

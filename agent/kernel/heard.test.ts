@@ -34,7 +34,7 @@ const CASES: readonly [what: string, event: KernelEvent, means: readonly string[
   ['a route in a table of no interest goes', route({ table: 100 }), []],
   ['a link comes', link('new'), ['cali0123456789a there', 'retry', 'underlay']],
   ['a link goes', link('gone'), ['cali0123456789a gone', 'retry', 'underlay']],
-  ['news were lost', { is: 'overrun', says: 'the buffer was full' }, ['warn', 'underlay', 'ways']],
+  ['news were lost', { is: 'overrun', says: 'the buffer was full' }, ['warn', 'firewall', 'underlay', 'ways']],
 ]
 
 for (const [what, event, means] of CASES)
@@ -46,7 +46,10 @@ for (const [what, event, means] of CASES)
       wake: () => done.push('plan'),
     }
     const kernel = { retrySoon: () => done.push('retry') }
-    const firewall = { interfaceHeard: (name: string, is: string) => done.push(`${name} ${is}`) }
+    const firewall = {
+      interfaceHeard: (name: string, is: string) => done.push(`${name} ${is}`),
+      heard: () => done.push('firewall'),
+    }
     heard(event, { controller, kernel, firewall, log: { ...silentLog, warn: () => done.push('warn') } })
     assert.deepEqual(done, means)
   })

@@ -19,6 +19,8 @@ export interface Hearers {
   readonly firewall: {
     /** An interface came, changed or went. */
     interfaceHeard(name: string, is: 'there' | 'gone'): void
+    /** Whatever was known may be otherwise. */
+    heard(): void
   }
   readonly log: Log
 }
@@ -49,6 +51,7 @@ export function heard(event: KernelEvent, { controller, kernel, firewall, log }:
       return
     case 'overrun':
       log.warn('news from the kernel were lost; all is read again', { why: event.says })
+      firewall.heard()
       controller.underlayMayHaveChanged()
       controller.waysMayHaveChanged()
       return

@@ -24,6 +24,8 @@ export interface Survey {
   readonly needed: 'yes' | 'no' | 'unknown'
   /** Whether any of them may translate sources, so that pods' must be kept from that. */
   readonly translated: 'yes' | 'no' | 'unknown'
+  /** nft's chains could not be read. */
+  readonly unread: boolean
   /** At the latest. */
   readonly lookAgainAt: Instant | undefined
 }
@@ -87,10 +89,11 @@ export class Accepts {
     }
     this.#standing = standing
     const names = new Set(candidates.map(({ name }) => name))
-    for (const name of this.#trouble.keys()) if (!names.has(name)) this.#trouble.delete(name)
+    const unread = headings === undefined
+    if (!unread) for (const name of this.#trouble.keys()) if (!names.has(name)) this.#trouble.delete(name)
     const lookAgainAt = [...this.#trouble.values()].map(({ retryAt }) => retryAt).reduce<Instant | undefined>(earlier, undefined)
-    if (candidates.some(({ chain }) => stopAt(chain) !== undefined)) return { needed: 'yes', translated, lookAgainAt }
-    return { needed: headings === undefined || this.#blind !== undefined ? 'unknown' : 'no', translated, lookAgainAt }
+    if (candidates.some(({ chain }) => stopAt(chain) !== undefined)) return { needed: 'yes', translated, unread, lookAgainAt }
+    return { needed: unread || this.#blind !== undefined ? 'unknown' : 'no', translated, unread, lookAgainAt }
   }
 
   /** What was written counts once it is seen; what is never seen is written ever more rarely. */

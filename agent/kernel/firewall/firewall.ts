@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { formatIpv4, type Ipv4 } from '@network/base/net/ipv4.ts'
+import { Fault } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import { backoff } from '@network/base/time/backoff.ts'
 import type { Clock, Random } from '@network/base/time/clock.ts'
@@ -204,7 +205,11 @@ export class Firewall {
       }
       if (legacy.inUse('filter') || legacy.inUse('nat')) this.#surveyedAt = undefined
       this.#bell.by(after(now, BLIND_AUDIT))
-      await this.#pass()
+      await this.#pass().catch((reason: unknown) => {
+        if (!(reason instanceof Fault)) throw reason
+        this.#surveyedAt = undefined
+        this.#doubt(reason.message)
+      })
     }
   }
 
@@ -213,7 +218,7 @@ export class Firewall {
     const { clock } = this.#options
     if (this.#state.is === 'active' && between(this.#dropped.at, clock.now()) > FRESH) {
       // What it sees besides the counters nobody compares: it must not pass for a look at the table.
-      this.#counting ??= this.#read().finally(() => {
+      this.#counting ??= this.#read('any-time', this.#inForce?.shape ?? NO_SHAPE).finally(() => {
         this.#counting = undefined
       })
       await this.#counting
@@ -262,7 +267,11 @@ export class Firewall {
     const due = this.#surveyAgainAt !== undefined && this.#surveyAgainAt <= now
     if (!due && this.#isSure(this.#surveyedAt)) return
     this.#surveyedAt = now
-    const { needed, translated, lookAgainAt } = await this.#accepts.keep(this.#interfaces)
+    const { needed, translated, unread, lookAgainAt } = await this.#accepts.keep(this.#interfaces)
+    if (unread) {
+      this.#surveyedAt = undefined
+      this.#bell.by(after(this.#options.clock.now(), RETRY.base))
+    }
     this.#surveyAgainAt = lookAgainAt
     if (lookAgainAt !== undefined) this.#bell.by(lookAgainAt)
     const { marking = false, natting = false } = this.#others ?? {}
@@ -274,7 +283,7 @@ export class Firewall {
       this.#others = others
       await this.#keepTable(wanted)
     }
-    this.#hasSurveyed = true
+    this.#hasSurveyed ||= !unread
   }
 
   #shapeFor(wanted: Elements): Shape {
@@ -289,40 +298,49 @@ export class Firewall {
 
   async #keepTable(wish: Elements, tries = 2): Promise<void> {
     if (this.#retryAt !== undefined && this.#retryAt > this.#options.clock.now()) return
+    // One for the whole pass: another may be wished for while nft works.
+    const shape = this.#shapeFor(wish)
     // Another shape is our own wish, no meddling: the tables are written anew, in one transaction.
-    if (!isDeepStrictEqual(this.#inForce?.shape, this.#shapeFor(wish))) this.#inForce = undefined
+    if (!isDeepStrictEqual(this.#inForce?.shape, shape)) this.#inForce = undefined
     const known = this.#isSure(this.#lookedAt) ? this.#inForce : undefined
     if (known !== undefined && (known.wish === wish || this.#goShort(known, wish))) return
     const found: Look =
-      known === undefined ? await this.#look() : { is: 'known', table: asWritten(known.elements, this.#dropped.totals) }
-    if (found.is === 'unknown') return this.#give(undefined, found.why, found.lasting)
+      known === undefined
+        ? await this.#look('any-time', shape)
+        : { is: 'known', table: asWritten(known.elements, this.#dropped.totals) }
+    if (found.is === 'unknown') return this.#doubt(found.why, found.lasting)
     if (this.#inForce !== undefined)
       this.#tellOf(meddlingWith(this.#lasting(this.#inForce.elements, found.table?.elements), found.table))
     this.#inForce = undefined
     const wanted = this.#possible(wish, found.table?.elements)
-    const commands = transactionFor(wanted, found.table, { shape: this.#shapeFor(wish), counted: this.#dropped.totals })
-    if (commands.length === 0) return this.#succeed(wish, wanted)
+    const commands = transactionFor(wanted, found.table, { shape, counted: this.#dropped.totals })
+    if (commands.length === 0) return this.#succeed(wish, wanted, shape)
     const answer = await this.#options.nft.commit(commands)
     if (answer.is === 'absent' && tries > 1) {
       // Somebody was faster than the news of it, or an interface went meanwhile.
       this.#lookedAt = undefined
       return this.#keepTable(wish, tries - 1)
     }
+    if (answer.is === 'absent') return this.#doubt('interfaces went while the tables were written')
     if (answer.is !== 'done') return this.#give(found.table, answer.is === 'refused' ? answer.says : 'nft cannot be run')
-    const now = await this.#look(found.table !== undefined && isRight(found.table) ? 'any-time' : 'written')
-    if (now.is === 'unknown') return this.#give(found.table, now.why)
+    const now = await this.#look(found.table !== undefined && isRight(found.table) ? 'any-time' : 'written', shape)
+    if (now.is === 'unknown') return this.#doubt(now.why)
     const wrong = meddlingWith(wanted, now.table)
     if (wrong.length > 0)
       return this.#give(now.table, `nft shows something else than was written: ${wrong.map(({ says }) => says).join(', ')}`)
-    this.#succeed(wish, wanted)
+    this.#succeed(wish, wanted, shape)
+    // An interface came while nft worked.
+    if (sameElements(this.#possible(wish, wanted), wanted)) return
+    this.#inForce = { wish: wanted, elements: wanted, shape }
+    this.#bell.by(this.#options.clock.now())
   }
 
   /** Pods and nodes come and go by single elements and chains. */
-  #goShort({ elements }: InForce, wish: Elements): boolean {
+  #goShort({ elements, shape }: InForce, wish: Elements): boolean {
     const wanted = this.#possible(wish, elements)
     const changes = changesBetween(elements, wanted)
     if (changes === undefined || !this.#options.elements.change(changes)) return false
-    this.#succeed(wish, wanted)
+    this.#succeed(wish, wanted, shape)
     return true
   }
 
@@ -347,18 +365,20 @@ export class Firewall {
     }
   }
 
-  #look(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
+  #look(when: 'any-time' | 'written', shape: Shape): Promise<Look> {
     this.#lookedAt = this.#options.clock.now()
     this.#present = new Set(this.#options.interfaces().filter(name => POD_INTERFACE.test(name)))
-    return this.#read(when)
+    return this.#read(when, shape)
   }
 
-  async #read(when: 'any-time' | 'written' = 'any-time'): Promise<Look> {
+  async #read(when: 'any-time' | 'written', wanted: Shape): Promise<Look> {
     const listed = await this.#list()
     switch (listed.is) {
       case 'done': {
+        const isFirst = this.#others === undefined
         this.#others ??= shapeIn(listed.value)
-        const shape = this.#wanted === undefined ? { ...this.#others, vxlan: undefined } : this.#shapeFor(this.#wanted)
+        // What an agent before us left stays until others' chains are known.
+        const shape = isFirst && this.#wanted !== undefined ? this.#shapeFor(this.#wanted) : wanted
         if (when === 'written') this.#learn(listed.value, shape)
         const forms = isDeepStrictEqual(this.#printed?.shape, shape) ? this.#printed?.forms : undefined
         const table = foundIn(listed.value, shape, forms)
@@ -395,17 +415,32 @@ export class Firewall {
     if (forms !== undefined) this.#printed = { shape, forms }
   }
 
-  #succeed(wish: Elements, wanted: Elements): void {
+  #succeed(wish: Elements, wanted: Elements, shape: Shape): void {
     const news = this.#state.is !== 'active' || [...wanted.peers].some(peer => !this.#admitted.has(peer))
     if (this.#state.is !== 'active') this.#options.log.info('firewall in force', { tables: NAMES })
     else if (this.#trouble !== undefined) this.#options.log.info('firewall no longer in trouble', { problem: this.#trouble })
-    this.#inForce = { wish, elements: wanted, shape: this.#shapeFor(wish) }
+    this.#inForce = { wish, elements: wanted, shape }
     this.#admitted = wanted.peers
     this.#state = { is: 'active' }
     this.#trouble = undefined
     this.#attempts = 0
     this.#retryAt = undefined
     if (news) this.#options.changed()
+  }
+
+  /** What stands could not be seen: what was active is taken to be so, and is looked at again. */
+  #doubt(why: string, lasting = false): void {
+    this.#lookedAt = undefined
+    if (this.#state.is !== 'active') {
+      this.#give(undefined, why, lasting)
+      return
+    }
+    const { clock, random, log } = this.#options
+    if (why !== this.#trouble) log.warn('firewall cannot be looked at', { why })
+    this.#trouble = why
+    this.#attempts++
+    this.#retryAt = after(clock.now(), backoff(this.#attempts, RETRY, random))
+    this.#bell.by(this.#retryAt)
   }
 
   /** A table that stands protects, even when it could not be brought up to date; without one we go on unprotected. */
