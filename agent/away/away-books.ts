@@ -62,8 +62,6 @@ export class AwayBooks implements Books {
     const { ledger, turns, log } = this.#options
     return turns.take(signal, async () => {
       const present = ledger.entries.get(handle)
-      if (present?.standing === 'leaving')
-        throw this.#unsafe('the datastore may have taken its former address back, and has not said so')
       if (present?.address !== undefined) {
         // Its own from before: nobody else can have it.
         if (!isAlive(present)) ledger.put({ handle, use, address: present.address, standing: 'owed', at: this.#now() })
