@@ -4,7 +4,7 @@ import { formatIpv4 } from '@network/base/net/ipv4.ts'
 import { reasonOf } from '@network/base/run/fault.ts'
 import type { Log } from '@network/base/run/log.ts'
 import type { Clock } from '@network/base/time/clock.ts'
-import { after, type Instant, millis } from '@network/base/time/units.ts'
+import { after, millis } from '@network/base/time/units.ts'
 import type { NetlinkClient } from '@network/netlink/client.ts'
 import type { AddressMethod } from './address-method.ts'
 import { type Choice, chooseAgain, sameUnderlay } from './underlay.ts'
@@ -29,8 +29,8 @@ export class UnderlayWatch {
   #choice: Choice
   /** Why the underlay is not as it was chosen; undefined when it is. */
   #trouble: string | undefined
-  /** Until when nothing else is chosen. */
-  #patientUntil: Instant | undefined
+  /** Nothing else is chosen until it is over; a timer may ring a little before its time, so that it tells, and not the clock. */
+  #patience: { isOver: boolean } | undefined
   #stopped = false
 
   constructor(options: UnderlayWatchOptions) {
@@ -53,8 +53,8 @@ export class UnderlayWatch {
   /** Call when an interface or an address changed. */
   look(): void {
     if (this.#stopped) return
-    const { netlink, method, clock, log, changed, moved } = this.#options
-    const patient = this.#patientUntil === undefined || clock.now() < this.#patientUntil
+    const { netlink, method, log, changed, moved } = this.#options
+    const patient = this.#patience?.isOver !== true
     let choice: Choice
     try {
       choice = chooseAgain(netlink, method, this.#choice, patient)
@@ -65,7 +65,7 @@ export class UnderlayWatch {
     }
     if (this.#trouble !== undefined) log.info('underlay is back', { address: formatIpv4(choice.underlay.address) })
     this.#trouble = undefined
-    this.#patientUntil = undefined
+    this.#patience = undefined
     if (sameUnderlay(choice.underlay, this.#choice.underlay)) return
     const former = this.#choice.underlay.address
     this.#choice = choice
@@ -79,8 +79,12 @@ export class UnderlayWatch {
     const trouble = `the underlay is gone: ${why}`
     if (trouble !== this.#trouble) log.warn('underlay gone; what was planned for it stays', { why })
     this.#trouble = trouble
-    if (this.#patientUntil !== undefined) return
-    this.#patientUntil = after(clock.now(), GRACE)
-    clock.wakeAt(this.#patientUntil, () => this.look())
+    if (this.#patience !== undefined) return
+    const patience = { isOver: false }
+    this.#patience = patience
+    clock.wakeAt(after(clock.now(), GRACE), () => {
+      patience.isOver = true
+      this.look()
+    })
   }
 }
